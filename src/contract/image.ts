@@ -1,0 +1,117 @@
+import { z } from 'zod';
+
+export const digestSchema = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+/** Lower case letters, digits, `.`, `_`, `-`; as in an OCI repository name. */
+export const imageNameSchema = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9._-]{0,126}[a-z0-9])?$/, 'must be lower-case letters, digits, “.”, “_” or “-”');
+/** A tag: a word that is not a version number. `latest` always means the newest version. */
+export const tagSchema = z
+  .string()
+  .regex(/^(?!v?\d+$)(?!latest$)[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, 'must be a word that is not a number');
+
+/** A file system of the golden machine, as `findmnt`/`lsblk` knew it. */
+export const sourceFileSystemSchema = z.object({
+  mountPoint: z.string(),
+  type: z.string(),
+  device: z.string(),
+  uuid: z.string().optional(),
+  label: z.string().optional(),
+  options: z.string().optional(),
+  /** Bytes. */
+  size: z.number().optional(),
+  used: z.number().optional(),
+  /** Whether its content is part of the version. */
+  captured: z.boolean(),
+});
+
+export const sourcePartitionSchema = z.object({
+  number: z.number(),
+  /** Bytes from the start of the disk. */
+  start: z.number(),
+  size: z.number(),
+  /** GPT type GUID or MBR type byte, as sfdisk prints it. */
+  type: z.string(),
+  name: z.string().optional(),
+  fileSystem: z.string().optional(),
+  mountPoint: z.string().optional(),
+});
+
+export const sourceDiskSchema = z.object({
+  name: z.string(),
+  size: z.number(),
+  sectorSize: z.number(),
+  label: z.enum(['gpt', 'dos', 'unknown']),
+  model: z.string().optional(),
+  serial: z.string().optional(),
+  transport: z.string().optional(),
+  rotational: z.boolean().optional(),
+  partitions: z.array(sourcePartitionSchema),
+});
+
+/** What the golden machine was when it was captured; recorded with the version, the base of its layout. */
+export const sourceFactsSchema = z.object({
+  /** `ssh://root@host`, or the directory. */
+  location: z.string(),
+  hostName: z.string().optional(),
+  /** `uname -m`: x86_64, aarch64 … */
+  architecture: z.string().optional(),
+  kernel: z.string().optional(),
+  /** `/etc/os-release`: `debian`, `12`, and the pretty name. */
+  system: z.object({ id: z.string(), version: z.string().optional(), name: z.string() }).optional(),
+  bootMode: z.enum(['bios', 'uefi', 'unknown']),
+  /** Kernel command line, without what is the machine's own (root=, BOOT_IMAGE=, initrd=). */
+  kernelOptions: z.string().optional(),
+  disks: z.array(sourceDiskSchema),
+  fileSystems: z.array(sourceFileSystemSchema),
+});
+export type SourceFacts = z.infer<typeof sourceFactsSchema>;
+
+export const versionStatsSchema = z.object({
+  entries: z.number(),
+  files: z.number(),
+  /** Sum of file sizes (holes counted). */
+  logicalBytes: z.number(),
+  /** Bytes that a file system must really hold: holes left out, every hard link once. */
+  contentBytes: z.number(),
+  /** Chunks and compressed bytes that this version added to the store. */
+  newChunks: z.number(),
+  newBytes: z.number(),
+});
+export type VersionStats = z.infer<typeof versionStatsSchema>;
+
+/**
+ * One version of an image: what is signed. Kept as canonical JSON (keys sorted, no white space); fields that a reader
+ * does not know are kept and covered by the signature.
+ */
+export const versionRecordSchema = z.looseObject({
+  format: z.literal(1),
+  image: imageNameSchema,
+  /** Counts from 1 within the image, and never comes twice. */
+  number: z.int().positive(),
+  /** SHA-256 of the manifest. */
+  digest: digestSchema,
+  /** Length of the manifest in bytes, uncompressed. */
+  manifestBytes: z.int().nonnegative(),
+  parent: digestSchema.optional(),
+  /** ISO 8601, UTC. */
+  created: z.string(),
+  message: z.string().optional(),
+  source: sourceFactsSchema,
+  stats: versionStatsSchema,
+  /** Globs given by the user, and mount points left out because their file systems hold nothing of the machine. */
+  excluded: z.array(z.string()),
+  /** Secrets that were left out: raw paths. */
+  scrubbed: z.array(z.string()),
+  /** What was not captured as it should: files that would not hold still, entries that could not be read. */
+  warnings: z.array(z.string()),
+});
+export type VersionRecord = z.infer<typeof versionRecordSchema>;
+
+/** A version as it is listed: its record, its tags, and the identity of the key that signed it. */
+export const versionListingSchema = z.object({
+  record: versionRecordSchema,
+  tags: z.array(z.string()),
+  signedBy: z.string().optional(),
+});
+export type VersionListing = z.infer<typeof versionListingSchema>;

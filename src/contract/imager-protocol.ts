@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { digestSchema } from './image.ts';
+import { installOptionsSchema, machineFactsSchema } from './machine.ts';
+import { errorValueSchema, taskEventSchema } from './task-event.ts';
+
+/**
+ * What the imager and the server say to each other, over plain HTTP (`docs/imager-protocol.md`).
+ *
+ * The imager trusts nothing but the public key that it carries: every answer that it acts on comes as a `SignedAnswer`
+ * whose payload repeats the nonce of the question, so that an old answer cannot be played again.
+ *
+ * - `POST /imager/v1/hello` `ImagerHello` → `SignedAnswer` of `ImagerOrder`. Waits up to `waitSeconds` for an order.
+ * - `POST /imager/v1/events` `ImagerEvents` → 204. Events of one task may come again; the server drops what it has.
+ * - `POST /imager/v1/outcome` `ImagerOutcome` → 204.
+ * - `GET /store/…` the store as plain files, with ranges.
+ */
+export const imagerHelloSchema = z.object({
+  /** 32 random bytes as hexadecimal digits, new for every question. */
+  nonce: z.string().regex(/^[0-9a-f]{64}$/),
+  /** One for each boot of the imager: tells a second boot from a second question. */
+  session: z.string().regex(/^[0-9a-f]{32}$/),
+  facts: machineFactsSchema,
+  waitSeconds: z.number().min(0).max(60),
+});
+export type ImagerHello = z.infer<typeof imagerHelloSchema>;
+
+const idleOrderSchema = z.object({ kind: z.literal('wait'), name: z.string(), message: z.string() });
+const rebootOrderSchema = z.object({ kind: z.literal('boot-disk'), name: z.string(), message: z.string() });
+const installOrderSchema = z.object({
+  kind: z.literal('install'),
+  /** The order's own id: the task's id for its events, and what the outcome names. */
+  id: z.string(),
+  /** Host name that the machine gets. */
+  name: z.string(),
+  address: z.string().optional(),
+  image: z.string(),
+  digest: digestSchema,
+  /** Canonical JSON of the version record and its signature, so that nothing must be looked up before it is checked. */
+  record: z.string(),
+  recordSignature: z.string(),
+  /** URL of the store, seen from the machine. */
+  store: z.string(),
+  options: installOptionsSchema,
+});
+export type InstallOrder = z.infer<typeof installOrderSchema>;
+
+export const imagerOrderSchema = z.object({
+  nonce: z.string(),
+  /** Server's time, milliseconds since 1970: a bare machine's clock may be years off. */
+  time: z.number(),
+  order: z.discriminatedUnion('kind', [idleOrderSchema, rebootOrderSchema, installOrderSchema]),
+});
+export type ImagerOrder = z.infer<typeof imagerOrderSchema>;
+
+/** `payload` is the JSON text that was signed (ed25519, base64, over its UTF-8 bytes). */
+export const signedAnswerSchema = z.object({ payload: z.string(), signature: z.string() });
+export type SignedAnswer = z.infer<typeof signedAnswerSchema>;
+
+export const imagerEventsSchema = z.object({
+  session: z.string(),
+  order: z.string(),
+  events: z.array(taskEventSchema),
+});
+export type ImagerEvents = z.infer<typeof imagerEventsSchema>;
+
+export const imagerOutcomeSchema = z.object({
+  session: z.string(),
+  order: z.string(),
+  outcome: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('installed'), digest: digestSchema, bootedFirmware: z.enum(['bios', 'uefi']) }),
+    z.object({ kind: z.literal('refused'), error: errorValueSchema }),
+    z.object({ kind: z.literal('failed'), error: errorValueSchema, step: z.string().optional() }),
+    /** The installed system's first boot, by the small unit that the install put there. */
+    z.object({ kind: z.literal('healthy'), digest: digestSchema }),
+  ]),
+});
+export type ImagerOutcome = z.infer<typeof imagerOutcomeSchema>;

@@ -1,0 +1,114 @@
+import { z } from 'zod';
+import { digestSchema } from './image.ts';
+
+export const macSchema = z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/);
+export const machineNameSchema = z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i);
+
+/** A block device that could be installed on, as the imager found it (`lsblk --json --bytes`). */
+export const diskFactsSchema = z.object({
+  /** `/dev/vda`. */
+  path: z.string(),
+  size: z.number(),
+  sectorSize: z.number(),
+  model: z.string().optional(),
+  serial: z.string().optional(),
+  wwn: z.string().optional(),
+  transport: z.string().optional(),
+  rotational: z.boolean().optional(),
+  removable: z.boolean(),
+  readOnly: z.boolean(),
+  /** What is on it: `gpt: 3 partitions (vfat, ext4, swap)`, `empty`, `LVM2_member`. */
+  content: z.string(),
+  /** Why it cannot be written now: mounted, part of an active RAID or LVM, used as swap. Empty: it is free. */
+  inUse: z.array(z.string()),
+});
+export type DiskFacts = z.infer<typeof diskFactsSchema>;
+
+export const networkInterfaceFactsSchema = z.object({
+  name: z.string(),
+  mac: macSchema,
+  address: z.string().optional(),
+  driver: z.string().optional(),
+  /** Link is up. */
+  carrier: z.boolean().optional(),
+});
+
+/** What a machine says of itself. */
+export const machineFactsSchema = z.object({
+  uuid: z.string().optional(),
+  serial: z.string().optional(),
+  vendor: z.string().optional(),
+  product: z.string().optional(),
+  architecture: z.string(),
+  cpu: z.string(),
+  cores: z.number(),
+  /** Bytes. */
+  memory: z.number(),
+  firmware: z.enum(['bios', 'uefi']),
+  interfaces: z.array(networkInterfaceFactsSchema),
+  disks: z.array(diskFactsSchema),
+});
+export type MachineFacts = z.infer<typeof machineFactsSchema>;
+
+export const machineStates = [
+  'discovered',
+  'registered',
+  'assigned',
+  'installing',
+  'installed',
+  'healthy',
+  'failed',
+] as const;
+export const machineStateSchema = z.enum(machineStates);
+export type MachineState = z.infer<typeof machineStateSchema>;
+
+/**
+ * Which disk may be written. One of `only` (the default: exactly one candidate), a device path, or conditions joined by
+ * commas that must leave exactly one: `serial=…`, `model=GLOB`, `wwn=…`, `transport=nvme`, `size>=200G`, `size<=2T`,
+ * `smallest`, `largest`, `first` (by path).
+ */
+export const diskRuleSchema = z.string().min(1).max(500);
+
+export const rootFileSystemSchema = z.enum(['ext4', 'xfs', 'btrfs']);
+
+/** How an install is to be done; each may be left out. */
+export const installOptionsSchema = z.object({
+  disk: diskRuleSchema.optional(),
+  fileSystem: rootFileSystemSchema.optional(),
+  /** Bytes of swap; 0 or absent: none. */
+  swap: z.int().nonnegative().optional(),
+  /** Kernel options beside those that the image recorded. */
+  kernelOptions: z.string().optional(),
+  /** What the machine does when it is done. */
+  afterwards: z.enum(['reboot', 'poweroff', 'wait']).optional(),
+});
+export type InstallOptions = z.infer<typeof installOptionsSchema>;
+
+/** A machine as the server keeps it. */
+export const machineSchema = z.object({
+  /** The name, or for one that was only discovered `mac-525400123456`. */
+  name: machineNameSchema,
+  /** Whether a person named it. */
+  approved: z.boolean(),
+  state: machineStateSchema,
+  macs: z.array(macSchema),
+  uuid: z.string().optional(),
+  /** Its fixed IPv4 address, handed out by DHCP. */
+  address: z.string().optional(),
+  facts: machineFactsSchema.optional(),
+  /** Image reference that it should have: `web`, `web:v3`, `web@sha256:…`. */
+  image: z.string().optional(),
+  /** Its own install options, used for every install. */
+  options: installOptionsSchema,
+  /** The one-shot order to install, while it stands. */
+  order: z.object({ id: z.string(), image: z.string(), digest: digestSchema, placed: z.number() }).optional(),
+  /** The version on its disk. */
+  installed: z.object({ image: z.string(), digest: digestSchema, time: z.number() }).optional(),
+  /** Why it is in state `failed`, or what it was refused for. */
+  problem: z.object({ code: z.string(), message: z.string(), hint: z.string(), time: z.number() }).optional(),
+  /** When it was last heard of, and the task that runs on it. */
+  lastSeen: z.number().optional(),
+  task: z.string().optional(),
+  created: z.number(),
+});
+export type Machine = z.infer<typeof machineSchema>;

@@ -1,0 +1,302 @@
+/**
+ * Every error that Imprint knows, once: its exit status (the command line's contract), HTTP status, message, and what
+ * to do next. `{name}` stands for a detail that the thrower gives. `docs/errors.md` documents each; a test holds the two
+ * together.
+ *
+ * Exit status: 1 failed · 2 wrong usage · 3 not found · 4 refused for safety · 5 verification failed · 6 unreachable ·
+ * 130 interrupted.
+ */
+export const errorCatalogue = {
+  // ── usage ──────────────────────────────────────────────────────────────────────────────────────────────────────
+  usage: { exit: 2, http: 400, message: '{problem}', hint: '{hint}' },
+  'input-invalid': {
+    exit: 2,
+    http: 400,
+    message: '{field}: {problem}',
+    hint: 'Mend {field} and try again.',
+  },
+  // ── not found ──────────────────────────────────────────────────────────────────────────────────────────────────
+  'image-not-found': {
+    exit: 3,
+    http: 404,
+    message: 'There is no image “{reference}” in {store}.',
+    hint: 'List what there is: imprint images',
+  },
+  'path-not-found': {
+    exit: 3,
+    http: 404,
+    message: '{path} is not in {reference}.',
+    hint: 'Look around: imprint image ls {reference}',
+  },
+  'machine-not-found': {
+    exit: 3,
+    http: 404,
+    message: 'There is no machine “{machine}”.',
+    hint: 'List what there is: imprint machines',
+  },
+  'task-not-found': {
+    exit: 3,
+    http: 404,
+    message: 'There is no task {task}.',
+    hint: 'List what there is: imprint tasks',
+  },
+  'store-not-found': {
+    exit: 3,
+    http: 404,
+    message: '{store} is not an Imprint store.',
+    hint: 'Name one with --store DIR, or make one by capturing into it.',
+  },
+  'source-not-found': {
+    exit: 3,
+    http: 404,
+    message: 'The source {source} does not exist or is not a directory.',
+    hint: 'Give a directory, or ssh://root@HOST.',
+  },
+  // ── refused for safety ─────────────────────────────────────────────────────────────────────────────────────────
+  'disk-none': {
+    exit: 4,
+    http: 409,
+    message: 'No disk of {machine} can take the image: {reasons}. Nothing was written.',
+    hint: 'Add a disk, or say which one: imprint machine set {machine} --disk RULE',
+  },
+  'disk-ambiguous': {
+    exit: 4,
+    http: 409,
+    message: '{machine} has {count} disks that could take the image: {disks}. Nothing was written.',
+    hint: 'Say which one: imprint machine set {machine} --disk {example}',
+  },
+  'disk-too-small': {
+    exit: 4,
+    http: 409,
+    message: '{disk} of {machine} holds {size}; {reference} needs at least {needed}. Nothing was written.',
+    hint: 'Use a larger disk, or a smaller image (imprint capture --exclude GLOB).',
+  },
+  'disk-in-use': {
+    exit: 4,
+    http: 409,
+    message: '{disk} of {machine} is in use ({use}). Nothing was written.',
+    hint: 'Unmount it or stop what uses it, then install again; or name another disk: imprint machine set {machine} --disk RULE',
+  },
+  'image-unfit': {
+    exit: 4,
+    http: 409,
+    message: '{reference} cannot be installed on {machine}: {problem}. Nothing was written.',
+    hint: '{hint}',
+  },
+  'machine-not-approved': {
+    exit: 4,
+    http: 409,
+    message: '{machine} is only discovered: it has no name and no order, so nothing is installed on it.',
+    hint: 'Name it first: imprint machine approve {machine} --name NAME',
+  },
+  'machine-conflict': {
+    exit: 4,
+    http: 409,
+    message: '{problem}',
+    hint: 'See what is registered: imprint machines',
+  },
+  'machine-busy': {
+    exit: 4,
+    http: 409,
+    message: '{machine} is busy: {task}.',
+    hint: 'Watch it (imprint watch {machine}) or wait until it is done.',
+  },
+  'dhcp-foreign': {
+    exit: 4,
+    http: 409,
+    message: 'Another DHCP server answers on {interface}: {servers}. Ours was not started.',
+    hint: 'Serve beside it with --proxy-dhcp, or say that two are meant with --allow-foreign-dhcp.',
+  },
+  'target-not-empty': {
+    exit: 4,
+    http: 409,
+    message: '{path} is not an empty directory. Nothing was written.',
+    hint: 'Name a directory that is empty or does not exist yet.',
+  },
+  'confirmation-needed': {
+    exit: 4,
+    http: 409,
+    message: '{action} needs a yes, and there is no terminal to ask on.',
+    hint: 'Look at it with --dry-run, then add --yes.',
+  },
+  'version-in-use': {
+    exit: 4,
+    http: 409,
+    message: '{reference} is in use: {use}.',
+    hint: 'Give those another image first, then remove it.',
+  },
+  'store-locked': {
+    exit: 4,
+    http: 423,
+    message: '{store} is being changed by another process ({owner}).',
+    hint: 'Wait until it is done; the lock goes by itself with its process.',
+  },
+  // ── verification ───────────────────────────────────────────────────────────────────────────────────────────────
+  'corrupt-pack': {
+    exit: 5,
+    http: 500,
+    message: 'The pack {pack} in {store} is damaged: {problem}.',
+    hint: 'See all that is damaged: imprint store check. Restore the pack from a copy of the store, or capture again.',
+  },
+  'corrupt-manifest': {
+    exit: 5,
+    http: 500,
+    message: 'The manifest {digest} in {store} is damaged: {problem}.',
+    hint: 'See all that is damaged: imprint store check. Restore it from a copy of the store, or capture again.',
+  },
+  'corrupt-record': {
+    exit: 5,
+    http: 500,
+    message: 'The version record {record} in {store} is damaged: {problem}.',
+    hint: 'See all that is damaged: imprint store check. Restore it from a copy of the store.',
+  },
+  'chunk-missing': {
+    exit: 5,
+    http: 500,
+    message: 'The content {chunk} that {digest} needs is in no pack of {store}.',
+    hint: 'A pack is gone: imprint store check says which versions it touches. Restore it from a copy of the store.',
+  },
+  'store-damaged': {
+    exit: 5,
+    http: 500,
+    message: '{store} has {count} defects.',
+    hint: 'Each is named above. Restore the files from a copy of the store, or capture again.',
+  },
+  'signature-missing': {
+    exit: 5,
+    http: 409,
+    message: '{reference} carries no signature.',
+    hint: 'Sign it where the key is: imprint image sign {reference}',
+  },
+  'signature-wrong': {
+    exit: 5,
+    http: 409,
+    message: 'The signature of {what} was not made by a key that is trusted here ({key}). Nothing was written.',
+    hint: 'Make the imager again on the server that holds the key (imprint media netboot), or sign with that key.',
+  },
+  'tree-differs': {
+    exit: 5,
+    http: 409,
+    message: '{directory} differs from {reference} in {count} places.',
+    hint: 'Each is named above.',
+  },
+  // ── unreachable ────────────────────────────────────────────────────────────────────────────────────────────────
+  'server-unreachable': {
+    exit: 6,
+    http: 503,
+    message: 'The server {server} does not answer: {problem}.',
+    hint: 'Is it running (imprint serve), and is the address right (--server, IMPRINT_SERVER)?',
+  },
+  'store-unreachable': {
+    exit: 6,
+    http: 503,
+    message: 'The store {store} does not answer: {problem}.',
+    hint: 'Is it reachable from here? What was fetched so far is kept; try again.',
+  },
+  'golden-unreachable': {
+    exit: 6,
+    http: 502,
+    message: 'The golden machine {host} cannot be reached over ssh: {problem}.',
+    hint: 'Try: ssh {host} true',
+  },
+  'golden-lost': {
+    exit: 6,
+    http: 502,
+    message: 'The golden machine {host} went away in the middle of the capture: {problem}. No version was made.',
+    hint: 'Capture again; what was already stored is not sent twice.',
+  },
+  // ── failed ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  'not-authorised': {
+    exit: 1,
+    http: 401,
+    message: 'The server does not accept this token.',
+    hint: 'Give the admin token with IMPRINT_TOKEN or --token; imprint serve printed it at its first start.',
+  },
+  'golden-unfit': {
+    exit: 1,
+    http: 409,
+    message: 'The golden machine {host} cannot be captured: {problem}.',
+    hint: '{hint}',
+  },
+  'disk-full': {
+    exit: 1,
+    http: 507,
+    message: 'No space is left on {path}. What was there before is as it was.',
+    hint: 'Make room, then try again; what was already stored is reused.',
+  },
+  'read-only': {
+    exit: 1,
+    http: 500,
+    message: '{path} cannot be written: {problem}.',
+    hint: 'Mount it writable, or name another place.',
+  },
+  'process-failed': {
+    exit: 1,
+    http: 500,
+    message: '{command} failed ({status}): {stderr}',
+    hint: 'The command and the end of what it said stand above.',
+  },
+  'tool-missing': {
+    exit: 1,
+    http: 500,
+    message: 'The program {tool} is not installed.',
+    hint: 'Install the package {package}.',
+  },
+  'not-root': {
+    exit: 1,
+    http: 500,
+    message: '{action} needs root.',
+    hint: 'Run it again with sudo.',
+  },
+  'runtime-unfit': {
+    exit: 1,
+    http: 500,
+    message: 'This Node ({version}) lacks {feature}.',
+    hint: 'Run ./imprint, which uses the Node that the project installs (npm ci).',
+  },
+  'step-failed': {
+    exit: 1,
+    http: 500,
+    message: 'Step “{step}” failed on {machine}: {problem}',
+    hint: 'The machine stays up with a shell on its console; install it again when the cause is mended.',
+  },
+  'io-failed': {
+    exit: 1,
+    http: 500,
+    message: '{operation} {path} failed: {problem}.',
+    hint: 'Look at the kernel’s log (dmesg) for the device below it.',
+  },
+  interrupted: {
+    exit: 130,
+    http: 499,
+    message: 'Interrupted.',
+    hint: 'Nothing half-done is visible; start it again at any time.',
+  },
+  internal: {
+    exit: 1,
+    http: 500,
+    message: 'Something that should not happen did: {problem}',
+    hint: 'Run it again with --debug and report what it prints.',
+  },
+} as const satisfies Record<string, ErrorDefinition>;
+
+/** How one error shows itself. */
+export interface ErrorDefinition {
+  exit: 1 | 2 | 3 | 4 | 5 | 6 | 130;
+  http: number;
+  message: string;
+  hint: string;
+}
+
+export type ErrorCode = keyof typeof errorCatalogue;
+
+type PlaceholdersOf<Text extends string> = Text extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | PlaceholdersOf<Rest>
+  : never;
+
+/** The details that an error's message and hint need. */
+export type ErrorDetails<Code extends ErrorCode> = {
+  readonly [Name in PlaceholdersOf<`${(typeof errorCatalogue)[Code]['message']}${(typeof errorCatalogue)[Code]['hint']}`>]:
+    | string
+    | number;
+};

@@ -1,0 +1,48 @@
+import type { VersionRecord } from '../contract/image.ts';
+import type { Digest } from '../foundation/brand.ts';
+import type { Entry } from '../image/entry.ts';
+
+/** A version record with the exact bytes that were signed. */
+export interface StoredVersion {
+  record: VersionRecord;
+  /** Canonical JSON of the record: what the signature covers. */
+  recordText: string;
+  /** The signature file's text (minisign's form), undefined where the version is not signed. */
+  signature?: string;
+  tags: string[];
+}
+
+/** Where a chunk lies: the frame that holds it and its place in the frame once that is decompressed. */
+export interface ChunkLocation {
+  pack: string;
+  /** Of the frame in its pack: offset and compressed length in bytes, and length once decompressed. */
+  frameOffset: number;
+  frameLength: number;
+  frameContentLength: number;
+  /** Of the chunk in the decompressed frame. */
+  offset: number;
+  length: number;
+}
+
+/**
+ * A place where images live, for readers. Everything that comes out was verified: records against their signature file's
+ * form, manifests against their digest, chunks by whoever decompresses them (`tree/`).
+ *
+ * Errors: `store-not-found`, `image-not-found`, `store-unreachable`, `corrupt-record`, `corrupt-manifest`,
+ * `corrupt-pack`, `chunk-missing`.
+ */
+export interface Store {
+  /** For people: the directory or URL. */
+  readonly location: string;
+  /** All versions, images by name, numbers rising. */
+  versions(image?: string): Promise<StoredVersion[]>;
+  /** The version that a reference names: `web` (newest), `web:3`, `web:v3`, `web:TAG`, `web@sha256:…`, `sha256:…`. */
+  resolve(reference: string): Promise<StoredVersion>;
+  /** The manifest's entries in order. The whole manifest is verified against its digest before the first entry comes. */
+  entries(digest: Digest): AsyncIterable<Entry[]>;
+  /** Where the chunks lie; each hash is 64 hexadecimal digits. */
+  locate(hashes: Iterable<string>): Promise<Map<string, ChunkLocation>>;
+  /** Bytes of a pack from `offset`; `length` bytes exactly. */
+  readPack(pack: string, offset: number, length: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
