@@ -1,0 +1,39 @@
+/** Which Debian package holds a program that Imprint starts: what `tool-missing` tells the user to install. */
+const packages: Readonly<Record<string, string>> = {
+  blkid: 'util-linux',
+  blockdev: 'util-linux',
+  btrfs: 'btrfs-progs',
+  cpio: 'cpio',
+  dmsetup: 'dmsetup',
+  dnsmasq: 'dnsmasq-base',
+  fuser: 'psmisc',
+  'grub-mkimage': 'grub-common',
+  ip: 'iproute2',
+  losetup: 'mount',
+  lsblk: 'util-linux',
+  mcopy: 'mtools',
+  'mkfs.btrfs': 'btrfs-progs',
+  'mkfs.ext4': 'e2fsprogs',
+  'mkfs.vfat': 'dosfstools',
+  'mkfs.xfs': 'xfsprogs',
+  mkswap: 'util-linux',
+  mmd: 'mtools',
+  mmdebstrap: 'mmdebstrap',
+  mount: 'mount',
+  partx: 'util-linux',
+  rsync: 'rsync',
+  sfdisk: 'fdisk',
+  ssh: 'openssh-client',
+  'ssh-keygen': 'openssh-client',
+  tar: 'tar',
+  udevadm: 'udev',
+  umount: 'mount',
+  wipefs: 'util-linux',
+  zstd: 'zstd',
+};
+
+/** The package that holds `tool`; for one that is not listed, the tool's own name. */
+export function packageOf(tool: string): string {
+  const name = tool.slice(tool.lastIndexOf('/') + 1);
+  return packages[name] ?? (name.startsWith('qemu-system-') ? 'qemu-system-x86' : name);
+}
