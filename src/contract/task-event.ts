@@ -29,7 +29,8 @@ export const taskSummarySchema = z.object({
   /** What it does, in words: `install web:3 on web01`. */
   title: z.string(),
   machine: z.string().optional(),
-  state: z.enum(['running', 'finished', 'failed']),
+  /** `waiting`: ordered, and nothing has begun. */
+  state: z.enum(['waiting', 'running', 'finished', 'failed']),
   started: z.number(),
   ended: z.number().optional(),
   last: taskEventSchema.optional(),

@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { digestSchema } from '../image.ts';
+import { defineOperation } from '../operation.ts';
+import { imageReferenceSchema, installOptionChangesSchema, machineRangeSchema } from './machines.ts';
+
+/** An order to install, as it was placed. Its id is also the id of the task that carries it out. */
+export const placedOrderSchema = z.object({
+  id: z.string(),
+  machine: z.string(),
+  /** `web:3`. */
+  image: z.string(),
+  digest: digestSchema,
+});
+export type PlacedOrder = z.infer<typeof placedOrderSchema>;
+
+export const installOrder = defineOperation({
+  name: 'install.order',
+  summary: 'Order one install of each machine, at its next netboot or at once where its imager waits; all or none',
+  input: z.object({
+    machines: machineRangeSchema,
+    /** Absent: the image that is set on each machine. Given: it is also set on them. */
+    image: imageReferenceSchema.optional(),
+    /** Changes to the machines' own install options. */
+    options: installOptionChangesSchema.optional(),
+  }),
+  output: z.object({ orders: z.array(placedOrderSchema) }),
+  errors: [
+    'machine-not-found',
+    'machine-not-approved',
+    'machine-busy',
+    'image-not-found',
+    'signature-missing',
+    'signature-wrong',
+    'input-invalid',
+  ],
+  effect: 'destroy',
+  runsOn: 'server',
+  long: false,
+});
+
+export const installCancel = defineOperation({
+  name: 'install.cancel',
+  summary: 'Take back orders that have not begun',
+  input: z.object({
+    machines: machineRangeSchema,
+    /** Also for a machine in mid-install, whose disk is then in no good state. */
+    force: z.boolean().optional(),
+  }),
+  output: z.object({ cancelled: z.array(z.string()) }),
+  errors: ['machine-not-found', 'machine-busy'],
+  effect: 'change',
+  runsOn: 'server',
+  long: false,
+});

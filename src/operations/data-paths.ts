@@ -1,0 +1,32 @@
+import { join, resolve } from 'node:path';
+
+/** Where things lie below the data directory; all paths are absolute. */
+export interface DataPaths {
+  readonly data: string;
+  readonly keys: string;
+  /** Mode 0600: whoever may read it may do everything the API offers. */
+  readonly adminToken: string;
+  /** URL and process of the running server; there only while it runs. */
+  readonly serverFile: string;
+  readonly databaseFile: string;
+  /** `vmlinuz`, `initrd.img` and the TFTP directory. */
+  readonly netboot: string;
+  /** Generated configuration, leases and hosts. */
+  readonly dnsmasq: string;
+}
+
+export const defaultDataDirectory = '/var/lib/imprint';
+
+/** The data directory's parts, by their names (`docs/server.md`). */
+export function dataPaths(directory: string): DataPaths {
+  const data = resolve(directory);
+  return {
+    data,
+    keys: join(data, 'keys'),
+    adminToken: join(data, 'admin-token'),
+    serverFile: join(data, 'server.json'),
+    databaseFile: join(data, 'imprint.db'),
+    netboot: join(data, 'netboot'),
+    dnsmasq: join(data, 'dnsmasq'),
+  };
+}
