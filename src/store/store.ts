@@ -40,9 +40,14 @@ export interface Store {
   resolve(reference: string): Promise<StoredVersion>;
   /** The manifest's entries in order. The whole manifest is verified against its digest before the first entry comes. */
   entries(digest: Digest): AsyncIterable<Entry[]>;
-  /** Where the chunks lie; each hash is 64 hexadecimal digits. */
-  locate(hashes: Iterable<string>): Promise<Map<string, ChunkLocation>>;
+  /**
+   * Where the chunks lie; each hash is 64 hexadecimal digits. With the version that needs them given, only the tables of
+   * its packs are read. Throws `chunk-missing` where one lies nowhere.
+   */
+  locate(hashes: Iterable<string>, digest?: Digest): Promise<Map<string, ChunkLocation>>;
   /** Bytes of a pack from `offset`; `length` bytes exactly. */
   readPack(pack: string, offset: number, length: number): Promise<Uint8Array>;
+  /** The pack as a local file, for workers that read by themselves; undefined where the store is not on this machine. */
+  packFile(pack: string): string | undefined;
   close(): Promise<void>;
 }

@@ -1,0 +1,101 @@
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ImprintError, toImprintError } from '../foundation/errors.ts';
+import { createSigner, formatPublicKey, type Signer } from '../image/signature.ts';
+
+/** The key with which a server signs, and its public half as a minisign public key file. */
+export interface ServerKey {
+  readonly signer: Signer;
+  /** Text of `keys/server.pub`. */
+  readonly publicKeyText: string;
+  readonly publicKeyPath: string;
+  /** True where this call made it. */
+  readonly created: boolean;
+}
+
+/**
+ * The server's key in `DIR/keys`, made there when there is none: `server.key` (ed25519, PEM PKCS#8, mode 0600) and
+ * `server.pub`. Two processes at once get the same key. Errors: `read-only`, `disk-full`, `io-failed`, `usage` for a
+ * key file that is not an ed25519 key.
+ */
+export async function ensureServerKey(dataDirectory: string): Promise<ServerKey> {
+  const directory = join(dataDirectory, 'keys');
+  try {
+    const existing = await readServerKey(dataDirectory);
+    if (existing) return existing;
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const { privateKey } = generateKeyPairSync('ed25519');
+    await createOnce(
+      join(directory, 'server.key'),
+      privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+      0o600,
+    );
+    const made = await readServerKey(dataDirectory);
+    if (!made) throw new ImprintError('internal', { problem: `${directory}/server.key is gone again` });
+    return { ...made, created: true };
+  } catch (error) {
+    throw toImprintError(error);
+  }
+}
+
+/** The server's key, undefined where there is none yet. Writes `server.pub` again where it is missing or differs. */
+export async function readServerKey(dataDirectory: string): Promise<ServerKey | undefined> {
+  const directory = join(dataDirectory, 'keys');
+  const pem = await readIfThere(join(directory, 'server.key'));
+  if (pem === undefined) return undefined;
+  const signer = signerFromPem(pem, join(directory, 'server.key'));
+  const publicKeyText = formatPublicKey(signer.publicKey);
+  const publicKeyPath = join(directory, 'server.pub');
+  if ((await readIfThere(publicKeyPath)) !== publicKeyText) await replaceFile(publicKeyPath, publicKeyText);
+  return { signer, publicKeyText, publicKeyPath, created: false };
+}
+
+function signerFromPem(pem: string, path: string): Signer {
+  try {
+    return createSigner(createPrivateKey(pem));
+  } catch (cause) {
+    throw new ImprintError(
+      'usage',
+      {
+        problem: `${path} is not an ed25519 private key.`,
+        hint: 'Restore it from a copy, or move it away to get a new key.',
+      },
+      { cause },
+    );
+  }
+}
+
+/** Writes a file that must not be there yet; another's is left as it is. Link and unlink, so that it is never seen half. */
+async function createOnce(path: string, text: string, mode: number): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  await writeDurably(temporary, text, mode);
+  try {
+    await link(temporary, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+async function replaceFile(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  await writeDurably(temporary, text, 0o644);
+  await rename(temporary, path);
+}
+
+async function writeDurably(path: string, text: string, mode: number): Promise<void> {
+  await using file = await open(path, 'w', mode);
+  await file.writeFile(text);
+  await file.sync();
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,86 @@
+import type { SourceFacts, VersionStats } from '../contract/image.ts';
+import type { Digest } from '../foundation/brand.ts';
+import type { Task } from '../foundation/task.ts';
+import type { Entry } from '../image/entry.ts';
+import type { Store, StoredVersion } from './store.ts';
+
+/** A version as its maker describes it: the record without what the store itself adds (format, number). */
+export interface VersionDraft {
+  image: string;
+  /** As `writeManifest` gave it. */
+  digest: Digest;
+  /** Length of the manifest in bytes, uncompressed; as `writeManifest` gave it. */
+  manifestBytes: number;
+  parent?: Digest;
+  /** ISO 8601, UTC; absent: now. */
+  created?: string;
+  message?: string;
+  source: SourceFacts;
+  stats: VersionStats;
+  excluded: string[];
+  scrubbed: string[];
+  warnings: string[];
+  /** Tags that shall point at this version, moved there if they exist. */
+  tags?: string[];
+}
+
+/**
+ * A change to a store, from the first pack to the version that appears last. It holds the store's exclusive lock;
+ * disposing of it without `commit` leaves nothing visible. Packs that were finished stay, to be used again.
+ *
+ * Errors of every method: `disk-full`, `read-only`, `io-failed`.
+ */
+export interface StoreTransaction extends AsyncDisposable {
+  /** Absolute path of a private directory for packs being written, on the store's own file system; goes at the end. */
+  readonly directory: string;
+  /** What `addPack` has taken in so far; `bytes` are those of the pack files. */
+  readonly added: { readonly packs: number; readonly chunks: number; readonly bytes: number };
+  /**
+   * Hashes of all chunks that the store holds, 32 bytes each, joined, in no order (packs that are known to be damaged
+   * left out, so that capturing again heals). A chunk that is not here must be written, whatever hints say.
+   */
+  knownChunks(): Promise<Uint8Array>;
+  /** Takes in a finished pack: complete, closed and fsynced by its writer. `id` is what `PackBuilder.finish` gave. */
+  addPack(temporaryPath: string, id: string): Promise<void>;
+  /**
+   * Writes a manifest; entries must come in manifest order, all their chunks be in the store (`chunk-missing`).
+   * Several may be written; one that no version names goes with the next removal.
+   */
+  writeManifest(entries: AsyncIterable<Entry[]> | Iterable<Entry[]>): Promise<WrittenManifest>;
+  /** Keeps what its maker needs to capture the same source faster next time. Private, advisory, checked when read. */
+  writeHints(digest: Digest, content: Uint8Array): Promise<void>;
+  /** Numbers, signs (where the store was opened with a signer) and shows the version. */
+  commit(draft: VersionDraft): Promise<StoredVersion>;
+}
+
+export interface WrittenManifest {
+  digest: Digest;
+  /** Length uncompressed. */
+  bytes: number;
+  entries: number;
+}
+
+/** What a removal did. */
+export interface RemovalReport {
+  removed: StoredVersion[];
+  /** Packs that no version refers to any longer and that were deleted; their bytes are free again. */
+  packsDeleted: number;
+  bytesFreed: number;
+  /** Bytes of chunks that no version refers to any longer, but that lie in packs which others still need. */
+  bytesUnreferenced: number;
+}
+
+/** A store that can be changed. */
+export interface WritableStore extends Store {
+  /** Begins a change; `owner` says for people who makes it. Refused (`store-locked`) while another is being made. */
+  begin(owner: string, task: Task): Promise<StoreTransaction>;
+  /** Lets `tag` point at the version that `reference` names, which must be of the same image. Returns that version. */
+  setTag(reference: string, tag: string): Promise<StoredVersion>;
+  removeTag(image: string, tag: string): Promise<void>;
+  /** Removes the version that a reference names (`web:3`), or every version of an image (`web:*`). */
+  remove(reference: string): Promise<RemovalReport>;
+  /** Signs a version anew with the signer that the store was opened with (`usage` where there is none). */
+  sign(reference: string): Promise<StoredVersion>;
+  /** What `writeHints` kept; undefined where there is nothing, or where it is damaged. */
+  readHints(digest: Digest): Promise<Uint8Array | undefined>;
+}
