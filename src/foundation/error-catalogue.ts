@@ -101,6 +101,12 @@ export const errorCatalogue = {
     message: '{machine} is busy: {task}.',
     hint: 'Watch it (imprint watch {machine}) or wait until it is done.',
   },
+  'server-running': {
+    exit: 4,
+    http: 409,
+    message: 'A server already runs on {data} ({url}, process {pid}).',
+    hint: 'Use that one, stop it first, or give this one another directory: --data DIR',
+  },
   'dhcp-foreign': {
     exit: 4,
     http: 409,
@@ -187,6 +193,12 @@ export const errorCatalogue = {
     message: 'The server {server} does not answer: {problem}.',
     hint: 'Is it running (imprint serve), and is the address right (--server, IMPRINT_SERVER)?',
   },
+  'machine-silent': {
+    exit: 6,
+    http: 503,
+    message: '{machine} has not been heard of since {since}, in the middle of its install.',
+    hint: 'Look at its console and power. The order stands: when it boots from the network again, the install begins anew.',
+  },
   'store-unreachable': {
     exit: 6,
     http: 503,
@@ -217,6 +229,30 @@ export const errorCatalogue = {
     http: 409,
     message: 'The golden machine {host} cannot be captured: {problem}.',
     hint: '{hint}',
+  },
+  'database-unfit': {
+    exit: 1,
+    http: 500,
+    message: 'The database {path} cannot be used: {problem}.',
+    hint: 'If a newer Imprint wrote it, run that one; else put it back from a copy, or move it away and register the machines again.',
+  },
+  'port-in-use': {
+    exit: 1,
+    http: 500,
+    message: 'Nothing can listen on {address}: {problem}.',
+    hint: 'Stop what listens there (ss -ltnp), or choose another address: --listen HOST:PORT',
+  },
+  'netboot-unfit': {
+    exit: 1,
+    http: 500,
+    message: 'Machines cannot boot from {interface}: {problem}.',
+    hint: '{hint}',
+  },
+  'tar-invalid': {
+    exit: 1,
+    http: 422,
+    message: 'The tar archive {source} is damaged at byte {offset}: {problem}.',
+    hint: 'Make the archive again, with GNU tar’s --format=pax.',
   },
   'disk-full': {
     exit: 1,
