@@ -1,0 +1,123 @@
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { requireFfi } from './library.ts';
+import { NativeBuffer } from './native-buffer.ts';
+
+/** Compresses frames one after another with one set of tables. Not for use by two threads. */
+export interface Compressor {
+  /** Compresses `source` as one frame. The frame is valid until the next call: its memory is used again. */
+  compress(source: Uint8Array): Uint8Array;
+  free(): void;
+}
+
+/** Decompresses frames one after another with one set of tables. Not for use by two threads. */
+export interface Decompressor {
+  /**
+   * Decompresses the one frame that `source` holds to `target` from `offset`; its content's length, or undefined where it
+   * is damaged or does not fit.
+   */
+  decompress(source: Uint8Array, target: NativeBuffer, offset: number): number | undefined;
+  free(): void;
+}
+
+/** Room that a frame of `length` bytes of content may need at worst (ZSTD_COMPRESSBOUND of zstd.h). */
+function compressBound(length: number): number {
+  return length + (length >> 8) + (length < 131_072 ? (131_072 - length) >> 11 : 0) + 64;
+}
+
+/** zstd by direct calls and a kept context; by `node:zlib` where this Node does not show them. */
+export function createCompressor(level: number): Compressor {
+  return nativeCompressor(level) ?? zlibCompressor(level);
+}
+
+/** See `createCompressor`. */
+export function createDecompressor(): Decompressor {
+  return nativeDecompressor() ?? zlibDecompressor();
+}
+
+const isError = (result: bigint) => result > 0xffff_ffff_ffff_0000n;
+
+/** By direct calls; undefined where they are not to be had. */
+export function nativeCompressor(level: number): Compressor | undefined {
+  const functions = bind();
+  if (functions === undefined) return undefined;
+  const { getRawPointer } = requireFfi();
+  const context = functions.ZSTD_createCCtx();
+  let target = new NativeBuffer(compressBound(1 << 20));
+  return {
+    compress(source) {
+      const room = compressBound(source.length);
+      if (target.size < room) target = new NativeBuffer(room);
+      const result = functions.ZSTD_compressCCtx(
+        context,
+        target.pointer,
+        BigInt(target.size),
+        getRawPointer(source),
+        BigInt(source.length),
+        level,
+      );
+      if (isError(result)) throw new RangeError(`zstd cannot compress ${source.length} bytes`);
+      return target.bytes.subarray(0, Number(result));
+    },
+    free: () => void functions.ZSTD_freeCCtx(context),
+  };
+}
+
+/** By direct calls; undefined where they are not to be had. */
+export function nativeDecompressor(): Decompressor | undefined {
+  const functions = bind();
+  if (functions === undefined) return undefined;
+  const { getRawPointer } = requireFfi();
+  const context = functions.ZSTD_createDCtx();
+  return {
+    decompress(source, target, offset) {
+      const result = functions.ZSTD_decompressDCtx(
+        context,
+        target.at(offset),
+        BigInt(target.size - offset),
+        getRawPointer(source),
+        BigInt(source.length),
+      );
+      return isError(result) ? undefined : Number(result);
+    },
+    free: () => void functions.ZSTD_freeDCtx(context),
+  };
+}
+
+function bind() {
+  try {
+    return requireFfi().dlopen(null, {
+      ZSTD_createCCtx: { arguments: [], return: 'pointer' },
+      ZSTD_freeCCtx: { arguments: ['pointer'], return: 'u64' },
+      ZSTD_compressCCtx: { arguments: ['pointer', 'pointer', 'u64', 'pointer', 'u64', 'i32'], return: 'u64' },
+      ZSTD_createDCtx: { arguments: [], return: 'pointer' },
+      ZSTD_freeDCtx: { arguments: ['pointer'], return: 'u64' },
+      ZSTD_decompressDCtx: { arguments: ['pointer', 'pointer', 'u64', 'pointer', 'u64'], return: 'u64' },
+    }).functions;
+  } catch {
+    return undefined;
+  }
+}
+
+/** By `node:zlib`: the same frames at about twice the cost. */
+export function zlibCompressor(level: number): Compressor {
+  return {
+    compress: (source) => zstdCompressSync(source, { params: { [constants.ZSTD_c_compressionLevel]: level } }),
+    free: () => {},
+  };
+}
+
+/** By `node:zlib`. */
+export function zlibDecompressor(): Decompressor {
+  return {
+    decompress(source, target, offset) {
+      try {
+        const content = zstdDecompressSync(source, { maxOutputLength: Math.max(1, target.size - offset) });
+        target.bytes.set(content, offset);
+        return content.length;
+      } catch {
+        return undefined;
+      }
+    },
+    free: () => {},
+  };
+}
