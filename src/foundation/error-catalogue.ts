@@ -125,6 +125,12 @@ export const errorCatalogue = {
     message: '{action} needs a yes, and there is no terminal to ask on.',
     hint: 'Look at it with --dry-run, then add --yes.',
   },
+  declined: {
+    exit: 4,
+    http: 409,
+    message: 'Not done: the answer was no.',
+    hint: 'Nothing was changed.',
+  },
   'version-in-use': {
     exit: 4,
     http: 409,
@@ -289,6 +295,12 @@ export const errorCatalogue = {
     http: 500,
     message: 'This Node ({version}) lacks {feature}.',
     hint: 'Run ./imprint, which uses the Node that the project installs (npm ci).',
+  },
+  'imager-unbuilt': {
+    exit: 1,
+    http: 500,
+    message: 'The imager cannot be made: {problem}.',
+    hint: '{hint}',
   },
   'step-failed': {
     exit: 1,
