@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { diskRuleSchema, installOptionsSchema, machineNameSchema, machineSchema, rootFileSystemSchema } from '../machine.ts';
+import {
+  diskRuleSchema,
+  installOptionsSchema,
+  machineNameSchema,
+  machineSchema,
+  rootFileSystemSchema,
+} from '../machine.ts';
 import { defineOperation } from '../operation.ts';
 
 /** Which machines: a node range of names (`web[01-20]`), names given to discovered ones, or MAC addresses. */
