@@ -1,0 +1,142 @@
+import type { ArgumentDefinition, CommandDefinition } from './command.ts';
+
+const reference: ArgumentDefinition = {
+  name: 'REF',
+  description: 'an image (its newest version), IMAGE:NUMBER, IMAGE:TAG, or IMAGE@sha256:…',
+};
+
+export const imageCommands: readonly CommandDefinition[] = [
+  {
+    name: 'capture',
+    group: 'Images',
+    summary: 'make a new version from a running machine or a directory',
+    description:
+      'The machine keeps running; it needs nothing but sshd, a shell, find and GNU tar. Host keys, machine-id and other ' +
+      'secrets of the machine are left out and listed. Only what changed since the last version is read again.',
+    arguments: [{ name: 'SOURCE', description: 'ssh://[user@]host[:port][/directory], or a directory' }],
+    options: [
+      { flags: '-n, --name <image>', description: 'the image that gets the new version', required: true },
+      { flags: '-t, --tag <tag>', description: 'a tag for the new version; it moves if the image has it already' },
+      { flags: '-m, --message <text>', description: 'what this version is about' },
+      {
+        flags: '-x, --exclude <glob>',
+        description: 'leave out what matches (!GLOB takes back); repeatable',
+        repeat: true,
+      },
+      { flags: '--no-default-excludes', description: 'also package caches, /tmp, swap files and the like' },
+      { flags: '--one-file-system', description: 'nothing mounted below the source' },
+      { flags: '--keep-secrets', description: 'also SSH host keys, machine-id, seeds and credentials' },
+      { flags: '--paranoid', description: 'read every file again, also those that look unchanged' },
+      { flags: '-i, --identity <file>', description: 'private key for ssh' },
+      { flags: '-o, --ssh-option <option>', description: 'an option as for ssh -o; repeatable', repeat: true },
+    ],
+    examples: [
+      ['imprint capture ssh://root@golden.example --name web', 'capture a machine while it runs'],
+      ['imprint capture /srv/roots/web --name web --tag tested', 'capture a directory'],
+    ],
+    load: () => import('./commands/capture.ts'),
+  },
+  {
+    name: 'images',
+    group: 'Images',
+    summary: 'list images and their versions',
+    arguments: [{ name: 'IMAGE', description: 'only this image, with all its versions', optional: true }],
+    options: [{ flags: '-a, --all', description: 'all versions of every image, not the newest alone' }],
+    examples: [
+      ['imprint images', 'what there is'],
+      ['imprint images web', 'all versions of one image'],
+    ],
+    load: () => import('./commands/images.ts'),
+  },
+  {
+    name: 'image show',
+    group: 'Images',
+    summary: 'show one version: where it came from, what it holds, who signed it',
+    arguments: [reference],
+    examples: [['imprint image show web:3', 'all that is known of version 3']],
+    load: () => import('./commands/image-show.ts'),
+  },
+  {
+    name: 'image log',
+    group: 'Images',
+    summary: 'tell the history of an image, newest version first',
+    arguments: [{ name: 'IMAGE', description: 'the image' }],
+    examples: [['imprint image log web', 'when, from where, and why']],
+    load: () => import('./commands/image-log.ts'),
+  },
+  {
+    name: 'image ls',
+    group: 'Images',
+    summary: 'list what is in a version',
+    arguments: [reference, { name: 'PATH', description: 'a directory or file in it', optional: true }],
+    options: [
+      { flags: '-l, --long', description: 'with mode, owner, size and time, as ls -l does' },
+      { flags: '-R, --recursive', description: 'all that lies below' },
+      { flags: '-d, --directory', description: 'a directory itself, not what is in it' },
+    ],
+    examples: [
+      ['imprint image ls -l web:3 /etc', 'a directory, as ls -l shows it'],
+      ['imprint image ls -R --json web', 'every entry with all attributes, one JSON value a line'],
+    ],
+    load: () => import('./commands/image-ls.ts'),
+  },
+  {
+    name: 'image cat',
+    group: 'Images',
+    summary: 'write the content of a file to stdout, byte for byte',
+    arguments: [reference, { name: 'PATH', description: 'a file in it' }],
+    examples: [['imprint image cat web:3 /etc/fstab', 'read one file without checking out']],
+    load: () => import('./commands/image-cat.ts'),
+  },
+  {
+    name: 'image verify',
+    group: 'Images',
+    summary: 'check a version in the store, or compare it with a directory',
+    description:
+      'Without a directory, all content of the version is read and checked. With one, every path is compared, attribute ' +
+      'by attribute and byte by byte. Any difference or damage is named, and the exit status is 5.',
+    arguments: [reference, { name: 'DIRECTORY', description: 'compare with this tree', optional: true }],
+    examples: [
+      ['imprint image verify web:3', 'is the version whole?'],
+      ['imprint image verify web:3 /mnt', 'is /mnt exactly that version?'],
+    ],
+    load: () => import('./commands/image-verify.ts'),
+  },
+  {
+    name: 'image checkout',
+    group: 'Images',
+    summary: 'write a version into a directory that is empty or new',
+    description:
+      'Every chunk is checked before it is written. Where anything is damaged, nothing is left in the directory.',
+    arguments: [reference, { name: 'DIRECTORY', description: 'empty, or not there yet' }],
+    examples: [['imprint image checkout web:3 /srv/roots/web', 'the whole tree with every attribute (as root)']],
+    load: () => import('./commands/image-checkout.ts'),
+  },
+  {
+    name: 'image tag',
+    group: 'Images',
+    summary: 'give a version a tag, move a tag, or take it away',
+    arguments: [reference, { name: 'TAG', description: 'a word that is not a number' }],
+    options: [{ flags: '-d, --delete', description: 'take the tag away' }],
+    examples: [['imprint image tag web:3 stable', 'web:stable is version 3 from now on']],
+    load: () => import('./commands/image-tag.ts'),
+  },
+  {
+    name: 'image sign',
+    group: 'Images',
+    summary: 'sign a version with the key of this server',
+    arguments: [reference],
+    examples: [['imprint image sign web:3', 'so that machines that carry the key may install it']],
+    load: () => import('./commands/image-sign.ts'),
+  },
+  {
+    name: 'image rm',
+    group: 'Images',
+    summary: 'remove versions; an image goes with its last one',
+    description: 'A version that a machine has, is to have, or that carries a tag, is not removed without --force.',
+    arguments: [{ ...reference, name: 'REF', variadic: true }],
+    options: [{ flags: '-f, --force', description: 'also where it is in use or tagged' }],
+    examples: [['imprint image rm web:1 web:2', 'after asking']],
+    load: () => import('./commands/image-rm.ts'),
+  },
+];

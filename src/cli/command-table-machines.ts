@@ -1,0 +1,157 @@
+import type { ArgumentDefinition, CommandDefinition, OptionDefinition } from './command.ts';
+
+const range: ArgumentDefinition = {
+  name: 'MACHINE',
+  description: 'names or node ranges: web01, web[01-20], or a MAC address',
+  variadic: true,
+};
+
+const installOptions: readonly OptionDefinition[] = [
+  {
+    flags: '--disk <rule>',
+    description:
+      'which disk may be written: /dev/sda, serial=…, model=GLOB, size>=200G, smallest … (default: the only one)',
+  },
+  { flags: '--fs <type>', description: 'root file system: ext4, xfs or btrfs' },
+  { flags: '--swap <size>', description: 'a swap partition of this size: 4G' },
+  { flags: '--kernel-options <text>', description: 'kernel options beside those of the image' },
+  { flags: '--afterwards <what>', description: 'when it is installed: reboot, poweroff or wait' },
+];
+
+export const machineCommands: readonly CommandDefinition[] = [
+  {
+    name: 'machines',
+    group: 'Machines',
+    summary: 'list machines, how they are, and what they have',
+    arguments: [{ ...range, optional: true }],
+    examples: [
+      ['imprint machines', 'all of them'],
+      ['imprint machines web[01-20]', 'those of a range'],
+    ],
+    load: () => import('./commands/machines.ts'),
+  },
+  {
+    name: 'machine show',
+    group: 'Machines',
+    summary: 'show one machine: facts, disks, image, and what is wrong with it',
+    arguments: [{ name: 'MACHINE', description: 'its name or a MAC address' }],
+    examples: [['imprint machine show web01', 'all that is known']],
+    load: () => import('./commands/machine-show.ts'),
+  },
+  {
+    name: 'machine add',
+    group: 'Machines',
+    summary: 'register machines by name, before or after they show up',
+    arguments: [{ name: 'RANGE', description: 'a name or a node range: web[01-20]' }],
+    options: [
+      {
+        flags: '--mac <address>',
+        description: 'its MAC address; once for each machine of the range, in order',
+        repeat: true,
+      },
+      { flags: '--address <address>', description: 'its IPv4 address; 10.0.0.11+ counts up through the range' },
+      { flags: '--image <ref>', description: 'the image that it should have' },
+      ...installOptions,
+    ],
+    examples: [
+      ['imprint machine add web[01-20] --address 10.0.0.11+ --image web', 'twenty machines in a row'],
+      ['imprint machine add db1 --mac 52:54:00:12:34:56 --disk smallest', 'one, known by its MAC address'],
+    ],
+    load: () => import('./commands/machine-add.ts'),
+  },
+  {
+    name: 'machine set',
+    group: 'Machines',
+    summary: 'change what machines should be',
+    description: 'A machine whose install was refused tries again. An empty value (--disk "") takes a setting away.',
+    arguments: [range],
+    options: [
+      { flags: '--image <ref>', description: 'the image that it should have' },
+      { flags: '--address <address>', description: 'its IPv4 address; 10.0.0.11+ counts up through the range' },
+      { flags: '--mac <address>', description: 'all its MAC addresses; repeatable', repeat: true },
+      ...installOptions,
+    ],
+    examples: [['imprint machine set web01 --disk serial=S3Z9NB0K', 'say which of its disks is to be written']],
+    load: () => import('./commands/machine-set.ts'),
+  },
+  {
+    name: 'machine approve',
+    group: 'Machines',
+    summary: 'give a discovered machine its name',
+    arguments: [{ name: 'MACHINE', description: 'as it is listed: mac-525400123456, or a MAC address' }],
+    options: [
+      { flags: '--name <name>', description: 'its host name from now on', required: true },
+      { flags: '--image <ref>', description: 'the image that it should have' },
+      { flags: '--address <address>', description: 'its IPv4 address' },
+    ],
+    examples: [
+      ['imprint machine approve mac-525400123456 --name web01 --image web', 'it is ours; nothing is installed yet'],
+    ],
+    load: () => import('./commands/machine-approve.ts'),
+  },
+  {
+    name: 'machine rm',
+    group: 'Machines',
+    summary: 'forget machines; their disks are not touched',
+    arguments: [range],
+    options: [{ flags: '-f, --force', description: 'also in the middle of an install' }],
+    examples: [['imprint machine rm web[01-20]', 'after asking']],
+    load: () => import('./commands/machine-rm.ts'),
+  },
+  {
+    name: 'install',
+    group: 'Machines',
+    summary: 'order one install of an image on machines, which erases their disk',
+    description:
+      'The order is carried out once, when the machine next boots from the network, or at once where its imager waits. ' +
+      'The disk is chosen by rule; where several fit, or none, nothing is written.',
+    arguments: [range],
+    options: [
+      { flags: '--image <ref>', description: 'what to install; else the image that is set on the machine' },
+      ...installOptions,
+      { flags: '-w, --wait', description: 'follow the installs until they are done' },
+      { flags: '--cancel', description: 'take back orders that have not begun' },
+      { flags: '-f, --force', description: 'with --cancel: also in the middle of an install' },
+    ],
+    examples: [
+      ['imprint install web01 --image web', 'at its next netboot'],
+      ['imprint install web[01-20] --image web:stable --yes --wait', 'a whole row, watched to the end'],
+    ],
+    load: () => import('./commands/install.ts'),
+  },
+  {
+    name: 'status',
+    group: 'Progress',
+    summary: 'show how the server, its machines and its tasks are',
+    examples: [['imprint status', 'everything at a glance']],
+    load: () => import('./commands/status.ts'),
+  },
+  {
+    name: 'tasks',
+    group: 'Progress',
+    summary: 'list tasks, newest first, or show one with what it said',
+    arguments: [{ name: 'TASK', description: 'the id of a task', optional: true }],
+    options: [
+      { flags: '--machine <name>', description: 'those of one machine' },
+      { flags: '--running', description: 'those that run now' },
+      { flags: '--limit <count>', description: 'at most so many (default: 20)' },
+    ],
+    examples: [['imprint tasks --running', 'what goes on']],
+    load: () => import('./commands/tasks.ts'),
+  },
+  {
+    name: 'watch',
+    group: 'Progress',
+    summary: 'watch what goes on, live: everything, some machines, or a task',
+    description:
+      'Ends with Ctrl-C, or when the task is done. A lost connection is taken up again without missing anything.',
+    arguments: [
+      { name: 'MACHINE', description: 'machines, node ranges, or the id of a task', variadic: true, optional: true },
+    ],
+    examples: [
+      ['imprint watch', 'all machines'],
+      ['imprint watch web01', 'one'],
+    ],
+    load: () => import('./commands/watch.ts'),
+  },
+];

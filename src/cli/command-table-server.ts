@@ -1,0 +1,51 @@
+import type { CommandDefinition } from './command.ts';
+
+export const serverCommands: readonly CommandDefinition[] = [
+  {
+    name: 'serve',
+    group: 'Server',
+    summary: 'run the image server: API, status page, store, and netboot on one interface',
+    description:
+      'The first start makes the keys and prints the admin token. DHCP is not started where another DHCP server answers, ' +
+      'unless --proxy-dhcp or --allow-foreign-dhcp is given.',
+    options: [
+      { flags: '--listen <host:port>', description: 'where to listen (default: 0.0.0.0:4280)' },
+      { flags: '--netboot <interface>', description: 'serve DHCP, TFTP and the imager on this interface' },
+      {
+        flags: '--proxy-dhcp',
+        description: 'beside the DHCP server of the site: it gives addresses, we say where to boot',
+      },
+      { flags: '--dhcp-range <first,last>', description: 'addresses for machines that have none of their own' },
+      { flags: '--allow-foreign-dhcp', description: 'also where another DHCP server answers' },
+      { flags: '--url <url>', description: 'how machines reach this server, where that is not plain' },
+    ],
+    examples: [
+      ['imprint serve', 'API and store only'],
+      ['imprint serve --netboot eth1', 'and install machines on the network at eth1'],
+    ],
+    load: () => import('./commands/serve.ts'),
+  },
+  {
+    name: 'media netboot',
+    group: 'Server',
+    summary: 'build the imager: the kernel and the small system that machines boot from the network',
+    options: [{ flags: '--rebuild', description: 'anew, not from the cache' }],
+    examples: [['imprint media netboot', 'once, and after an update of Imprint']],
+    load: () => import('./commands/media-netboot.ts'),
+  },
+  {
+    name: 'store check',
+    group: 'Store',
+    summary: 'check every byte of the store; name what is damaged and which versions it touches',
+    options: [{ flags: '--fast', description: 'tables and manifests only, not the content of packs' }],
+    examples: [['imprint store check', 'exit status 5 where anything is wrong']],
+    load: () => import('./commands/store-check.ts'),
+  },
+  {
+    name: 'store stat',
+    group: 'Store',
+    summary: 'say what the store holds and what it takes',
+    examples: [['imprint store stat', 'images, versions, packs, bytes']],
+    load: () => import('./commands/store-stat.ts'),
+  },
+];

@@ -1,0 +1,20 @@
+import type { CommandDefinition, OptionDefinition } from './command.ts';
+import { imageCommands } from './command-table-images.ts';
+import { machineCommands } from './command-table-machines.ts';
+import { serverCommands } from './command-table-server.ts';
+
+/** Options that every command takes, before or after its name. */
+export const globalOptions: readonly OptionDefinition[] = [
+  { flags: '--json', description: 'results as JSON on stdout, progress and errors as NDJSON on stderr' },
+  { flags: '--dry-run', description: 'say what would be done, and do nothing' },
+  { flags: '-y, --yes', description: 'do not ask' },
+  { flags: '-q, --quiet', description: 'no progress; warnings and errors only' },
+  { flags: '--debug', description: 'tell errors with their causes and stack traces' },
+  { flags: '--server <url>', description: 'the image server (IMPRINT_SERVER; else the one that runs here)' },
+  { flags: '--token <token>', description: 'token for the server (IMPRINT_TOKEN; else DATA/admin-token)' },
+  { flags: '--store <dir|url>', description: 'the store (IMPRINT_STORE; else DATA/store)' },
+  { flags: '--data <dir>', description: 'the data directory (IMPRINT_DATA; else /var/lib/imprint)' },
+];
+
+/** Every command of the program, in the order in which help tells of them. */
+export const commands: readonly CommandDefinition[] = [...imageCommands, ...machineCommands, ...serverCommands];

@@ -1,0 +1,56 @@
+import { ImprintError } from '../foundation/errors.ts';
+import { commands } from './command-table.ts';
+import { readCommandLine } from './program.ts';
+import type { Entries, Session } from './session.ts';
+import { openTerminal } from './terminal.ts';
+
+/**
+ * Runs one command line and ends the process with the exit status of the catalogue.
+ *
+ * The first SIGINT or SIGTERM aborts what runs, which then cleans up and ends with 130; a second one ends at once. A reader that
+ * goes away (`imprint images | head`) ends the command quietly.
+ */
+export async function runCommandLine(words: readonly string[], version: string, entries: Entries): Promise<never> {
+  const environment = process.env;
+  const stdout = openTerminal(process.stdout, environment);
+  const stderr = openTerminal(process.stderr, environment);
+  const controller = new AbortController();
+  let session: Session | undefined;
+  const interrupt = () => {
+    if (controller.signal.aborted) {
+      session?.closeProgress();
+      process.exit(130);
+    }
+    controller.abort(new ImprintError('interrupted', {}));
+  };
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    session?.closeProgress();
+    process.exit(0);
+  });
+  process.stderr.on('error', () => {});
+
+  // For errors of the command line itself, whose options are not known yet.
+  const options = { json: words.includes('--json'), debug: words.includes('--debug') };
+  try {
+    const request = await readCommandLine(words, commands, version, stdout);
+    if (request.kind === 'text') stdout.write(request.text);
+    else {
+      const { readGlobals, Session } = await import('./session.ts');
+      const globals = readGlobals(request.globals, environment);
+      const { signal } = controller;
+      session = new Session({ globals, stdout, stderr, stdin: process.stdin, signal, environment, entries });
+      const { run } = await request.command.load();
+      await run(session, request.invocation);
+      session.closeProgress();
+    }
+    return process.exit(0);
+  } catch (thrown) {
+    session?.closeProgress();
+    const { reportError } = await import('./error-report.ts');
+    const cause = controller.signal.aborted && !(thrown instanceof ImprintError) ? controller.signal.reason : thrown;
+    return process.exit(reportError(stderr, cause, options));
+  }
+}
