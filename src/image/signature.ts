@@ -16,6 +16,8 @@ export interface Signer {
   readonly publicKey: PublicKey;
   /** Text of a signature file over `data`; `comment` is signed with it and must be one line. */
   sign(data: Uint8Array, comment: string): string;
+  /** The 64 bytes of a plain ed25519 signature over `data`: for answers on the wire, which begin with `{`. */
+  signRaw(data: Uint8Array): Uint8Array;
 }
 
 const commentHead = 'untrusted comment: ';
@@ -25,7 +27,11 @@ const ed25519Head = Buffer.from('302a300506032b6570032100', 'hex');
 /** A signer from an ed25519 private key. */
 export function createSigner(privateKey: KeyObject): Signer {
   const publicKey = publicKeyOf(createPublicKey(privateKey));
-  return { publicKey, sign: (data, comment) => makeSignature(privateKey, publicKey, data, comment) };
+  return {
+    publicKey,
+    sign: (data, comment) => makeSignature(privateKey, publicKey, data, comment),
+    signRaw: (data) => sign(null, data, privateKey),
+  };
 }
 
 /** A public key with its id: the first eight bytes of the SHA-256 of its 32 bytes. */
