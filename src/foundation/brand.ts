@@ -48,16 +48,24 @@ export function parseMacAddress(text: string): MacAddress | undefined {
 
 /** A path as text (UTF-8) turned into its raw bytes. */
 export function rawPath(path: string): RawPath {
-  return Buffer.from(path, 'utf8').toString('latin1') as RawPath;
+  let raw = '';
+  for (const byte of new TextEncoder().encode(path)) raw += String.fromCharCode(byte);
+  return raw as RawPath;
 }
 
 /** A raw path for people: UTF-8 where it is valid, each other byte as `\xNN`; control characters likewise. */
 export function displayPath(path: RawPath): string {
-  const bytes = Buffer.from(path, 'latin1');
-  const text = bytes.toString('utf8');
-  const valid = Buffer.from(text, 'utf8').equals(bytes);
-  const shown = valid ? text : path.replaceAll(/[\x80-\xff]/g, hexEscape);
-  return shown.replaceAll(/[\x00-\x1f\x7f]/g, hexEscape);
+  return decodeUtf8(path).replaceAll(/[\x00-\x1f\x7f]/g, hexEscape);
+}
+
+function decodeUtf8(path: RawPath): string {
+  if (!/[\x80-\xff]/.test(path)) return path;
+  try {
+    const bytes = Uint8Array.from(path, (unit) => unit.charCodeAt(0));
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return path.replaceAll(/[\x80-\xff]/g, hexEscape);
+  }
 }
 
 function hexEscape(unit: string): string {

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from './clock.ts';
 import { type ErrorValue, type ImprintError, toImprintError } from './errors.ts';
 
@@ -66,7 +65,7 @@ export class Task {
     options: TaskOptions = {},
   ): Promise<Result> {
     const root: Root = {
-      id: options.id ?? randomUUID(),
+      id: options.id ?? globalThis.crypto.randomUUID(),
       clock: options.clock ?? systemClock,
       listener,
       interval: options.progressInterval ?? 100,

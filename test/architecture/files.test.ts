@@ -1,0 +1,42 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { root, sourceFiles } from './source-files.ts';
+
+const files = sourceFiles('src');
+
+describe('the files', () => {
+  it('are called by nouns in kebab case', () => {
+    expect(files.filter((path) => !/^src(\/[a-z][a-z0-9]*(-[a-z0-9]+)*)+\.ts$/.test(path))).toEqual([]);
+  });
+
+  it('have no drawer for odds and ends', () => {
+    const drawers = globSync('{src,test,boot,scripts}/**/{utils,util,helpers,helper,common,misc,lib}{,.ts}', {
+      cwd: root,
+    });
+    expect(drawers).toEqual([]);
+  });
+
+  it('stay readable: none is longer than 400 lines', () => {
+    const lines = (path: string) => readFileSync(join(root, path), 'utf8').split('\n').length;
+    expect(files.filter((path) => !path.endsWith('error-catalogue.ts') && lines(path) > 400)).toEqual([]);
+  });
+
+  it('have named exports only, no enum, no any, no non-null assertion', () => {
+    const forbidden = /^export default|^\s*(?:export )?(?:const )?enum \w|: any\b|\bas any\b|<any>/m;
+    expect(files.filter((path) => forbidden.test(readFileSync(join(root, path), 'utf8')))).toEqual([]);
+  });
+
+  it('know no path and no host of the machine that they were written on', () => {
+    const text = (path: string) => readFileSync(join(root, path), 'utf8');
+    const all = globSync('{src,test,docs,boot,scripts,demo}/**/*.{ts,md,sh}', { cwd: root });
+    const own = ['work', 'main'].join('/');
+    expect(all.filter((path) => text(path).includes(`/${own}`))).toEqual([]);
+  });
+
+  it('are all under one licence', () => {
+    expect(readFileSync(join(root, 'LICENSE'), 'utf8')).toContain('Apache License');
+    const { license } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { license: string };
+    expect(license).toBe('Apache-2.0');
+  });
+});
