@@ -1,0 +1,92 @@
+import type { RootFileSystem } from './root-file-system.ts';
+
+/** What an installed machine mounts. */
+export interface InstalledMounts {
+  root: { uuid: string; type: RootFileSystem };
+  /** Volume id of the ESP as `1234-ABCD`. */
+  esp: string;
+  swap?: string;
+}
+
+/** Of `fs_spec` and type: file systems that lie on no disk of the golden machine. */
+const elsewhere =
+  /^(tmpfs|ramfs|proc|sysfs|devpts|securityfs|debugfs|tracefs|configfs|cgroup2?|hugetlbfs|mqueue|efivarfs|binfmt_misc|overlay|nfs[34]?|cifs|smb3|smbfs|9p|virtiofs|afs|ceph|glusterfs|lustre|gpfs|beegfs|davfs|fuse\.(sshfs|glusterfs|ceph|s3fs|rclone)|autofs)$/;
+const opticalDrive = /^\/dev\/(cdrom|dvd|sr\d*|fd\d+|floppy)/;
+
+/**
+ * The image's fstab for the machine it was installed on. Comments, and what lies on no local disk (tmpfs, network mounts, bind
+ * mounts, optical drives), stay as they were; each entry for a disk or swap of the golden machine, whose disks are not here, is
+ * turned into a comment; root, ESP and swap of this machine are put in front. The golden machine's options for `/` are kept where its file
+ * system is of the same type, without `subvol`.
+ */
+export function renderFstab(imageFstab: string, mounts: InstalledMounts): string {
+  const golden = imageFstab.replace(/\n+$/, '').split('\n');
+  const goldenRoot = golden.map(fields).find((entry) => entry?.mountPoint === '/');
+  const own = [
+    '# Written by Imprint for this machine.',
+    entryLine(
+      `UUID=${mounts.root.uuid}`,
+      '/',
+      mounts.root.type,
+      rootOptions(goldenRoot, mounts.root.type),
+      rootPass(mounts),
+    ),
+    entryLine(`UUID=${mounts.esp}`, '/boot/efi', 'vfat', 'umask=0077,nofail', '0 0'),
+    ...(mounts.swap === undefined ? [] : [entryLine(`UUID=${mounts.swap}`, 'none', 'swap', 'sw', '0 0')]),
+  ];
+  const kept = golden
+    // A version captured from a machine that Imprint installed has these already: not once more with each generation.
+    .filter((line) => line !== own[0] && !line.startsWith(replacedMark))
+    .map((line) => (staysAsItIs(line) ? line : `${replacedMark}${line}`));
+  const rest = kept.join('\n').trim();
+  return `${own.join('\n')}\n${rest === '' ? '' : `\n# From the image.\n${rest.replace(/^# From the image\.\n/, '')}\n`}`;
+}
+
+/** Mount points of the entries that stay, so that their directories can be made. */
+export function keptMountPoints(imageFstab: string): string[] {
+  return imageFstab
+    .split('\n')
+    .filter((line) => staysAsItIs(line))
+    .map((line) => fields(line)?.mountPoint)
+    .filter((point) => point?.startsWith('/') === true)
+    .filter((point): point is string => point !== undefined && point !== '/');
+}
+
+const replacedMark = '#(golden machine) ';
+
+interface FstabEntry {
+  device: string;
+  mountPoint: string;
+  type: string;
+  options: string;
+}
+
+function fields(line: string): FstabEntry | undefined {
+  if (/^\s*(#|$)/.test(line)) return undefined;
+  const [device, mountPoint, type, options] = line.trim().split(/\s+/);
+  if (device === undefined || mountPoint === undefined || type === undefined) return undefined;
+  return { device, mountPoint, type, options: options ?? 'defaults' };
+}
+
+function staysAsItIs(line: string): boolean {
+  const entry = fields(line);
+  if (entry === undefined) return true;
+  if (entry.mountPoint === '/' || entry.mountPoint === '/boot/efi') return false;
+  if (elsewhere.test(entry.type) || opticalDrive.test(entry.device)) return true;
+  const options = entry.options.split(',');
+  return options.includes('bind') || options.includes('rbind') || options.includes('_netdev');
+}
+
+function rootOptions(golden: FstabEntry | undefined, type: RootFileSystem): string {
+  const kept = golden?.type === type ? golden.options.split(',').filter((option) => !/^subvol(id)?=/.test(option)) : [];
+  return kept.length > 0 ? kept.join(',') : 'defaults';
+}
+
+function rootPass(mounts: InstalledMounts): string {
+  // xfs and btrfs check themselves when they are mounted.
+  return mounts.root.type === 'ext4' ? '0 1' : '0 0';
+}
+
+function entryLine(device: string, mountPoint: string, type: string, options: string, numbers: string): string {
+  return [device, mountPoint, type, options, numbers].join('\t');
+}

@@ -1,0 +1,85 @@
+import { displayPath, type RawPath } from '../foundation/brand.ts';
+import type { Entry } from '../image/entry.ts';
+import { compareVersions } from './version-order.ts';
+
+/** A kernel in `/boot` and the initial RAM disk that belongs to it, both as file names in `/boot`. */
+export interface BootKernel {
+  version: string;
+  kernel: string;
+  initrd?: string;
+}
+
+/** What an image must hold to be installed, as its manifest tells. */
+export interface ImageContent {
+  /** Newest first. */
+  kernels: BootKernel[];
+  /** Path of what runs first, without a slash in front. */
+  init?: string;
+  systemd: boolean;
+  sshServer: boolean;
+  selinux: boolean;
+  /** SSH host keys in the image, as raw paths: they are the golden machine's and go. */
+  hostKeys: RawPath[];
+}
+
+const initPaths = ['sbin/init', 'usr/sbin/init', 'bin/init', 'usr/bin/init', 'etc/init', 'init'];
+const systemdPaths = new Set(['lib/systemd/systemd', 'usr/lib/systemd/systemd']);
+const kernelName = /^(?:vmlinuz|vmlinux|bzImage|kernel)-([\w.+~-]+)$/;
+const notKernels = /\.(?:bak|old|dpkg-\w+|rpm\w+|hmac|sig|signed|config)$/;
+
+/** Reads the manifest once. */
+export async function readImageContent(entries: AsyncIterable<Entry[]>): Promise<ImageContent> {
+  const inBoot: string[] = [];
+  const found = new Set<string>();
+  const hostKeys: RawPath[] = [];
+  const wanted = new Set([...initPaths, ...systemdPaths, 'usr/sbin/sshd', 'sbin/sshd', 'etc/selinux/config']);
+  for await (const batch of entries) {
+    for (const { path, type } of batch) {
+      if (path.startsWith('boot/') && path.indexOf('/', 5) < 0 && type !== 'directory') inBoot.push(path.slice(5));
+      else if (wanted.has(path)) found.add(path);
+      else if (/^etc\/ssh\/ssh_host_[^/]*_key(\.pub|-cert\.pub)?$/.test(path)) hostKeys.push(path);
+    }
+  }
+  const init = initPaths.find((path) => found.has(path)) ?? [...systemdPaths].find((path) => found.has(path));
+  return {
+    kernels: pairKernels(inBoot),
+    ...(init === undefined ? {} : { init }),
+    systemd: [...systemdPaths].some((path) => found.has(path)),
+    sshServer: found.has('usr/sbin/sshd') || found.has('sbin/sshd'),
+    selinux: found.has('etc/selinux/config'),
+    hostKeys,
+  };
+}
+
+/**
+ * Kernels among the names of `/boot`, each with its initial RAM disk, newest first. Names as Debian (`initrd.img-V`), Fedora
+ * (`initramfs-V.img`), SUSE (`initrd-V`) and Arch (`initramfs-linux.img`) have them.
+ */
+export function pairKernels(names: readonly string[]): BootKernel[] {
+  const there = new Set(names);
+  return names
+    .filter((name) => !notKernels.test(name))
+    .flatMap((name): BootKernel[] => {
+      const version = kernelName.exec(name)?.[1];
+      if (version === undefined) return [];
+      const initrd = [
+        `initrd.img-${version}`,
+        `initramfs-${version}.img`,
+        `initrd-${version}`,
+        `initrd-${version}.img`,
+      ];
+      const found = initrd.find((candidate) => there.has(candidate));
+      return [{ version, kernel: name, ...(found === undefined ? {} : { initrd: found }) }];
+    })
+    .sort((left, right) => rank(left) - rank(right) || compareVersions(right.version, left.version));
+}
+
+/** Rescue kernels last: they are no default, however their names sort. */
+function rank(kernel: BootKernel): number {
+  return /rescue|fallback/.test(kernel.version) ? 1 : 0;
+}
+
+/** For messages. */
+export function describeKernels(kernels: readonly BootKernel[]): string {
+  return kernels.map((kernel) => displayPath(kernel.kernel as RawPath)).join(', ');
+}

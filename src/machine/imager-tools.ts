@@ -1,0 +1,41 @@
+/**
+ * What the imager's initramfs must hold for an install: the programs that `operations/install` and the agent start, and the data
+ * that those read. `netboot/` builds the initramfs from this list; `docs/imager.md` explains it.
+ */
+export interface ImagerTool {
+  /** Name of the program, found on the path. */
+  readonly program: string;
+  /** Debian package that has it. */
+  readonly package: string;
+  /** True where an install does without it. */
+  readonly optional?: true;
+}
+
+export const imagerTools: readonly ImagerTool[] = [
+  { program: 'lsblk', package: 'util-linux' },
+  { program: 'sfdisk', package: 'fdisk' },
+  { program: 'wipefs', package: 'util-linux' },
+  { program: 'partx', package: 'util-linux' },
+  { program: 'blockdev', package: 'util-linux' },
+  { program: 'mkfs.ext4', package: 'e2fsprogs' },
+  { program: 'mkfs.xfs', package: 'xfsprogs' },
+  { program: 'mkfs.btrfs', package: 'btrfs-progs' },
+  { program: 'mkfs.vfat', package: 'dosfstools' },
+  { program: 'mkswap', package: 'util-linux' },
+  { program: 'mount', package: 'mount' },
+  { program: 'umount', package: 'mount' },
+  { program: 'mcopy', package: 'mtools' },
+  { program: 'mmd', package: 'mtools' },
+  { program: 'grub-mkimage', package: 'grub-common' },
+  // Looks its own user up: /etc/passwd must have root.
+  { program: 'ssh-keygen', package: 'openssh-client' },
+  { program: 'date', package: 'busybox' },
+  { program: 'reboot', package: 'busybox' },
+  { program: 'poweroff', package: 'busybox' },
+  // mount() of ext4, xfs and btrfs asks the kernel, which asks modprobe.
+  { program: 'modprobe', package: 'kmod' },
+  { program: 'udevadm', package: 'udev', optional: true },
+];
+
+/** Directories copied whole (`.mod`, `.lst`, `.img`): GRUB for both kinds of firmware. */
+export const imagerGrubDirectories = ['/usr/lib/grub/i386-pc', '/usr/lib/grub/x86_64-efi'] as const;

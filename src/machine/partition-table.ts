@@ -1,0 +1,76 @@
+/** A GPT as data, and as the script that sfdisk reads. */
+
+export type PartitionRole = 'bios-boot' | 'esp' | 'swap' | 'root';
+
+export interface Partition {
+  readonly number: number;
+  readonly role: PartitionRole;
+  /** Sectors of the disk. */
+  readonly start: number;
+  readonly size: number;
+  /** Of the partition itself, not of what is in it. */
+  readonly uuid: string;
+}
+
+export interface PartitionTable {
+  readonly uuid: string;
+  /** Bytes. */
+  readonly sectorSize: number;
+  readonly partitions: readonly Partition[];
+}
+
+const types: Readonly<Record<PartitionRole, { guid: string; name: string }>> = {
+  'bios-boot': { guid: '21686148-6449-6E6F-744E-656564454649', name: 'BIOS boot' },
+  esp: { guid: 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B', name: 'EFI system' },
+  swap: { guid: '0657FD6D-A4AB-43C4-84E5-0933C84B4F4F', name: 'swap' },
+  root: { guid: '0FC63DAF-8483-4772-8E79-3D69D8477DE4', name: 'root' },
+};
+
+/** The table as sfdisk's input (`sfdisk(8)`, “Script format”). Starts and sizes are in sectors. */
+export function renderSfdisk(table: PartitionTable): string {
+  const lines = table.partitions.map((partition) => {
+    const { guid, name } = types[partition.role];
+    return `start=${partition.start}, size=${partition.size}, type=${guid}, uuid=${partition.uuid.toUpperCase()}, name="${name}"`;
+  });
+  return ['label: gpt', `label-id: ${table.uuid.toUpperCase()}`, 'unit: sectors', '', ...lines, ''].join('\n');
+}
+
+/** Device of a partition: `/dev/vda` 2 → `/dev/vda2`, `/dev/nvme0n1` 2 → `/dev/nvme0n1p2`. */
+export function partitionPath(disk: string, number: number): string {
+  return /\d$/.test(disk) ? `${disk}p${number}` : `${disk}${number}`;
+}
+
+const mebibyte = 1024 ** 2;
+/** Both copies of a GPT lie outside the first and the last MiB that partitions use. */
+const margin = mebibyte;
+
+export interface PartitionWish {
+  role: PartitionRole;
+  /** Bytes, a whole number of MiB; `rest`: all that is left (the last one only). */
+  size: number | 'rest';
+  uuid: string;
+}
+
+/** Lays partitions one after another, each on a boundary of 1 MiB. Throws a `RangeError` where they do not fit. */
+export function layPartitions(
+  disk: { size: number; sectorSize: number },
+  uuid: string,
+  wishes: readonly PartitionWish[],
+): PartitionTable {
+  const end = Math.floor((disk.size - margin) / mebibyte) * mebibyte;
+  let at = margin;
+  const partitions = wishes.map((wish, index) => {
+    const size = wish.size === 'rest' ? end - at : Math.ceil(wish.size / mebibyte) * mebibyte;
+    if (size <= 0 || at + size > end) throw new RangeError(`there is no room for the partition ${wish.role}`);
+    const partition: Partition = {
+      number: index + 1,
+      role: wish.role,
+      start: at / disk.sectorSize,
+      size: size / disk.sectorSize,
+      uuid: wish.uuid,
+    };
+    at += size;
+    return partition;
+  });
+  return { uuid, sectorSize: disk.sectorSize, partitions };
+}

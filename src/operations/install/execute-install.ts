@@ -1,0 +1,71 @@
+import type { ErrorCode } from '../../foundation/error-catalogue.ts';
+import { ImprintError, toImprintError } from '../../foundation/errors.ts';
+import type { Task } from '../../foundation/task.ts';
+import { describeStep, type Step } from '../../planning/step.ts';
+import { unmountTree } from '../../system/mount.ts';
+import { executeStep } from './executors.ts';
+import type { InstallContext } from './install-context.ts';
+
+export interface InstallHooks {
+  /** Called before each step and, with `undefined`, when all are done; what it throws breaks the install off. */
+  reached?(step: Step | undefined): void;
+}
+
+/**
+ * Carries out an install. The journal is the task's events, one part for each step. Whatever happens, nothing stays mounted.
+ * After a failure or a cut the disk boots nothing, and the same steps begin again from the first.
+ *
+ * Errors: those of the restore and of the disk as they are; what a step's tools said as `step-failed`.
+ */
+export async function executeInstall(
+  machine: string,
+  steps: readonly Step[],
+  context: InstallContext,
+  task: Task,
+  hooks: InstallHooks = {},
+): Promise<void> {
+  task.expect(steps.length, 'steps');
+  try {
+    for (const step of steps) {
+      hooks.reached?.(step);
+      await executeNamed(machine, step, context, task);
+      task.advance(1);
+    }
+    hooks.reached?.(undefined);
+  } finally {
+    await unmountTree(context.processes, context.target, context.clock).catch((thrown) => {
+      task.warn(`${context.target} could not be unmounted: ${toImprintError(thrown).message}`);
+    });
+  }
+}
+
+/** Errors that say all by themselves, also in the middle of an install; the rest is told with its step. */
+const selfExplaining: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'disk-in-use',
+  'store-unreachable',
+  'corrupt-pack',
+  'corrupt-manifest',
+  'corrupt-record',
+  'chunk-missing',
+  'interrupted',
+]);
+
+async function executeNamed(machine: string, step: Step, context: InstallContext, task: Task): Promise<void> {
+  const name = describeStep(step);
+  await task.part(name, async (part) => {
+    try {
+      await executeStep(step, context, part);
+    } catch (thrown) {
+      const error = toImprintError(thrown);
+      if (error.code === 'disk-in-use' && step.kind === 'wipe-disk') {
+        throw new ImprintError(
+          'disk-in-use',
+          { disk: step.disk, machine, use: 'the kernel holds it' },
+          { cause: error },
+        );
+      }
+      if (selfExplaining.has(error.code)) throw error;
+      throw new ImprintError('step-failed', { step: name, machine, problem: error.message }, { cause: error });
+    }
+  });
+}

@@ -1,0 +1,55 @@
+import { rmdir } from 'node:fs/promises';
+import type { Task } from '../../foundation/task.ts';
+import type { Step, StepKind, StepOf } from '../../planning/step.ts';
+import { makeEsp, makeRootFileSystem, makeSwap } from '../../system/filesystem.ts';
+import { installBiosBoot, installUefiBoot } from '../../system/grub.ts';
+import { mountDevice, unmountTree } from '../../system/mount.ts';
+import { deviceSize, flushDevice, wipeDisk, writePartitionTable } from '../../system/partition.ts';
+import type { InstallContext } from './install-context.ts';
+import { writeIdentity } from './write-identity.ts';
+import { writeBootMenu, writeFirstBoot, writeFstab } from './write-system-files.ts';
+
+/** Does one step. Rejects with what went wrong; the step may be done again only after the disk was wiped anew. */
+export function executeStep(step: Step, context: InstallContext, task: Task): Promise<void> {
+  return executors[step.kind](step as never, context, task);
+}
+
+type Executor<Kind extends StepKind> = (step: StepOf<Kind>, context: InstallContext, task: Task) => Promise<void>;
+
+const executors: { readonly [Kind in StepKind]: Executor<Kind> } = {
+  'wipe-disk': (step, { processes }, task) => wipeDisk(processes, step.disk, task.signal),
+  'partition-disk': (step, { processes, clock }, task) =>
+    writePartitionTable(processes, step.disk, step.table, clock, task.signal),
+  'make-root': async (step, { processes }, task) => {
+    const { device, fileSystem, uuid, inodes } = step;
+    const size = await deviceSize(device);
+    await makeRootFileSystem(processes, { device, fileSystem, uuid, inodes, size }, task.signal);
+  },
+  'make-esp': (step, { processes }, task) => makeEsp(processes, step.device, step.volumeId, task.signal),
+  'make-swap': (step, { processes }, task) => makeSwap(processes, step.device, step.uuid, task.signal),
+  'mount-root': async (step, { processes, target, clock }, task) => {
+    await unmountTree(processes, target, clock);
+    const { device, fileSystem } = step;
+    await mountDevice(processes, { device, directory: target, type: fileSystem, options: 'noatime' }, task.signal);
+    // The image brings its own, or e2fsck makes it when it is needed; the restore wants an empty directory.
+    await rmdir(`${target}/lost+found`).catch(() => {});
+  },
+  restore: (_step, { restore, target }, task) => restore(target, task),
+  'write-fstab': writeFstab,
+  'write-identity': writeIdentity,
+  'write-boot-menu': writeBootMenu,
+  'write-first-boot': writeFirstBoot,
+  'unmount-root': async (step, { processes, target, clock }) => {
+    await unmountTree(processes, target, clock);
+    await flushDevice(step.device);
+  },
+  'install-bios-boot': (step, { processes, grub }, task) => {
+    const root = { uuid: step.rootUuid, fileSystem: step.fileSystem };
+    const { disk, partition, start, size } = step;
+    return installBiosBoot(processes, { disk, partition, start, size, root, ...(grub && { grub }) }, task.signal);
+  },
+  'install-uefi-boot': (step, { processes, grub }, task) => {
+    const root = { uuid: step.rootUuid, fileSystem: step.fileSystem };
+    return installUefiBoot(processes, { esp: step.device, root, ...(grub && { grub }) }, task.signal);
+  },
+};

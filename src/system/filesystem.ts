@@ -1,0 +1,82 @@
+import type { RootFileSystem } from '../machine/root-file-system.ts';
+import type { Processes, ProcessOptions } from './run.ts';
+
+export interface RootFileSystemWish {
+  device: string;
+  fileSystem: RootFileSystem;
+  uuid: string;
+  /** Bytes of the device. */
+  size: number;
+  /** Inodes that it must have, where their number is fixed when it is made. */
+  inodes: number;
+}
+
+const patience = 10 * 60_000;
+
+/**
+ * What GRUB 2.06 reads and every kernel of the last years mounts, whatever newer tools would choose by themselves: no ext4 checksum
+ * seed or orphan file, no btrfs without hole records (GRUB cannot read files with holes there), no large xfs extent counters.
+ */
+const ext4Features =
+  'none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum';
+
+/** Makes a root file system, whatever was there. Errors: `process-failed`, `tool-missing`. */
+export async function makeRootFileSystem(
+  processes: Processes,
+  wish: RootFileSystemWish,
+  signal?: AbortSignal,
+): Promise<void> {
+  const options: ProcessOptions = { timeout: patience, ...(signal && { signal }) };
+  const { device, uuid } = wish;
+  switch (wish.fileSystem) {
+    case 'ext4': {
+      // One inode for 16 KiB is mkfs.ext4's own choice.
+      const inodes = wish.inodes > wish.size / 16_384 ? ['-N', String(wish.inodes)] : [];
+      const args = [
+        '-q',
+        '-F',
+        '-O',
+        ext4Features,
+        '-I',
+        '256',
+        '-b',
+        '4096',
+        '-m',
+        '1',
+        ...inodes,
+        '-U',
+        uuid,
+        device,
+      ];
+      await processes.run('mkfs.ext4', args, options);
+      return;
+    }
+    case 'xfs':
+      await processes.run('mkfs.xfs', ['-q', '-f', '-m', `uuid=${uuid}`, '-i', 'nrext64=0', device], options);
+      return;
+    case 'btrfs':
+      await processes.run('mkfs.btrfs', ['-q', '-f', '-O', '^no-holes', '-U', uuid, device], options);
+      return;
+  }
+}
+
+/** Makes an empty FAT32; `volumeId` is 8 hexadecimal digits. */
+export async function makeEsp(
+  processes: Processes,
+  device: string,
+  volumeId: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const args = ['-F', '32', '-n', 'EFI', '-i', volumeId, device];
+  await processes.run('mkfs.vfat', args, { timeout: patience, ...(signal && { signal }) });
+}
+
+/** Makes swap. */
+export async function makeSwap(
+  processes: Processes,
+  device: string,
+  uuid: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  await processes.run('mkswap', ['--uuid', uuid, device], { timeout: patience, ...(signal && { signal }) });
+}
