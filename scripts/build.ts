@@ -8,10 +8,12 @@ const root = resolve(import.meta.dirname, '..');
 /**
  * Bundles the program into `directory`, each entry one file that needs no `node_modules`: `imprint.mjs` (command line and
  * server), `imager.mjs` (what runs in the imager), and one `<name>-worker.mjs` for each worker thread, found beside the
- * bundle. The same sources give the same bytes. Returns the files' names, sorted.
+ * bundle. The same sources give the same bytes. `only` leaves out all other entries (`imager`, `restore-worker`).
+ * Returns the files' names, sorted.
  */
-export async function buildBundle(directory: string): Promise<string[]> {
-  const entries = bundleEntries();
+export async function buildBundle(directory: string, only?: readonly string[]): Promise<string[]> {
+  const all = bundleEntries();
+  const entries = Object.fromEntries(Object.entries(all).filter(([name]) => only === undefined || only.includes(name)));
   await rm(directory, { recursive: true, force: true });
   const result = await build({
     absWorkingDir: root,
@@ -52,7 +54,7 @@ function bundleEntries(): Record<string, string> {
 }
 
 if (import.meta.main) {
-  const directory = process.argv[2] ?? join(root, 'dist');
-  const files = await buildBundle(directory);
+  const [directory = join(root, 'dist'), ...only] = process.argv.slice(2);
+  const files = await buildBundle(directory, only.length > 0 ? only : undefined);
   process.stdout.write(`${files.map((file) => join(directory, file)).join('\n')}\n`);
 }
