@@ -1,0 +1,74 @@
+/**
+ * What a golden machine is asked, as one POSIX sh script for its standard input: it needs nothing there but a shell and
+ * what every Linux has; a tool that is missing leaves its section empty. Each answer stands between marker lines.
+ */
+
+const marker = '@@imprint-section';
+
+/** The questions, for a capture of the directory `$1`. Arguments come by `sh -s -- ROOT`. */
+export const surveyScript = `
+LC_ALL=C; export LC_ALL
+PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; export PATH
+root=$1
+s() { printf '\\n${marker} %s\\n' "$1"; }
+s user; id -u
+s root; if [ -d "$root" ]; then cd "$root" && pwd -P; fi
+s tar; tar --version 2>&1 | head -n 1
+s tar-help; tar --help 2>/dev/null
+s find; find --version 2>&1 | head -n 1
+s sudo; if [ "$(id -u)" != 0 ] && sudo -n true 2>/dev/null; then echo yes; fi
+s mountinfo; cat /proc/self/mountinfo
+s swaps; cat /proc/swaps
+s os-release; cat "$root/etc/os-release" 2>/dev/null || cat "$root/usr/lib/os-release" 2>/dev/null
+s has-etc-usr; if [ -d "$root/etc" ] && [ -d "$root/usr" ]; then echo yes; fi
+s hostname; cat /proc/sys/kernel/hostname
+s kernel; uname -r
+s architecture; uname -m
+s firmware; if [ -d /sys/firmware/efi ]; then echo uefi; else echo bios; fi
+s cmdline; cat /proc/cmdline
+s clock; date +%s
+if [ "$root" = / ]; then
+s df; df -l -P -k 2>/dev/null
+s lsblk; lsblk --json --bytes --output-all 2>/dev/null
+s sys-block
+disks=
+for d in /sys/block/*; do
+  n=\${d##*/}
+  case $n in loop*|ram*|zram*|sr*|fd*|dm-*|md*|nbd*|mtdblock*|'*') continue;; esac
+  disks="$disks $n"
+  echo "disk $n $(cat "$d/size") $(cat "$d/queue/logical_block_size") $(cat "$d/queue/rotational")"
+  for p in "$d/$n"*; do
+    if [ -e "$p/partition" ]; then
+      echo "part $n \${p##*/} $(cat "$p/partition") $(cat "$p/start") $(cat "$p/size")"
+    fi
+  done
+done
+s sfdisk
+for n in $disks; do
+  if [ -r "/dev/$n" ]; then sfdisk --json "/dev/$n" 2>/dev/null; elif sudo -n true 2>/dev/null; then sudo -n sfdisk --json "/dev/$n" 2>/dev/null; fi
+done
+fi
+s end
+`;
+
+/** The answers by section; what stands before the first marker (a talkative login shell) is dropped. */
+export function parseAnswers(text: string): Map<string, string> {
+  const answers = new Map<string, string>();
+  const parts = text.split(new RegExp(`\\n${marker} ([a-z-]+)\\n`));
+  for (let index = 1; index + 1 < parts.length; index += 2) answers.set(parts[index] ?? '', parts[index + 1] ?? '');
+  return answers;
+}
+
+/** The operands of `find` that list a tree: print everything; go no deeper than the mount points in `pruned` (relative, raw). */
+export function findOperands(pruned: readonly string[], format: string): string[] {
+  const tests = pruned.map((path) => ['-path', `./${path.replaceAll(/[*?[\\]/g, '\\$&')}`]);
+  const prune = tests.flatMap((test, index) => (index === 0 ? test : ['-o', ...test]));
+  return prune.length === 0
+    ? ['-printf', format]
+    : ['(', ...prune, ')', '-prune', '-printf', format, '-o', '-printf', format];
+}
+
+/** A word for any shell that takes single quotes (sh, bash, zsh, fish, and csh but for `!` and newlines). */
+export function shellWord(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}
