@@ -1,3 +1,4 @@
+import { toImprintError } from '../foundation/errors.ts';
 import type { RootFileSystem } from '../machine/root-file-system.ts';
 import type { Processes, ProcessOptions } from './run.ts';
 
@@ -52,11 +53,22 @@ export async function makeRootFileSystem(
       return;
     }
     case 'xfs':
-      await processes.run('mkfs.xfs', ['-q', '-f', '-m', `uuid=${uuid}`, '-i', 'nrext64=0', device], options);
+      await makeXfs(processes, ['-q', '-f', '-m', `uuid=${uuid}`], device, options);
       return;
     case 'btrfs':
       await processes.run('mkfs.btrfs', ['-q', '-f', '-O', '^no-holes', '-U', uuid, device], options);
       return;
+  }
+}
+
+/** Large extent counters keep kernels before 5.19 out; xfsprogs that do not know them yet do not know how to leave them off. */
+async function makeXfs(processes: Processes, args: string[], device: string, options: ProcessOptions): Promise<void> {
+  try {
+    await processes.run('mkfs.xfs', [...args, '-i', 'nrext64=0', device], options);
+  } catch (thrown) {
+    const { details } = toImprintError(thrown);
+    if (!/unknown option.*nrext64/.test(String(details.stderr))) throw thrown;
+    await processes.run('mkfs.xfs', [...args, device], options);
   }
 }
 
