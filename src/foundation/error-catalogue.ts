@@ -101,6 +101,12 @@ export const errorCatalogue = {
     message: '{machine} is busy: {task}.',
     hint: 'Watch it (imprint watch {machine}) or wait until it is done.',
   },
+  'order-stale': {
+    exit: 4,
+    http: 409,
+    message: 'The order {order} is no longer one of this machine: it was cancelled, done, or begun again by a later boot.',
+    hint: 'The machine asks the server again what it is to do.',
+  },
   'server-running': {
     exit: 4,
     http: 409,

@@ -38,7 +38,8 @@ export interface MachineRecord {
   image?: string;
   options: InstallOptions;
   order?: MachineOrder;
-  installed?: { image: string; digest: Digest; time: number; order: string };
+  /** The version on its disk, the order that put it there, and the boot of the imager that carried it out. */
+  installed?: { image: string; digest: Digest; time: number; order: string; session?: string };
   problem?: MachineProblem;
   lastSeen?: number;
   created: number;
@@ -95,8 +96,8 @@ export function nextMachine(machine: MachineRecord, event: MachineEvent): Machin
       return without(broken(machine, 'failed', event), machine.order ? 'installed' : undefined);
     case 'installed': {
       if (!machine.order) return machine;
-      const { id, image, digest } = machine.order;
-      const installed = { image, digest, time: event.time, order: id };
+      const { id, image, digest, session } = machine.order;
+      const installed = { image, digest, time: event.time, order: id, ...(session !== undefined && { session }) };
       return { ...without(without(machine, 'order'), 'problem'), state: 'installed', installed, lastSeen: event.time };
     }
     case 'healthy':

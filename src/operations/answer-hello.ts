@@ -1,0 +1,179 @@
+import type { ImagerHello, ImagerOrder, InstallOrder, SignedAnswer } from '../contract/imager-protocol.ts';
+import type { ImprintError } from '../foundation/errors.ts';
+import { toImprintError } from '../foundation/errors.ts';
+import { type MachineRecord, nextMachine } from '../machine/machine-state.ts';
+import { type Changing, changing } from './changing.ts';
+import type { Context } from './context.ts';
+import { endTask } from './end-task.ts';
+import { recogniseMachine } from './recognise-machine.ts';
+import { renewOrder } from './renew-order.ts';
+import { type InstallableVersion, resolveInstallable } from './resolve-installable.ts';
+
+/** What the entry knows about the question. */
+export interface HelloCircumstances {
+  /** URL of the store as the machine sees it. */
+  store: string;
+  /** Aborted when the machine hangs up, or the server stops. */
+  signal: AbortSignal;
+}
+
+type Order = ImagerOrder['order'];
+
+/**
+ * Answers a machine's imager: what it is to do, signed. Where there is nothing to do, the answer waits for an order, at
+ * most as long as was asked for.
+ */
+export async function answerHello(
+  context: Context,
+  hello: ImagerHello,
+  circumstances: HelloCircumstances,
+): Promise<SignedAnswer> {
+  const until = context.clock.now() + hello.waitSeconds * 1000;
+  for (;;) {
+    // Listening begins before the look, so that no order slips in between.
+    const change = nextMachineChange(context, circumstances.signal);
+    try {
+      const order = await decide(context, hello, circumstances);
+      const left = until - context.clock.now();
+      if (order.kind !== 'wait' || left <= 0 || circumstances.signal.aborted) return await sign(context, hello, order);
+      await change.within(left, order.name);
+    } finally {
+      change.stop();
+    }
+  }
+}
+
+async function decide(context: Context, hello: ImagerHello, { store }: HelloCircumstances): Promise<Order> {
+  const recognition = await changing(context, (change) => recogniseMachine(change, hello.facts));
+  if (recognition.kind === 'several') {
+    const names = recognition.names.join(' and ');
+    context.log.warn({ machines: recognition.names }, 'one machine has the MAC addresses of several');
+    return { kind: 'wait', name: names, message: `its network cards belong to ${names}: nothing is done to it` };
+  }
+  const { machine } = recognition;
+  if (machine.order && machine.approved && wantsInstall(machine, hello.session)) {
+    return takeOrder(context, machine, hello.session, store);
+  }
+  return rest(machine, hello.session);
+}
+
+/** A refused or broken install is not tried again by the same boot of the imager, lest it be tried for ever. */
+function wantsInstall({ order }: MachineRecord, session: string): boolean {
+  return order?.phase === 'waiting' || order?.phase === 'running' || order?.session !== session;
+}
+
+async function takeOrder(context: Context, seen: MachineRecord, session: string, store: string): Promise<Order> {
+  const { name } = seen;
+  const version = await resolveOrdered(context, seen);
+  return changing(context, async (change) => {
+    const found = await change.machines.byName(name);
+    if (!found?.order || found.order.id !== seen.order?.id) {
+      return { kind: 'wait', name, message: 'its order is being changed' };
+    }
+    const renewed = await renewOrder(change, found);
+    const id = renewed.order?.id ?? found.order.id;
+    if (version instanceof Error) return refuse(change, renewed, id, session, version);
+    if (found.order.phase === 'running' && found.order.session !== session) {
+      const message = `${name} has started again in the middle of its install, which begins anew`;
+      await change.say(id, { kind: 'warning', message });
+    }
+    const machine = nextMachine(renewed, { kind: 'order-taken', session, time: change.time });
+    await change.tasks.setState(id, 'running');
+    change.tell({ kind: 'task', id });
+    await change.save(name, machine);
+    return installOrderOf(machine, id, version, store);
+  });
+}
+
+async function refuse(
+  change: Changing,
+  machine: MachineRecord,
+  id: string,
+  session: string,
+  error: ImprintError,
+): Promise<Order> {
+  const taken = nextMachine(machine, { kind: 'order-taken', session, time: change.time });
+  await endTask(change, id, error.toValue());
+  await change.save(machine.name, nextMachine(taken, { kind: 'refused', error: error.toValue(), time: change.time }));
+  return { kind: 'wait', name: machine.name, message: error.message };
+}
+
+/** The ordered version as it is in the store now; the error where it is gone, or is no longer what was ordered. */
+async function resolveOrdered(context: Context, { order }: MachineRecord): Promise<InstallableVersion | ImprintError> {
+  if (!order) return toImprintError(new Error('there is no order'));
+  try {
+    const version = await resolveInstallable(context, order.image);
+    return version.digest === order.digest ? version : await resolveInstallable(context, order.digest);
+  } catch (thrown) {
+    return toImprintError(thrown);
+  }
+}
+
+function installOrderOf(machine: MachineRecord, id: string, version: InstallableVersion, store: string): InstallOrder {
+  return {
+    kind: 'install',
+    id,
+    name: machine.name,
+    ...(machine.address !== undefined && { address: machine.address }),
+    image: version.image,
+    digest: version.digest,
+    record: version.record,
+    recordSignature: version.recordSignature,
+    store,
+    options: machine.options,
+  };
+}
+
+function rest(machine: MachineRecord, session: string): Order {
+  const { name } = machine;
+  if (!machine.approved) {
+    return { kind: 'wait', name, message: 'discovered; waiting for a name: imprint machine approve' };
+  }
+  if (machine.order) {
+    return {
+      kind: 'wait',
+      name,
+      message: `${machine.problem?.message ?? 'refused'} ${machine.problem?.hint ?? ''}`.trim(),
+    };
+  }
+  const installed = machine.state === 'installed' || machine.state === 'healthy';
+  if (installed && machine.installed?.session !== session) {
+    return { kind: 'boot-disk', name, message: `${machine.installed?.image ?? 'its system'} is on its disk` };
+  }
+  return { kind: 'wait', name, message: 'waiting for an order: imprint install' };
+}
+
+async function sign(context: Context, { nonce }: ImagerHello, order: Order): Promise<SignedAnswer> {
+  const answer: ImagerOrder = { nonce, time: context.clock.now(), order };
+  const payload = JSON.stringify(answer);
+  const { signer } = await context.key();
+  return { payload, signature: Buffer.from(signer.signRaw(Buffer.from(payload, 'utf8'))).toString('base64') };
+}
+
+/** Waits until the machine's order or name changes. */
+function nextMachineChange(context: Context, signal: AbortSignal) {
+  let seen: () => void = () => {};
+  let watched: string | undefined;
+  const missed = new Set<string>();
+  const stop = context.changes.subscribe((change) => {
+    const name =
+      change.kind === 'machine' && change.machine.order?.phase === 'waiting'
+        ? change.machine.name
+        : change.kind === 'machine-removed'
+          ? change.name
+          : undefined;
+    if (name === undefined) return;
+    if (watched === undefined) missed.add(name);
+    else if (name === watched) seen();
+  });
+  return {
+    stop,
+    within: async (milliseconds: number, name: string): Promise<void> => {
+      if (missed.has(name)) return;
+      watched = name;
+      const woken = new AbortController();
+      seen = () => woken.abort();
+      await context.clock.sleep(milliseconds, AbortSignal.any([woken.signal, signal])).catch(() => {});
+    },
+  };
+}

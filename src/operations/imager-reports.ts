@@ -1,0 +1,61 @@
+import type { ImagerEvents, ImagerOutcome } from '../contract/imager-protocol.ts';
+import { ImprintError } from '../foundation/errors.ts';
+import type { TaskEvent } from '../foundation/task.ts';
+import { type MachineRecord, nextMachine } from '../machine/machine-state.ts';
+import { type Changing, changing } from './changing.ts';
+import type { Context } from './context.ts';
+import { endTask } from './end-task.ts';
+
+/**
+ * Takes in what an imager says of its install. Only the boot of the imager that has the order is believed; events that
+ * came before are dropped. Errors: `task-not-found`, `order-stale`.
+ */
+export async function takeEvents(context: Context, report: ImagerEvents): Promise<void> {
+  await changing(context, async (change) => {
+    const machine = await reporter(change, report.order);
+    if (!isReporter(machine, report)) throw new ImprintError('order-stale', { order: report.order });
+    await change.addEvents(report.order, report.session, report.events as TaskEvent[]);
+    await change.save(machine.name, nextMachine(machine, { kind: 'heard', time: change.time }));
+  });
+}
+
+/** Takes in how an install ended, or that the installed system came up. May come again. Errors: as `takeEvents`. */
+export async function takeOutcome(context: Context, report: ImagerOutcome): Promise<void> {
+  const { outcome, order: id } = report;
+  const { kind } = outcome;
+  await changing(context, async (change) => {
+    const { time } = change;
+    const machine = await reporter(change, id);
+    if (kind === 'healthy') {
+      if (machine.installed?.order !== id) throw new ImprintError('order-stale', { order: id });
+      return change.save(machine.name, nextMachine(machine, { kind, time }));
+    }
+    if (kind === 'installed' && machine.installed?.order === id) return;
+    if (!isReporter(machine, report)) throw new ImprintError('order-stale', { order: id });
+    if (machine.order?.phase !== 'running') return;
+    if (kind === 'installed' && outcome.digest !== machine.order.digest) {
+      const problem = `it reports ${outcome.digest} where ${machine.order.digest} was ordered`;
+      throw new ImprintError('input-invalid', { field: 'digest', problem });
+    }
+    if (kind === 'installed') {
+      await endTask(change, id);
+      return change.save(machine.name, nextMachine(machine, { kind, time }));
+    }
+    await endTask(change, id, outcome.error);
+    return change.save(machine.name, nextMachine(machine, { kind, error: outcome.error, time }));
+  });
+  context.log.info({ order: id, outcome: kind }, 'an imager reported an outcome');
+}
+
+async function reporter(change: Changing, order: string): Promise<MachineRecord> {
+  const task = await change.tasks.get(order);
+  const machine = task?.machine === undefined ? undefined : await change.machines.byName(task.machine);
+  if (!machine) throw new ImprintError('task-not-found', { task: order });
+  return machine;
+}
+
+function isReporter(machine: MachineRecord, { session, order }: { session: string; order: string }): boolean {
+  const { order: standing, installed } = machine;
+  if (standing?.id === order) return standing.session === session;
+  return installed?.order === order && installed.session === session;
+}

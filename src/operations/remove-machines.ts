@@ -1,0 +1,27 @@
+import type { z } from 'zod';
+import type { machineRemove } from '../contract/operations/machines.ts';
+import { ImprintError } from '../foundation/errors.ts';
+import { isBusy } from '../machine/machine-state.ts';
+import { changing } from './changing.ts';
+import type { Context } from './context.ts';
+import { endTask } from './end-task.ts';
+import { findMachines } from './find-machines.ts';
+
+type Input = z.output<typeof machineRemove.input>;
+
+/** Forgets machines, all of them or none; orders go with them. One that boots again is discovered anew. */
+export async function removeMachines(context: Context, input: Input): Promise<z.input<typeof machineRemove.output>> {
+  return changing(context, async (change) => {
+    const machines = await findMachines(change.machines, input.machines);
+    for (const machine of machines) {
+      if (isBusy(machine) && input.force !== true) {
+        const task = `${machine.order?.image} is being installed on it`;
+        throw new ImprintError('machine-busy', { machine: machine.name, task });
+      }
+      if (machine.order) await endTask(change, machine.order.id, new ImprintError('interrupted', {}).toValue());
+      await change.machines.remove(machine.name);
+      change.tell({ kind: 'machine-removed', name: machine.name });
+    }
+    return { removed: machines.map(({ name }) => name) };
+  });
+}
