@@ -1,0 +1,342 @@
+import { displayPath, type RawPath } from '../foundation/brand.ts';
+import type { Task } from '../foundation/task.ts';
+import type { ChunkReference, Entry, EntryType, ExtendedAttribute } from '../image/entry.ts';
+import { readXattrs } from '../native/attributes.ts';
+import { type FileStatus, fileTypes, readLink } from '../native/status.ts';
+import type { CaptureDirectoryOptions } from './capture-directory.ts';
+import type { HintWriter } from './capture-hints.ts';
+import { fileOutcomes, type StoredFiles, statusColumns } from './content-message.ts';
+import type { ContentPool } from './content-pool.ts';
+import type { PreviousVersion } from './previous-version.ts';
+import { type WalkedEntry, walk } from './walk.ts';
+
+export interface CaptureStreamOptions extends Omit<CaptureDirectoryOptions, 'previous'> {
+  pool: ContentPool;
+  previous: PreviousVersion | undefined;
+  hints: HintWriter;
+  task: Task;
+}
+
+/** An entry on its way: all but its content is known. */
+interface Pending {
+  entry: Entry;
+  walked: WalkedEntry;
+  /** Files whose content a thread stores: their index in the block's request. */
+  index?: number;
+  /** Files with other content than their own. */
+  replaced?: Promise<ChunkReference[]>;
+  /** What did not change since the previous version. */
+  unchanged?: boolean;
+}
+
+/** A run of entries, and what became of the files among them. */
+interface Block {
+  entries: Pending[];
+  paths: RawPath[];
+  bytes: number;
+  /** Seconds since 1970 before the first of them was looked at. */
+  began: number;
+  stored: Promise<StoredFiles> | undefined;
+}
+
+const blockEntries = 256;
+const blockBytes = 8 << 20;
+/** Blocks on their way at once; they wait behind a large file, whose thread is not the only one. */
+const blocksAtOnce = 64;
+
+const typesByMode = new Map<number, EntryType>([
+  [fileTypes.file, 'file'],
+  [fileTypes.directory, 'directory'],
+  [fileTypes.symlink, 'symlink'],
+  [fileTypes.character, 'character'],
+  [fileTypes.block, 'block'],
+  [fileTypes.fifo, 'fifo'],
+  [fileTypes.socket, 'socket'],
+]);
+
+/** Walks ahead, lets threads store content, and gives out finished entries in order. */
+export class CaptureStream {
+  readonly counts = { entries: 0, files: 0, logicalBytes: 0, contentBytes: 0 };
+  readonly warnings: string[] = [];
+  unchanged = 0;
+  readonly #options: CaptureStreamOptions;
+  readonly #firstNames = new Map<string, RawPath>();
+  /** First names of hard links that could not be stored, and which name takes their place. */
+  readonly #lost = new Map<RawPath, RawPath | undefined>();
+
+  constructor(options: CaptureStreamOptions) {
+    this.#options = options;
+  }
+
+  /** All entries in manifest order. When it ends, all content is in the store. */
+  async *entries(): AsyncGenerator<Entry[]> {
+    const { pool, task } = this.#options;
+    const blocks: Block[] = [];
+    for await (const block of this.#blocks()) {
+      task.signal.throwIfAborted();
+      if (block.paths.length > 0) {
+        await pool.ready();
+        block.stored = pool.storeFiles(block.paths);
+        block.stored.catch(() => {});
+      }
+      blocks.push(block);
+      while (blocks.length > blocksAtOnce || (blocks.length > 0 && blocks[0]?.stored === undefined)) {
+        yield await this.#finish(blocks.shift() as Block);
+      }
+    }
+    for (const block of blocks) yield await this.#finish(block);
+    await pool.finish();
+  }
+
+  async *#blocks(): AsyncGenerator<Block> {
+    const { directory, exclude, enter } = this.#options;
+    const walked = walk(directory, {
+      ...(exclude === undefined ? {} : { exclude }),
+      ...(enter === undefined ? {} : { enter }),
+      onUnreadable: (path, error) => this.#warn(path, `cannot be looked at: ${error.message}`),
+    });
+    let block = newBlock();
+    for (const found of walked) {
+      const pending = await this.#look(found, block);
+      if (pending === undefined) continue;
+      block.entries.push(pending);
+      if (block.entries.length < blockEntries && block.bytes < blockBytes) continue;
+      yield block;
+      block = newBlock();
+    }
+    yield block;
+  }
+
+  /** All of an entry but its content; undefined where it has gone or is nothing that can be kept. */
+  async #look(walked: WalkedEntry, block: Block): Promise<Pending | undefined> {
+    const { path, status } = walked;
+    const type = typesByMode.get(status.mode & fileTypes.mask);
+    if (type === undefined) {
+      this.#warn(path, 'is of a kind that is not known');
+      return undefined;
+    }
+    const linked = this.#hardLink(walked, type);
+    if (linked !== undefined) return linked;
+    const asked = this.#options.previous?.unchanged(path, status);
+    const before = asked instanceof Promise ? await asked : asked;
+    if (before !== undefined && this.#mayKeep(before, type, status)) {
+      this.unchanged += type === 'file' ? 1 : 0;
+      this.#options.task.advance(contentLength(before));
+      return { entry: this.#attributes(path, type, status, before.xattrs, before), walked, unchanged: true };
+    }
+    try {
+      const entry = this.#attributes(path, type, status, readXattrs(walked.absolute));
+      if (type === 'symlink') entry.target = readLink(walked.absolute);
+      return type === 'file' ? await this.#file(entry, walked, block) : { entry, walked };
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'EINVAL') this.#warn(path, `cannot be read: ${message}`);
+      return undefined;
+    }
+  }
+
+  async #file(entry: Entry, walked: WalkedEntry, block: Block): Promise<Pending> {
+    const other = this.#options.substitute?.(walked.path, walked.status);
+    if (other !== undefined) {
+      const { size, stored } = await this.#options.pool.storeStream([other]);
+      entry.size = size;
+      return { entry, walked, replaced: stored };
+    }
+    block.paths.push(walked.absolute);
+    block.bytes += Math.min(walked.status.size, walked.status.blocks * 512);
+    return { entry, walked, index: block.paths.length - 1 };
+  }
+
+  /** The second and further names of a file; the first is remembered. */
+  #hardLink(walked: WalkedEntry, type: EntryType): Pending | undefined {
+    const { path, status } = walked;
+    if (status.links < 2 || type === 'directory') return undefined;
+    const key = `${status.device}:${status.inode}`;
+    const first = this.#firstNames.get(key);
+    if (first === undefined) {
+      this.#firstNames.set(key, path);
+      return undefined;
+    }
+    const entry = this.#attributes(path, 'hardlink', status, undefined);
+    entry.target = first;
+    return { entry, walked };
+  }
+
+  #attributes(
+    path: RawPath,
+    type: EntryType,
+    status: FileStatus,
+    xattrs: ExtendedAttribute[] | undefined,
+    before?: Entry,
+  ): Entry {
+    const entry: Entry = {
+      path,
+      type,
+      mode: status.mode & 0o7777,
+      uid: status.uid,
+      gid: status.gid,
+      mtime: { seconds: status.mtimeSeconds, nanoseconds: status.mtimeNanoseconds },
+    };
+    if (xattrs !== undefined && xattrs.length > 0) entry.xattrs = xattrs;
+    if (type === 'character' || type === 'block') {
+      entry.major = status.major;
+      entry.minor = status.minor;
+    }
+    if (before?.size !== undefined) entry.size = before.size;
+    if (before?.chunks !== undefined) entry.chunks = before.chunks;
+    if (before?.segments !== undefined) entry.segments = before.segments;
+    if (before?.target !== undefined) entry.target = before.target;
+    return entry;
+  }
+
+  /** Whether what the previous version has for this entry may be taken over. */
+  #mayKeep(before: Entry, type: EntryType, status: FileStatus): boolean {
+    if (before.type !== type) return false;
+    if (type !== 'file') return true;
+    if ((before.size ?? 0) !== status.size || this.#options.substitute?.(before.path, status) !== undefined)
+      return false;
+    return (before.chunks ?? []).every(({ hash }) => this.#options.pool.has(hash));
+  }
+
+  async #finish(block: Block): Promise<Entry[]> {
+    const stored = block.stored === undefined ? undefined : new FileResults(await block.stored);
+    const entries: Entry[] = [];
+    for (const pending of block.entries) {
+      const { walked } = pending;
+      let { entry } = pending;
+      let row: FileStatus | undefined = walked.status;
+      if (pending.replaced !== undefined) {
+        entry.chunks = await pending.replaced;
+        row = undefined;
+      } else if (pending.index !== undefined && stored !== undefined) {
+        const filled = this.#fill(pending, stored, pending.index);
+        if (filled === undefined) continue;
+        row = filled.row;
+      } else if (entry.type === 'hardlink' && entry.target !== undefined && this.#lost.has(entry.target)) {
+        const other = await this.#anotherName(entry, entry.target, walked);
+        if (other === undefined) continue;
+        entry = other;
+        row = undefined;
+      }
+      this.#options.hints.add(row, block.began);
+      this.#count(entry);
+      entries.push(entry);
+    }
+    return entries;
+  }
+
+  /** Gives a file its content, and its attributes as they were when it was read; undefined where it could not be. */
+  #fill({ entry, walked }: Pending, stored: FileResults, index: number): { row: FileStatus | undefined } | undefined {
+    const outcome = stored.outcome(index);
+    const content = stored.next(index);
+    if (outcome === 'gone' || outcome === 'unreadable') {
+      if (outcome === 'unreadable') this.#warn(entry.path, `cannot be read: ${stored.problem(index)}`);
+      if (walked.status.links > 1) this.#lost.set(entry.path, undefined);
+      return undefined;
+    }
+    if (outcome === 'changing')
+      this.#warn(entry.path, 'changed each time it was read; what was there in between is kept');
+    const row = stored.status(index, walked.status);
+    if (row.ctimeSeconds !== walked.status.ctimeSeconds || row.ctimeNanoseconds !== walked.status.ctimeNanoseconds) {
+      Object.assign(entry, this.#attributes(entry.path, 'file', row, undefined));
+      delete entry.xattrs;
+      const xattrs = tryXattrs(walked.absolute);
+      if (xattrs.length > 0) entry.xattrs = xattrs;
+    }
+    Object.assign(entry, content);
+    return { row: outcome === 'changing' ? undefined : row };
+  }
+
+  /** The first name of a hard link was lost: the next one that can be read becomes the first. */
+  async #anotherName(link: Entry, lost: RawPath, walked: WalkedEntry): Promise<Entry | undefined> {
+    const first = this.#lost.get(lost);
+    if (first !== undefined) return { ...link, target: first };
+    const entry = this.#attributes(link.path, 'file', walked.status, tryXattrs(walked.absolute));
+    const stored = new FileResults(await this.#options.pool.storeFiles([walked.absolute]));
+    if (this.#fill({ entry, walked }, stored, 0) === undefined) return undefined;
+    this.#lost.set(lost, entry.path);
+    return entry;
+  }
+
+  #count(entry: Entry): void {
+    this.counts.entries += 1;
+    if (entry.type !== 'file') return;
+    this.counts.files += 1;
+    this.counts.logicalBytes += entry.size ?? 0;
+    this.counts.contentBytes += contentLength(entry);
+  }
+
+  #warn(path: RawPath, problem: string): void {
+    const warning = `${displayPath(path)} ${problem}`;
+    this.warnings.push(warning);
+    this.#options.task.warn(warning);
+  }
+}
+
+function newBlock(): Block {
+  return { entries: [], paths: [], bytes: 0, began: Math.floor(Date.now() / 1000), stored: undefined };
+}
+
+function contentLength(entry: Entry): number {
+  return (entry.chunks ?? []).reduce((sum, { length }) => sum + length, 0);
+}
+
+function tryXattrs(path: RawPath): ExtendedAttribute[] {
+  try {
+    return readXattrs(path);
+  } catch {
+    return [];
+  }
+}
+
+/** Reads the columns of a batch, file after file. */
+class FileResults {
+  readonly #files: StoredFiles;
+  #chunk = 0;
+
+  constructor(files: StoredFiles) {
+    this.#files = files;
+  }
+
+  outcome(index: number): (typeof fileOutcomes)[number] {
+    return fileOutcomes[this.#files.outcomes[index] as number] ?? 'unreadable';
+  }
+
+  problem(index: number): string {
+    return this.#files.problems.get(index) ?? '';
+  }
+
+  /** The content of the next file; must be asked for each in order. */
+  next(index: number): Pick<Entry, 'size' | 'chunks' | 'segments'> {
+    const { chunkCounts, chunkLengths, hashes, sizes, segments } = this.#files;
+    const content: Pick<Entry, 'size' | 'chunks' | 'segments'> = { size: sizes[index] as number };
+    const count = chunkCounts[index] as number;
+    if (count > 0) {
+      content.chunks = Array.from({ length: count }, (_, offset) => {
+        const at = this.#chunk + offset;
+        return { hash: hashes.subarray(at * 32, at * 32 + 32), length: chunkLengths[at] as number };
+      });
+      this.#chunk += count;
+    }
+    const holes = segments.get(index);
+    if (holes !== undefined) content.segments = holes;
+    return content;
+  }
+
+  /** The status of the file when it was read; what is not in the columns is as it was on the walk. */
+  status(index: number, walked: FileStatus): FileStatus {
+    const at = (column: number) => this.#files.statuses[index * statusColumns + column] as number;
+    return {
+      ...walked,
+      mode: at(0),
+      uid: at(1),
+      gid: at(2),
+      device: at(3),
+      mtimeSeconds: at(4),
+      mtimeNanoseconds: at(5),
+      ctimeSeconds: at(6),
+      ctimeNanoseconds: at(7),
+      inode: this.#files.inodes[index] as bigint,
+    };
+  }
+}

@@ -1,0 +1,68 @@
+import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { toImprintError } from '../foundation/errors.ts';
+import { PackBuilder } from '../image/pack.ts';
+import { createCompressor } from '../native/zstd.ts';
+
+/** Called with each finished pack: its file, and the id that `PackBuilder.finish` gave. */
+export type PackSink = (path: string, id: string) => void;
+
+const level = 3;
+
+/**
+ * Writes one pack after another into a directory, each closed and durable when it is full. Throws ImprintErrors (`disk-full`
+ * …), never system errors, so that they are not taken for those of the file being read.
+ */
+export class PackFiles {
+  readonly #directory: string;
+  readonly #prefix: string;
+  readonly #onPack: PackSink;
+  readonly #compressor = createCompressor(level);
+  #count = 0;
+  #open: { builder: PackBuilder; fd: number; path: string } | undefined;
+
+  constructor(directory: string, prefix: string, onPack: PackSink) {
+    this.#directory = directory;
+    this.#prefix = prefix;
+    this.#onPack = onPack;
+  }
+
+  /** The builder to give a chunk to. Ask anew for each chunk: a pack that is full is finished here. */
+  builder(): PackBuilder {
+    if (this.#open?.builder.full) this.finish();
+    this.#open ??= this.#begin();
+    return this.#open.builder;
+  }
+
+  /** Finishes the pack that is open; without chunks there is none. */
+  finish(): void {
+    if (this.#open === undefined) return;
+    const { builder, fd, path } = this.#open;
+    this.#open = undefined;
+    try {
+      const { id } = builder.finish();
+      fsyncSync(fd);
+      closeSync(fd);
+      this.#onPack(path, id);
+    } catch (error) {
+      rmSync(path, { force: true });
+      throw toImprintError(error);
+    }
+  }
+
+  #begin() {
+    const path = join(this.#directory, `${this.#prefix}-${this.#count}.pack`);
+    this.#count += 1;
+    const fd = openSync(path, 'wx', 0o644);
+    const write = (bytes: Uint8Array) => writeAll(fd, bytes, path);
+    return { builder: new PackBuilder({ compress: (content) => this.#compressor.compress(content), write }), fd, path };
+  }
+}
+
+function writeAll(fd: number, bytes: Uint8Array, path: string): void {
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at);
+  } catch (error) {
+    throw toImprintError(Object.assign(error as NodeJS.ErrnoException, { path }));
+  }
+}
