@@ -44,11 +44,11 @@ export async function runCommandLine(words: readonly string[], version: string, 
       session = new Session({ globals, stdout, stderr, stdin: process.stdin, signal, environment, entries });
       const { run } = await request.command.load();
       await run(session, request.invocation);
-      session.closeProgress();
+      await session.close();
     }
     return process.exit(0);
   } catch (thrown) {
-    session?.closeProgress();
+    await session?.close().catch(() => {});
     const { reportError } = await import('./error-report.ts');
     const cause = controller.signal.aborted && !(thrown instanceof ImprintError) ? controller.signal.reason : thrown;
     return process.exit(reportError(stderr, cause, options));

@@ -1,9 +1,8 @@
 import { type Clock, systemClock } from '../foundation/clock.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import { Task, type TaskEvent } from '../foundation/task.ts';
+import type { Context } from '../operations/context.ts';
 import { type DataPaths, dataPaths, defaultDataDirectory } from '../operations/data-paths.ts';
-import type { Store } from '../store/store.ts';
-import type { WritableStore } from '../store/transaction.ts';
 import { openProgress, type ProgressRenderer } from './progress.ts';
 import type { ServerClient } from './server-client.ts';
 import type { Terminal } from './terminal.ts';
@@ -23,8 +22,8 @@ export interface GlobalOptions {
 
 /** The server's own entry, given by the composition root: the command line imports nothing of the server. */
 export interface ServeOptions {
-  paths: DataPaths;
-  storeLocation: string;
+  data: string;
+  store?: string;
   listen?: string;
   url?: string;
   netboot?: string;
@@ -66,6 +65,7 @@ export class Session {
   readonly paths: DataPaths;
   readonly #stdinIsTerminal: boolean;
   #progress: ProgressRenderer | undefined;
+  #context: Context | undefined;
 
   constructor(options: SessionOptions) {
     this.globals = options.globals;
@@ -77,11 +77,6 @@ export class Session {
     this.clock = options.clock ?? systemClock;
     this.paths = dataPaths(options.globals.data);
     this.#stdinIsTerminal = options.stdin.isTTY === true;
-  }
-
-  /** Where the store is: `--store`, `IMPRINT_STORE`, or the one in the data directory. */
-  get storeLocation(): string {
-    return this.globals.store ?? `${this.paths.data}/store`;
   }
 
   /** True where a person can be asked. */
@@ -127,23 +122,26 @@ export class Session {
     this.#progress = undefined;
   }
 
-  /** The store for reading: a directory or `http://…/store`. */
-  async openStore(): Promise<Store> {
-    const { openStore } = await import('../store/open-store.ts');
-    return openStore(this.storeLocation);
-  }
-
-  /** The store for changing, which only a directory can be. */
-  async openWritableStore(): Promise<WritableStore> {
-    const location = this.storeLocation;
-    if (/^https?:/.test(location)) {
-      throw new ImprintError('usage', {
-        problem: `The store ${location} can only be read.`,
-        hint: 'Change it where it is: on the server, with --store DIR.',
+  /** What operations work with, put together when it is first asked for; `close` takes it apart. */
+  async context(): Promise<Context> {
+    if (this.#context === undefined) {
+      const { createContext } = await import('../operations/context.ts');
+      const { silentLog } = await import('../operations/log.ts');
+      const { data, store } = this.globals;
+      this.#context = createContext({
+        data,
+        log: silentLog,
+        clock: this.clock,
+        ...(store === undefined ? {} : { store }),
       });
     }
-    const { openWritableStore } = await import('./open-writable-store.ts');
-    return openWritableStore(location, this.paths);
+    return this.#context;
+  }
+
+  async close(): Promise<void> {
+    this.closeProgress();
+    await this.#context?.[Symbol.asyncDispose]();
+    this.#context = undefined;
   }
 
   /** The server that is named, or the one that runs on this machine's data directory. Throws `server-unreachable`. */
