@@ -1,0 +1,167 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import {
+  access,
+  constants,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  open,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+} from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { NetbootMediaInput, NetbootMediaOutput } from '../contract/operations/media.ts';
+import { ImprintError } from '../foundation/errors.ts';
+import type { Task } from '../foundation/task.ts';
+import { renderChainScript } from '../netboot/boot-script.ts';
+import { ensureImagerBase, type ImagerBase } from '../netboot/imager-base.ts';
+import { buildOverlay } from '../netboot/imager-overlay.ts';
+import type { Context } from './context.ts';
+
+/** Time of every file in the imager where SOURCE_DATE_EPOCH says nothing: 2000-01-01. */
+const defaultEpoch = 946_684_800;
+
+const loaderDirectories = ['/usr/lib/ipxe', '/usr/share/ipxe', '/usr/lib/ipxe/qemu'];
+const loaders = ['undionly.kpxe', 'snponly.efi'];
+
+/** What a test or a bundle puts in place of what this machine has. */
+export interface BuildImagerOptions {
+  /** Directory of a bundle; absent: the running one, or one made from the sources. */
+  bundle?: string;
+  /** Where bases are kept; absent: IMPRINT_CACHE, or `DATA/cache`. */
+  cache?: string;
+  /** Node for the imager; absent: the one that runs this. */
+  node?: string;
+}
+
+/**
+ * `imprint media netboot`: makes `DATA/netboot` with kernel, initrd and the boot loaders for TFTP. Each file is replaced in one
+ * step, the kernel and the initrd last, so that a machine that boots meanwhile gets old files or new ones.
+ * The TFTP script that names the server is written by `writeChainScript`, since the server knows its URL.
+ *
+ * Errors: `tool-missing`, `process-failed`, `imager-unbuilt`, `disk-full`, `interrupted`.
+ */
+export async function buildImager(
+  context: Context,
+  input: NetbootMediaInput,
+  task: Task,
+  options: BuildImagerOptions = {},
+): Promise<NetbootMediaOutput> {
+  const directory = context.paths.netboot;
+  await mkdir(join(directory, 'tftp'), { recursive: true });
+  const key = await context.key();
+  const epoch = sourceDateEpoch();
+  const base = await ensureImagerBase({
+    suite: input.suite,
+    cache: options.cache ?? process.env.IMPRINT_CACHE ?? join(context.paths.data, 'cache'),
+    refresh: input.refresh,
+    node: await realpath(options.node ?? process.execPath),
+    epoch,
+    processes: context.processes,
+    task,
+  });
+  const overlay = await task.part('add our programs and the key', async (part) => {
+    await using bundle = await findBundle(context, part, options.bundle);
+    return buildOverlay({ bundle: bundle.directory, publicKey: key.publicKeyText, epoch });
+  });
+  for (const loader of loaders) await placeLoader(loader, join(directory, 'tftp'));
+  await placeImager(directory, base, overlay);
+  const files = ['vmlinuz', 'initrd.img', ...loaders.map((loader) => `tftp/${loader}`)];
+  return {
+    directory,
+    files: await Promise.all(files.map(async (path) => ({ path, ...(await measure(join(directory, path))) }))),
+    kernel: base.kernelVersion,
+    suite: input.suite,
+    cached: base.cached,
+    key: key.signer.publicKey.id,
+  };
+}
+
+/**
+ * Writes `boot.ipxe`, the script that sends every machine to the server, into the TFTP directory.
+ *
+ * @param netboot `DATA/netboot`.
+ * @param server URL of the server as machines see it, without a slash at its end.
+ */
+export async function writeChainScript(netboot: string, server: string): Promise<void> {
+  await mkdir(join(netboot, 'tftp'), { recursive: true });
+  await replaceFile(join(netboot, 'tftp', 'boot.ipxe'), [Buffer.from(renderChainScript(server))]);
+}
+
+async function placeImager(directory: string, base: ImagerBase, overlay: Uint8Array): Promise<void> {
+  const initrd = join(directory, 'initrd.img.new');
+  await copyFile(base.archive, initrd, constants.COPYFILE_FICLONE);
+  await using file = await open(initrd, 'a');
+  await file.appendFile(overlay);
+  await file.sync();
+  const kernel = join(directory, 'vmlinuz.new');
+  await copyFile(base.kernel, kernel, constants.COPYFILE_FICLONE);
+  await rename(initrd, join(directory, 'initrd.img'));
+  await rename(kernel, join(directory, 'vmlinuz'));
+}
+
+async function placeLoader(name: string, tftp: string): Promise<void> {
+  for (const directory of loaderDirectories) {
+    const content = await readFile(join(directory, name)).catch(() => undefined);
+    if (content) return replaceFile(join(tftp, name), [content]);
+  }
+  throw new ImprintError('imager-unbuilt', {
+    problem: `the boot loader ${name} is not here`,
+    hint: 'Install the package ipxe.',
+  });
+}
+
+interface Bundle extends AsyncDisposable {
+  directory: string;
+}
+
+/** The bundle that this runs from; from the sources, one that is made for the occasion. */
+async function findBundle(context: Context, task: Task, given: string | undefined): Promise<Bundle> {
+  const here = given ?? import.meta.dirname;
+  if (given !== undefined || (await exists(join(here, 'imager.mjs')))) {
+    return { directory: here, [Symbol.asyncDispose]: async () => {} };
+  }
+  const project = dirname(dirname(import.meta.dirname));
+  const directory = await mkdtemp(join(context.paths.netboot, 'bundle-'));
+  const dispose = () => rm(directory, { recursive: true, force: true });
+  try {
+    const build = join(project, 'scripts', 'build.ts');
+    await context.processes.run(process.execPath, [build, directory], { signal: task.signal, cwd: project });
+  } catch (thrown) {
+    await dispose();
+    throw thrown;
+  }
+  return { directory, [Symbol.asyncDispose]: dispose };
+}
+
+async function replaceFile(path: string, pieces: readonly Uint8Array[]): Promise<void> {
+  const temporary = `${path}.new`;
+  await using file = await open(temporary, 'w', 0o644);
+  for (const piece of pieces) await file.appendFile(piece);
+  await file.sync();
+  await rename(temporary, path);
+}
+
+async function measure(path: string): Promise<{ bytes: number; sha256: string }> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return { bytes: (await stat(path)).size, sha256: hash.digest('hex') };
+}
+
+/** See https://reproducible-builds.org/specs/source-date-epoch/ */
+function sourceDateEpoch(): number {
+  const given = process.env.SOURCE_DATE_EPOCH;
+  return given !== undefined && /^\d{1,10}$/.test(given) ? Number(given) : defaultEpoch;
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
