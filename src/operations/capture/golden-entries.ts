@@ -10,8 +10,8 @@ import { type ContentSink, type FetchedPath, fetchPaths } from './golden-archive
 export interface GoldenCaptureOptions {
   golden: Golden;
   rules: SelectionRules;
-  /** What is known of the tree already, by path: from the version before, where nothing changed since. */
-  known?: (listed: ListedPath) => Entry | undefined;
+  /** What the version before has for a path, where nothing changed since; asked in manifest order. */
+  known?: (listed: ListedPath) => Promise<Entry | undefined>;
   sink: ContentSink;
   task: Task;
 }
@@ -24,6 +24,8 @@ export interface GoldenTree {
   scrubbed: RawPath[];
   suspects: RawPath[];
   warnings: string[];
+  /** Files that would not hold still. */
+  unsettled: ReadonlySet<RawPath>;
   /** Files that were taken as known. */
   unchangedFiles: number;
 }
@@ -52,7 +54,7 @@ export async function captureGoldenTree(options: GoldenCaptureOptions): Promise<
   let selection = await task.part('list', (part) => list(golden, rules, part));
   if (options.known !== undefined) {
     for (const { listed, how } of selection.paths) {
-      const entry = how === 'content' ? options.known(listed) : undefined;
+      const entry = how === 'content' ? await options.known(listed) : undefined;
       if (entry === undefined) continue;
       known.set(listed.path, entry);
       fetched.set(listed.path, { entry, ctime: listed.ctime, started: longAfter });
@@ -122,6 +124,7 @@ function assemble(
     scrubbed: selection.scrubbed,
     suspects: selection.suspects,
     warnings: [],
+    unsettled: new Set(unsettled.map(({ path }) => path)),
     unchangedFiles: 0,
   };
   const missing = new Set<RawPath>();

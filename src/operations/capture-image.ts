@@ -1,0 +1,112 @@
+import {
+  type CaptureInput,
+  type CaptureOutput,
+  type CaptureRequest,
+  captureInputSchema,
+} from '../contract/operations/capture.ts';
+import { ImprintError } from '../foundation/errors.ts';
+import type { Task } from '../foundation/task.ts';
+import type { Signer } from '../image/signature.ts';
+import { openWritableStore } from '../store/open-store.ts';
+import type { StoredVersion } from '../store/store.ts';
+import type { WritableStore } from '../store/transaction.ts';
+import { captureGolden } from './capture/capture-golden.ts';
+import { captureLocal } from './capture/capture-local.ts';
+import { type CapturedSource, digestOf } from './capture/captured-source.ts';
+import { checkExcludes } from './capture/source-rules.ts';
+import type { Context } from './context.ts';
+
+/**
+ * Makes a new version of an image from a directory, or from a machine that runs (`ssh://…`). The version appears in the store
+ * last, whole; whatever goes wrong before leaves nothing visible, and what was stored is used again by the next try.
+ *
+ * Errors: those of `captureOperation`, and those of the store.
+ */
+export async function captureImage(context: Context, request: CaptureRequest, task: Task): Promise<CaptureOutput> {
+  const input = parseInput(request);
+  checkExcludes(input.excludes);
+  const signer = await findSigner(context, task);
+  const store = await openWritableStore(context.storeLocation, {
+    create: true,
+    ...(signer === undefined ? {} : { signer }),
+  });
+  try {
+    const versions = await versionsOf(store, input.name);
+    const capture = input.source.startsWith('ssh:') ? captureGolden : captureLocal;
+    const source = await capture({
+      input,
+      store,
+      storeDirectory: context.storeLocation,
+      begin: () => store.begin(`capture of ${input.name} from ${input.source}`, task),
+      processes: context.processes,
+      task,
+      previous: (location) => versions.findLast(({ record }) => record.source.location === location),
+    });
+    await using transaction = source.transaction;
+    const newest = versions.at(-1);
+    const version = await transaction.commit({
+      image: input.name,
+      digest: source.manifest.digest,
+      manifestBytes: source.manifest.bytes,
+      ...(newest === undefined ? {} : { parent: digestOf(newest) }),
+      created: new Date(context.clock.now()).toISOString(),
+      ...(input.message === undefined ? {} : { message: input.message }),
+      source: source.facts,
+      stats: source.stats,
+      excluded: source.excluded,
+      scrubbed: source.scrubbed,
+      warnings: source.warnings,
+      ...(input.tag === undefined ? {} : { tags: [input.tag] }),
+    });
+    return outputOf(version, source);
+  } finally {
+    await store.close();
+  }
+}
+
+function parseInput(request: CaptureRequest): CaptureInput {
+  const parsed = captureInputSchema.safeParse(request);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new ImprintError('input-invalid', {
+    field: issue?.path.join('.') || 'input',
+    problem: issue?.message ?? 'it is not what a capture needs',
+  });
+}
+
+/** The server's key, if it can be had; without it the version is made all the same, unsigned, and can be signed later. */
+async function findSigner(context: Context, task: Task): Promise<Signer | undefined> {
+  try {
+    return (await context.key()).signer;
+  } catch (error) {
+    if (!(error instanceof ImprintError) || (error.code !== 'read-only' && error.code !== 'io-failed')) throw error;
+    task.warn(`The version will not be signed: ${error.message}`);
+    return undefined;
+  }
+}
+
+async function versionsOf(store: WritableStore, image: string): Promise<StoredVersion[]> {
+  try {
+    return await store.versions(image);
+  } catch (error) {
+    if (error instanceof ImprintError && error.code === 'image-not-found') return [];
+    throw error;
+  }
+}
+
+function outputOf(version: StoredVersion, source: CapturedSource): CaptureOutput {
+  const { record, tags, signature } = version;
+  return {
+    reference: `${record.image}:${record.number}`,
+    image: record.image,
+    number: record.number,
+    digest: record.digest,
+    tags,
+    signed: signature !== undefined,
+    stats: record.stats,
+    unchangedFiles: source.unchangedFiles,
+    excluded: record.excluded,
+    scrubbed: record.scrubbed,
+    warnings: record.warnings,
+  };
+}

@@ -1,0 +1,66 @@
+import { lstatSync } from 'node:fs';
+import { realpath } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { type RawPath, rawPath } from '../../foundation/brand.ts';
+import { surveySource } from '../../machine/source-facts.ts';
+import { askThisMachine } from '../../system/local-survey.ts';
+import { captureDirectory } from '../../tree/capture-directory.ts';
+import { type CapturedSource, digestOf, type SourceCapture } from './captured-source.ts';
+import { rulesFor } from './source-rules.ts';
+
+/** Captures a directory of this machine; `/` is this machine itself. Errors: `source-not-found`, those of `captureDirectory`. */
+export async function captureLocal(capture: SourceCapture): Promise<CapturedSource> {
+  const { input, store, task } = capture;
+  const answers = await askThisMachine(resolve(input.source), capture.processes, task.signal);
+  const root = (answers.get('root') ?? '').trim() as RawPath;
+  const location = Buffer.from(root, 'latin1').toString('utf8');
+  const survey = surveySource(answers, location, root, input.oneFileSystem);
+  const storeDirectory = rawPath(await realpath(capture.storeDirectory));
+  const rules = rulesFor(input, survey, root, [storeDirectory], task);
+  const { excluder, secrets, leftOut } = rules;
+  const scrubbed = new Set<RawPath>();
+  const actionFor = (path: RawPath, isDirectory: boolean) => {
+    const action = secrets?.find(path, isDirectory, true);
+    if (action === undefined || secrets?.find(path, isDirectory, false) !== undefined) return action;
+    return isFile(root, path) ? action : undefined;
+  };
+  const before = input.paranoid ? undefined : capture.previous(location);
+  const transaction = await capture.begin();
+  try {
+    const tree = await task.part('read', (part) =>
+      captureDirectory({
+        directory: root,
+        transaction,
+        task: part,
+        ...(before === undefined ? {} : { previous: { store, digest: digestOf(before) } }),
+        enter: (path) => !leftOut.has(path),
+        exclude: (path, isDirectory) => {
+          if (excluder.excludes(path, isDirectory)) return true;
+          const action = actionFor(path, isDirectory);
+          if (action !== undefined) scrubbed.add(path);
+          else if (secrets?.isSuspect(path)) task.log(`kept, though it may be a secret: /${path}`);
+          return action === 'remove';
+        },
+        substitute: (path) => (actionFor(path, false) === 'empty' ? new Uint8Array(0) : undefined),
+      }),
+    );
+    return {
+      transaction,
+      manifest: tree.manifest,
+      facts: survey.facts,
+      stats: tree.stats,
+      excluded: rules.excluded,
+      scrubbed: [...scrubbed],
+      warnings: tree.warnings,
+      unchangedFiles: tree.unchanged,
+    };
+  } catch (error) {
+    await transaction[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function isFile(root: RawPath, path: RawPath): boolean {
+  const absolute = Buffer.from(`${root === '/' ? '' : root}/${path}`, 'latin1');
+  return lstatSync(absolute, { throwIfNoEntry: false })?.isFile() ?? false;
+}
