@@ -50,7 +50,7 @@ export interface Processes {
   start(tool: string, args: readonly string[], options?: Omit<ProcessOptions, 'timeout'>): RunningProcess;
 }
 
-/** Real processes of this machine. Tests that may not start any take `fakeProcesses` of `test/fake-processes.ts`. */
+/** Real processes of this machine. Tests that may not start any take `fakeProcesses` of `tests/fake-processes.ts`. */
 export const systemProcesses: Processes = { run, start };
 
 const stderrKept = 8192;

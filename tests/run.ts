@@ -1,0 +1,139 @@
+/**
+ * `./test`: every check of the project, one after the other, with a summary that ends in `N passed, N failed`.
+ *
+ *   ./test               everything
+ *   ./test --quick       what needs no virtual machine, in under two minutes
+ *   ./test e2e [NAME]    the machine tests, or those whose file name contains NAME (likewise: unit, contract, …)
+ */
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+interface Check {
+  readonly name: string;
+  readonly command: readonly string[];
+  /** Vitest project: its report is counted test by test; any other check counts as one. */
+  readonly project?: string;
+  /** Needs loop devices, mounts or network namespaces. */
+  readonly root?: boolean;
+  /** Minutes after which it is ended. */
+  readonly limit: number;
+}
+
+interface Outcome {
+  readonly check: Check;
+  readonly seconds: number;
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+const root = join(import.meta.dirname, '..');
+const bin = join(root, 'node_modules/.bin');
+const node = process.execPath;
+const vitest = join(root, 'node_modules/vitest/vitest.mjs');
+
+const plain: readonly Check[] = [
+  { name: 'typecheck', command: [join(bin, 'tsc'), '-p', '.'], limit: 5 },
+  { name: 'lint', command: [join(bin, 'biome'), 'check', '.'], limit: 5 },
+];
+const projects: readonly Check[] = [
+  vitestCheck('unit', 5, false),
+  vitestCheck('architecture', 5, false),
+  vitestCheck('contract', 5, false),
+  vitestCheck('integration', 10, true),
+];
+const machines = vitestCheck('e2e', 40, true);
+
+function vitestCheck(project: string, limit: number, needsRoot: boolean): Check {
+  const command = [node, vitest, 'run', '--project', project, '--passWithNoTests'];
+  return { name: project, command, project, root: needsRoot, limit };
+}
+
+function chosen(words: readonly string[]): readonly Check[] {
+  const [first, ...names] = words;
+  if (first === undefined) return [...plain, ...projects, machines];
+  if (first === '--quick' && names.length === 0) return [...plain, ...projects];
+  const check = [...plain, ...projects, machines].find(({ name }) => name === first);
+  if (!check) {
+    console.error(`test: “${words.join(' ')}” is none of: --quick, ${[...projects, machines].map((each) => each.name).join(', ')}`);
+    process.exit(2);
+  }
+  return [{ ...check, command: [...check.command, ...names] }];
+}
+
+async function perform(check: Check, reports: string): Promise<Outcome> {
+  console.log(`\n── ${check.name} ${'─'.repeat(Math.max(0, 100 - check.name.length))}`);
+  const report = join(reports, `${check.name}.json`);
+  const extra = check.project === undefined ? [] : ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const began = performance.now();
+  const ok = await succeeds([...asRoot(check), ...check.command, ...extra], check.limit);
+  const seconds = (performance.now() - began) / 1000;
+  const counted = check.project === undefined ? undefined : await count(report);
+  if (counted === undefined) return { check, seconds, passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 };
+  // Vitest may fail with no test failed: an error outside any test, a file that does not load.
+  return { check, seconds, ...counted, failed: ok ? counted.failed : Math.max(1, counted.failed) };
+}
+
+function asRoot(check: Check): string[] {
+  if (!check.root || process.getuid?.() === 0) return [];
+  return ['sudo', '--preserve-env=PATH,HOME,IMPRINT_CACHE', '--'];
+}
+
+function succeeds(command: readonly string[], minutes: number): Promise<boolean> {
+  const [program = '', ...args] = command;
+  const path = `${bin}:${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
+  const child = spawn(program, args, {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, PATH: path, NODE_OPTIONS: '--disable-warning=ExperimentalWarning' },
+  });
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      console.error(`test: no end after ${minutes} minutes: ended`);
+      child.kill('SIGTERM');
+      setTimeout(() => child.kill('SIGKILL'), 10_000).unref();
+    }, minutes * 60_000);
+    child.on('error', (error) => {
+      console.error(`test: ${program}: ${error.message}`);
+      clearTimeout(timer);
+      resolve(false);
+    });
+    child.on('exit', (status) => {
+      clearTimeout(timer);
+      resolve(status === 0);
+    });
+  });
+}
+
+async function count(report: string): Promise<{ passed: number; failed: number; skipped: number } | undefined> {
+  try {
+    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = JSON.parse(await readFile(report, 'utf8'));
+    return { passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests + numTodoTests };
+  } catch {
+    return undefined;
+  }
+}
+
+function summarise(outcomes: readonly Outcome[]): boolean {
+  const sum = (pick: (outcome: Outcome) => number) => outcomes.reduce((total, outcome) => total + pick(outcome), 0);
+  console.log(`\n── summary ${'─'.repeat(93)}`);
+  for (const { check, seconds, passed, failed, skipped } of outcomes) {
+    const counts = `${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed`;
+    const left = skipped > 0 ? `  ${skipped} skipped` : '';
+    console.log(`${failed > 0 ? '✗' : '✓'} ${check.name.padEnd(14)}${counts} ${seconds.toFixed(1).padStart(8)} s${left}`);
+  }
+  console.log(`in ${sum((outcome) => outcome.seconds).toFixed(0)} s`);
+  console.log(`${sum((outcome) => outcome.passed)} passed, ${sum((outcome) => outcome.failed)} failed`);
+  return outcomes.every((outcome) => outcome.failed === 0);
+}
+
+const reports = await mkdtemp(join(tmpdir(), 'imprint-test-'));
+try {
+  const outcomes: Outcome[] = [];
+  for (const check of chosen(process.argv.slice(2))) outcomes.push(await perform(check, reports));
+  process.exitCode = summarise(outcomes) ? 0 : 1;
+} finally {
+  await rm(reports, { recursive: true, force: true });
+}
