@@ -36,10 +36,10 @@ export function renderFstab(imageFstab: string, mounts: InstalledMounts): string
   ];
   const kept = golden
     // A version captured from a machine that Imprint installed has these already: not once more with each generation.
-    .filter((line) => line !== own[0] && !line.startsWith(replacedMark))
+    .filter((line) => line !== own[0] && line !== imageMark && !line.startsWith(replacedMark))
     .map((line) => (staysAsItIs(line) ? line : `${replacedMark}${line}`));
   const rest = kept.join('\n').trim();
-  return `${own.join('\n')}\n${rest === '' ? '' : `\n# From the image.\n${rest.replace(/^# From the image\.\n/, '')}\n`}`;
+  return `${own.join('\n')}\n${rest === '' ? '' : `\n${imageMark}\n${rest}\n`}`;
 }
 
 /** Mount points of the entries that stay, so that their directories can be made. */
@@ -53,6 +53,7 @@ export function keptMountPoints(imageFstab: string): string[] {
 }
 
 const replacedMark = '#(golden machine) ';
+const imageMark = '# From the image.';
 
 interface FstabEntry {
   device: string;

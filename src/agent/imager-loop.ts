@@ -1,0 +1,189 @@
+import type { ImagerOrder, InstallOrder } from '../contract/imager-protocol.ts';
+import type { MachineFacts } from '../contract/machine.ts';
+import type { Clock } from '../foundation/clock.ts';
+import { type ErrorValue, toImprintError } from '../foundation/errors.ts';
+import { Task } from '../foundation/task.ts';
+import type { Power } from '../system/power.ts';
+import type { ConsoleScreen } from './console-screen.ts';
+import { EventSpool } from './event-spool.ts';
+import { carryOut, type Installer, type OrderResult } from './install-order.ts';
+import type { ServerClient } from './server-client.ts';
+
+/** The imager: what it is made of. */
+export interface Imager {
+  readonly server: ServerClient;
+  readonly installer: Installer;
+  readonly screen: ConsoleScreen;
+  readonly power: Power;
+  readonly clock: Clock;
+  readFacts(): Promise<MachineFacts>;
+  /** Called with each verified answer's time: a bare machine's clock may be years off. */
+  setTime?(time: number): Promise<void>;
+  /** Ends the loop. */
+  readonly signal: AbortSignal;
+}
+
+/** Seconds that one question waits for an order. */
+const longPoll = 50;
+const slowest = 15_000;
+
+/** Asks the server what to do and does it, until the machine restarts or the signal ends it. Rejects only when aborted. */
+export async function runImager(imager: Imager): Promise<void> {
+  let introduced = false;
+  let waitSeconds = 0;
+  let problem: ErrorValue | undefined;
+  for (;;) {
+    imager.signal.throwIfAborted();
+    const facts = await readFactsPatiently(imager);
+    if (!introduced) imager.screen.machine(facts, imager.server.url);
+    introduced = true;
+    const asked = imager.clock.now();
+    const answer = await ask(imager, facts, waitSeconds, problem);
+    if (answer.kind === 'error') {
+      problem = answer.error;
+      continue;
+    }
+    problem = undefined;
+    await imager.setTime?.(answer.order.time);
+    const { order } = answer.order;
+    if (order.kind === 'install') {
+      await install(imager, order, facts);
+      waitSeconds = 0;
+    } else if (order.kind === 'boot-disk') {
+      imager.screen.status(`${order.name}: ${order.message}; starting it`);
+      await imager.power.reboot();
+      await imager.clock.sleep(slowest, imager.signal);
+    } else {
+      imager.screen.status(`${order.name}: ${order.message}`);
+      // A server that does not wait as it was asked to must not be asked without end.
+      if (waitSeconds > 0 && imager.clock.now() - asked < 2000) await imager.clock.sleep(2000, imager.signal);
+      waitSeconds = longPoll;
+    }
+  }
+}
+
+async function readFactsPatiently({ readFacts, screen, clock, signal }: Imager): Promise<MachineFacts> {
+  for (;;) {
+    try {
+      return await readFacts();
+    } catch (thrown) {
+      screen.failure('THIS MACHINE COULD NOT BE LOOKED AT', toImprintError(thrown).toValue());
+      await clock.sleep(slowest, signal);
+    }
+  }
+}
+
+type Answer = { kind: 'order'; order: ImagerOrder } | { kind: 'error'; error: ErrorValue };
+
+/** Asks until there is an answer; one that cannot be trusted is an `error`. */
+async function ask(
+  { server, screen, clock, signal, installer }: Imager,
+  facts: MachineFacts,
+  waitSeconds: number,
+  problem: ErrorValue | undefined,
+): Promise<Answer> {
+  let pause = 1000;
+  for (let told = ''; ; ) {
+    try {
+      const { session } = installer;
+      const order = await server.hello({ session, facts, waitSeconds, ...(problem && { problem }) }, signal);
+      return { kind: 'order', order };
+    } catch (thrown) {
+      signal.throwIfAborted();
+      const error = toImprintError(thrown);
+      if (error.code === 'signature-wrong') {
+        if (problem === undefined) screen.failure('THE SERVER IS NOT TRUSTED: NOTHING IS DONE', error.toValue());
+        await clock.sleep(slowest, signal);
+        return { kind: 'error', error: error.toValue() };
+      }
+      if (told !== error.message) screen.line(`   ${error.message}`);
+      told = error.message;
+      screen.status(`${server.url} does not answer, trying again`);
+      await clock.sleep(pause, signal);
+      pause = Math.min(pause * 2, slowest);
+    }
+  }
+}
+
+async function install(imager: Imager, order: InstallOrder, facts: MachineFacts): Promise<void> {
+  const { screen, server, clock, installer, power } = imager;
+  screen.status(`${order.name}: installing ${order.image}`);
+  // Ends when the server takes the order back, too.
+  const stop = new AbortController();
+  const signal = AbortSignal.any([imager.signal, stop.signal]);
+  const report = { session: installer.session, order: order.id };
+  const spool = new EventSpool({
+    clock,
+    send: async (events) => {
+      if ((await server.events({ ...report, events }, imager.signal)) === 'stale') stop.abort();
+    },
+  });
+  const ticking = setInterval(() => screen.tick(), 1000);
+  const result = await carryOut(order, facts, installer, (work) =>
+    Task.run(
+      `install ${order.image} on ${order.name}`,
+      (event) => {
+        spool.push(event);
+        screen.event(event);
+      },
+      work,
+      { id: order.id, signal, progressInterval: 250, clock },
+    ),
+  );
+  clearInterval(ticking);
+  imager.signal.throwIfAborted();
+  showResult(screen, order, result, stop.signal.aborted);
+  await spool.close(10_000);
+  await tellOutcome(imager, order, result, facts);
+  if (result.kind !== 'installed') return;
+  if (order.options.afterwards === 'wait') {
+    screen.status(`${order.name} is installed and waits, as it was told; reset it to start ${order.image}`);
+    return;
+  }
+  screen.status(
+    `${order.name} is installed: ${order.options.afterwards === 'poweroff' ? 'powering off' : 'restarting'}`,
+  );
+  await (order.options.afterwards === 'poweroff' ? power.powerOff() : power.reboot());
+  await clock.sleep(slowest, imager.signal);
+}
+
+function showResult(screen: ConsoleScreen, order: InstallOrder, result: OrderResult, takenBack: boolean): void {
+  if (result.kind === 'installed') return;
+  if (takenBack) {
+    screen.status(`${order.name}: the server took the order back; the disk may hold half a system`);
+    return;
+  }
+  const title = result.kind === 'refused' ? 'NOT INSTALLED. NOTHING WAS WRITTEN.' : 'THE INSTALL FAILED.';
+  screen.failure(`${order.name}: ${title}`, result.error.toValue());
+}
+
+/**
+ * Tells how it ended, for as long as it takes: an order that the server thinks open would be carried out again at the
+ * next boot.
+ */
+async function tellOutcome(
+  { server, installer, screen, clock, signal }: Imager,
+  order: InstallOrder,
+  result: OrderResult,
+  facts: MachineFacts,
+): Promise<void> {
+  const outcome =
+    result.kind === 'installed'
+      ? ({ kind: 'installed', digest: order.digest, bootedFirmware: facts.firmware } as const)
+      : result.kind === 'refused'
+        ? ({ kind: 'refused', error: result.error.toValue() } as const)
+        : ({ kind: 'failed', error: result.error.toValue(), ...(result.step && { step: result.step }) } as const);
+  let pause = 1000;
+  for (;;) {
+    try {
+      const reception = await server.outcome({ session: installer.session, order: order.id, outcome }, signal);
+      if (reception !== 'taken') screen.line('   The server no longer waits for this install.');
+      return;
+    } catch {
+      signal.throwIfAborted();
+      screen.status(`${server.url} does not answer; waiting to tell it how the install ended`);
+      await clock.sleep(pause, signal);
+      pause = Math.min(pause * 2, slowest);
+    }
+  }
+}

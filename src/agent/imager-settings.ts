@@ -1,0 +1,40 @@
+import { splitKernelOptions } from '../machine/kernel-options.ts';
+
+/** What the imager must know before it can ask. */
+export interface ImagerSettings {
+  /** URL of the server. */
+  server?: string;
+  /** Path of the public key file. */
+  keyFile: string;
+  /** How a person gets a shell on this console. */
+  shellHint: string;
+}
+
+const defaults: ImagerSettings = {
+  keyFile: '/etc/imprint/server.pub',
+  shellHint: 'The machine stays up and waits for a new order. A shell: Alt+F2 on the screen, Enter on a serial line.',
+};
+
+/**
+ * The settings: from `--server URL` and `--key FILE`, else the environment (`IMPRINT_SERVER`, `IMPRINT_KEY`,
+ * `IMPRINT_SHELL_HINT`), else the kernel's command line (`imprint.server=URL`).
+ */
+export function imagerSettings(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+  kernelCommandLine: string,
+): ImagerSettings {
+  const argument = (name: string) => {
+    const index = args.indexOf(name);
+    return index < 0 ? undefined : args[index + 1];
+  };
+  const fromKernel = splitKernelOptions(kernelCommandLine)
+    .findLast((option) => option.startsWith('imprint.server='))
+    ?.slice('imprint.server='.length);
+  const server = argument('--server') ?? environment.IMPRINT_SERVER ?? fromKernel;
+  return {
+    ...(server ? { server } : {}),
+    keyFile: argument('--key') ?? environment.IMPRINT_KEY ?? defaults.keyFile,
+    shellHint: environment.IMPRINT_SHELL_HINT ?? defaults.shellHint,
+  };
+}

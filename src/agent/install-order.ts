@@ -1,0 +1,113 @@
+import { type VersionRecord, versionRecordSchema } from '../contract/image.ts';
+import type { InstallOrder } from '../contract/imager-protocol.ts';
+import type { MachineFacts } from '../contract/machine.ts';
+import type { Digest } from '../foundation/brand.ts';
+import type { Clock } from '../foundation/clock.ts';
+import { ImprintError, toImprintError } from '../foundation/errors.ts';
+import type { Task } from '../foundation/task.ts';
+import type { PublicKey } from '../image/signature.ts';
+import { readImageContent } from '../machine/image-content.ts';
+import { executeInstall } from '../operations/install/execute-install.ts';
+import { freshIdentity } from '../operations/install/fresh-identity.ts';
+import { planInstall } from '../planning/plan-install.ts';
+import { describeStep, type Step } from '../planning/step.ts';
+import type { Store, StoredVersion } from '../store/store.ts';
+import { verifyVersion } from '../store/trust.ts';
+import type { Processes } from '../system/run.ts';
+
+/** What an install on this machine is done with. */
+export interface Installer {
+  readonly key: PublicKey;
+  readonly server: string;
+  readonly session: string;
+  readonly processes: Processes;
+  readonly clock: Clock;
+  /** Where the new root is mounted meanwhile. */
+  readonly target: string;
+  openStore(url: string, signal: AbortSignal): Promise<Store>;
+  restore(request: { store: Store; version: StoredVersion; target: string; task: Task }): Promise<unknown>;
+}
+
+export type OrderResult =
+  | { kind: 'installed' }
+  /** Nothing was written. */
+  | { kind: 'refused'; error: ImprintError }
+  | { kind: 'failed'; error: ImprintError; step?: string };
+
+/**
+ * Carries out an order: checks the signature, reads the manifest, plans, and only then writes. Never rejects: how it ended is the
+ * result, and in the task's events.
+ */
+export async function carryOut(
+  order: InstallOrder,
+  facts: MachineFacts,
+  installer: Installer,
+  run: (work: (task: Task) => Promise<void>) => Promise<void>,
+): Promise<OrderResult> {
+  let current: Step | undefined;
+  let writing = false;
+  try {
+    await run(async (task) => {
+      const version = checkVersion(order, installer.key);
+      const store = await installer.openStore(order.store, task.signal);
+      try {
+        const content = await readImageContent(store.entries(version.record.digest as Digest));
+        const plan = planInstall({
+          name: order.name,
+          facts,
+          reference: order.image,
+          record: version.record,
+          content,
+          options: order.options,
+          fresh: freshIdentity(),
+          report: { server: installer.server, order: order.id, session: installer.session },
+        });
+        if (plan.kind === 'refused') throw plan.error;
+        const restore = (target: string, part: Task) => {
+          return installer.restore({ store, version, target, task: part }).then(() => {});
+        };
+        const { processes, clock, target } = installer;
+        await executeInstall(order.name, plan.steps, { processes, clock, target, content, restore }, task, {
+          reached: (step) => {
+            current = step;
+            writing = true;
+          },
+        });
+      } finally {
+        await store.close();
+      }
+    });
+    return { kind: 'installed' };
+  } catch (thrown) {
+    const error = toImprintError(thrown);
+    // The disk may turn out to be in use at the first touch, before anything was written.
+    const untouched = !writing || (error.code === 'disk-in-use' && current?.kind === 'wipe-disk');
+    if (untouched && isRefusal(error)) return { kind: 'refused', error };
+    return { kind: 'failed', error, ...(current === undefined ? {} : { step: describeStep(current) }) };
+  }
+}
+
+/** Refused for safety, or not verified: trying again changes nothing. What is merely away may come back. */
+function isRefusal(error: ImprintError): boolean {
+  return error.exitStatus === 4 || error.exitStatus === 5 || error.code === 'input-invalid';
+}
+
+/** The version of an order, once it is certain that our key signed it: `signature-missing`, `signature-wrong`. */
+export function checkVersion(order: InstallOrder, key: PublicKey): StoredVersion {
+  const record = parseRecord(order.record);
+  if (record === undefined || record.digest !== order.digest) {
+    throw new ImprintError('signature-wrong', { what: order.image, key: 'its record is not the one that was ordered' });
+  }
+  const signature = order.recordSignature === '' ? {} : { signature: order.recordSignature };
+  const version: StoredVersion = { record, recordText: order.record, ...signature, tags: [] };
+  verifyVersion(version, [key]);
+  return version;
+}
+
+function parseRecord(text: string): VersionRecord | undefined {
+  try {
+    return versionRecordSchema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
