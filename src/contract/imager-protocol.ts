@@ -21,6 +21,8 @@ export const imagerHelloSchema = z.object({
   session: z.string().regex(/^[0-9a-f]{32}$/),
   facts: machineFactsSchema,
   waitSeconds: z.number().min(0).max(60),
+  /** Why the imager could not act on the answer before: it cannot trust this server's key, say. Nothing was done. */
+  problem: errorValueSchema.optional(),
 });
 export type ImagerHello = z.infer<typeof imagerHelloSchema>;
 
