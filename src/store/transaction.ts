@@ -43,7 +43,8 @@ export interface StoreTransaction extends AsyncDisposable {
   /** Takes in a finished pack: complete, closed and fsynced by its writer. `id` is what `PackBuilder.finish` gave. */
   addPack(temporaryPath: string, id: string): Promise<void>;
   /**
-   * Writes a manifest; entries must come in manifest order, all their chunks be in the store (`chunk-missing`).
+   * Writes a manifest; entries must come in manifest order, all their chunks be in the store when they end (`chunk-missing`): threads may
+   * still be writing packs while they come.
    * Several may be written; one that no version names goes with the next removal.
    */
   writeManifest(entries: AsyncIterable<Entry[]> | Iterable<Entry[]>): Promise<WrittenManifest>;

@@ -1,0 +1,70 @@
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FormatError } from '../image/format-error.ts';
+import type { StoreFiles } from './store-files.ts';
+
+/** The files of a store in a directory. */
+export class DirectoryFiles implements StoreFiles {
+  readonly location: string;
+
+  constructor(directory: string) {
+    this.location = directory;
+  }
+
+  async read(path: string, limit: number): Promise<Buffer | undefined> {
+    return this.#with(path, async (file) => {
+      if ((await file.stat()).size > limit) throw new FormatError('it is far too long');
+      return file.readFile();
+    });
+  }
+
+  async readRange(path: string, offset: number, length: number): Promise<Buffer | undefined> {
+    return this.#with(path, async (file) => {
+      const buffer = Buffer.allocUnsafeSlow(length);
+      let done = 0;
+      while (done < length) {
+        const { bytesRead } = await file.read(buffer, done, length - done, offset + done);
+        if (bytesRead === 0) break;
+        done += bytesRead;
+      }
+      return buffer.subarray(0, done);
+    });
+  }
+
+  async length(path: string): Promise<number | undefined> {
+    const result = await ifThere(stat(this.localPath(path)));
+    return result?.size;
+  }
+
+  localPath(path: string): string {
+    return join(this.location, path);
+  }
+
+  /** Names in a directory, sorted; none where it is not there. */
+  async names(path: string): Promise<string[]> {
+    return (await ifThere(readdir(this.localPath(path))))?.toSorted() ?? [];
+  }
+
+  async close(): Promise<void> {}
+
+  async #with<Result>(path: string, work: (file: FileHandle) => Promise<Result>): Promise<Result | undefined> {
+    const file = await ifThere(open(this.localPath(path), 'r'));
+    if (file === undefined) return undefined;
+    try {
+      return await work(file);
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+/** What a call gives, undefined where the path does not exist. */
+export async function ifThere<Result>(call: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}

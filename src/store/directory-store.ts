@@ -1,0 +1,238 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { tagSchema } from '../contract/image.ts';
+import type { Digest } from '../foundation/brand.ts';
+import { ImprintError } from '../foundation/errors.ts';
+import type { Task } from '../foundation/task.ts';
+import type { Signer } from '../image/signature.ts';
+import { DirectoryFiles } from './directory-files.ts';
+import { DirectoryTransaction } from './directory-transaction.ts';
+import { removeDurably, writeFileDurably, writing } from './durable.ts';
+import { readHintsFile } from './hints.ts';
+import { makeIndex } from './index-maker.ts';
+import {
+  damagedMarkPath,
+  indexFile,
+  isHexHash,
+  lockFile,
+  signaturePath,
+  storeFile,
+  storeFileText,
+  tagPath,
+  temporaryDirectory,
+} from './layout.ts';
+import { lockStore } from './lock.ts';
+import { PackTables } from './pack-tables.ts';
+import { type ImageListing, ReadingStore } from './reading-store.ts';
+import { removeVersions } from './removal.ts';
+import type { ChunkLocation, StoredVersion } from './store.ts';
+import { formatStoreIndex, type ImageIndex, parseStoreIndex, type VersionIndex } from './store-index.ts';
+import type { RemovalReport, StoreTransaction, WritableStore } from './transaction.ts';
+import { signVersion } from './trust.ts';
+import { formatTag, readTag, type TagTarget } from './version-files.ts';
+
+export interface DirectoryOptions {
+  /** Makes the store where there is none; the directory must then be empty or not exist. */
+  create?: boolean;
+  /** Signs what is committed. */
+  signer?: Signer;
+}
+
+/** A store in a directory. */
+export class DirectoryStore extends ReadingStore implements WritableStore {
+  readonly directory: string;
+  readonly directoryFiles: DirectoryFiles;
+  readonly signer: Signer | undefined;
+
+  private constructor(files: DirectoryFiles, signer: Signer | undefined) {
+    super(files);
+    this.directoryFiles = files;
+    this.directory = files.location;
+    this.signer = signer;
+  }
+
+  /** Throws `store-not-found`, `target-not-empty`, `corrupt-record`, `read-only`, `disk-full`. */
+  static async open(directory: string, options: DirectoryOptions = {}): Promise<DirectoryStore> {
+    const files = new DirectoryFiles(directory);
+    const store = new DirectoryStore(files, options.signer);
+    const text = (await files.read(storeFile, 1 << 16))?.toString('latin1');
+    if (text === storeFileText) return store;
+    if (text !== undefined)
+      throw new ImprintError('corrupt-record', {
+        record: storeFile,
+        store: directory,
+        problem: 'it is of a format that is not known here',
+      });
+    if (options.create !== true) throw new ImprintError('store-not-found', { store: directory });
+    // What a cut left of a store being made is no obstacle.
+    const others = (await files.names('')).filter((name) => name !== 'lost+found' && name !== temporaryDirectory);
+    if (others.length > 0) throw new ImprintError('target-not-empty', { path: directory });
+    await writing(directory, () => mkdir(store.temporary, { recursive: true }));
+    await writeFileDurably(join(directory, storeFile), storeFileText, store.temporary);
+    return store;
+  }
+
+  /** Directory for files that are being written. */
+  get temporary(): string {
+    return join(this.directory, temporaryDirectory);
+  }
+
+  async images(name?: string): Promise<ImageListing[]> {
+    const names = name === undefined ? await this.directoryFiles.names('images') : [name];
+    const index = await this.#index();
+    const listings: ImageListing[] = [];
+    for (const image of names) {
+      const { versions } = await this.numbers(image);
+      if (versions.length === 0) continue;
+      const byNumber = new Map<number, VersionIndex>();
+      for (const version of index.find((known) => known.name === image)?.versions ?? [])
+        byNumber.set(version.number, version);
+      const tags = new Map<string, TagTarget>();
+      for (const tag of await this.directoryFiles.names(`images/${image}/tags`)) {
+        const target = tagSchema.safeParse(tag).success ? await readTag(this.files, image, tag) : undefined;
+        if (target !== undefined) tags.set(tag, target);
+      }
+      listings.push({ name: image, versions, index: byNumber, tags });
+    }
+    return listings;
+  }
+
+  /** Numbers of the versions of an image, rising, and of those that were removed and left their mark. */
+  async numbers(image: string): Promise<{ versions: number[]; removed: number[] }> {
+    const names = await this.directoryFiles.names(`images/${image}`);
+    const numbersOf = (pattern: RegExp) =>
+      names
+        .flatMap((file) => pattern.exec(file)?.[1] ?? [])
+        .map(Number)
+        .toSorted((left, right) => left - right);
+    return { versions: numbersOf(/^([1-9]\d{0,8})\.json$/), removed: numbersOf(/^([1-9]\d{0,8})\.removed$/) };
+  }
+
+  async packs(): Promise<string[]> {
+    return this.#packFiles('.pack');
+  }
+
+  /** Packs that were found damaged and marked so. */
+  async damagedPacks(): Promise<Set<string>> {
+    return new Set(await this.#packFiles('.damaged'));
+  }
+
+  async #packFiles(ending: string): Promise<string[]> {
+    const packs: string[] = [];
+    for (const directory of await this.directoryFiles.names('packs')) {
+      if (!/^[0-9a-f]{2}$/.test(directory)) continue;
+      for (const name of await this.directoryFiles.names(`packs/${directory}`)) {
+        const pack = name.slice(0, 64);
+        if (isHexHash(pack) && name === pack + ending && pack.startsWith(directory)) packs.push(pack);
+      }
+    }
+    return packs;
+  }
+
+  /** As for every store; where packs are marked as damaged, chunks are looked for in the others first. */
+  override async locate(hashes: Iterable<string>, digest?: Digest): Promise<Map<string, ChunkLocation>> {
+    const damaged = await this.damagedPacks();
+    if (damaged.size === 0) return super.locate(hashes, digest);
+    const sound = new PackTables(this.files);
+    await sound.load((await this.packs()).filter((pack) => !damaged.has(pack)));
+    return this.locateIn(sound, [...hashes], digest);
+  }
+
+  async begin(owner: string, task: Task): Promise<StoreTransaction> {
+    task.signal.throwIfAborted();
+    const lock = await this.#lock(owner);
+    try {
+      return await DirectoryTransaction.begin(this, lock, task);
+    } catch (error) {
+      await lock[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async setTag(reference: string, tag: string): Promise<StoredVersion> {
+    if (!tagSchema.safeParse(tag).success)
+      throw new ImprintError('input-invalid', {
+        field: 'tag',
+        problem: `“${tag}” must be a word that is not a number`,
+      });
+    await using _lock = await this.#lock(`tag ${reference} as ${tag}`);
+    const version = await this.resolve(reference);
+    await this.writeTag(version, tag);
+    await this.writeIndex();
+    return this.resolve(`${version.record.image}:${version.record.number}`);
+  }
+
+  async removeTag(image: string, tag: string): Promise<void> {
+    await using _lock = await this.#lock(`remove tag ${image}:${tag}`);
+    const version = await this.resolve(`${image}:${tag}`);
+    if (!version.tags.includes(tag))
+      throw new ImprintError('input-invalid', { field: 'tag', problem: `“${tag}” is no tag` });
+    await removeDurably(this.path(tagPath(image, tag)));
+    await this.writeIndex();
+  }
+
+  async remove(reference: string): Promise<RemovalReport> {
+    await using _lock = await this.#lock(`remove ${reference}`);
+    return removeVersions(this, reference);
+  }
+
+  async sign(reference: string): Promise<StoredVersion> {
+    if (this.signer === undefined)
+      throw new ImprintError('usage', {
+        problem: 'There is no key to sign with.',
+        hint: 'Name the server’s data directory with --data.',
+      });
+    await using _lock = await this.#lock(`sign ${reference}`);
+    const { record, recordText } = await this.resolve(reference);
+    const text = signVersion(this.signer, record, recordText);
+    await writeFileDurably(this.path(signaturePath(record.image, record.number)), text, this.temporary);
+    await this.writeIndex();
+    return this.resolve(`${record.image}:${record.number}`);
+  }
+
+  async readHints(digest: Digest): Promise<Uint8Array | undefined> {
+    return readHintsFile(this.files, digest);
+  }
+
+  /** Under the lock: lets a tag point at a version. */
+  async writeTag({ record }: Pick<StoredVersion, 'record'>, tag: string): Promise<void> {
+    const text = formatTag({ number: record.number, digest: record.digest as Digest });
+    await writeFileDurably(this.path(tagPath(record.image, tag)), text, this.temporary);
+  }
+
+  /** Under the lock: makes `index.json` anew from the records. A record that cannot be read keeps its old line. */
+  async writeIndex(): Promise<void> {
+    await writeFileDurably(this.path(indexFile), formatStoreIndex(await makeIndex(this)), this.temporary);
+  }
+
+  path(relative: string): string {
+    return join(this.directory, relative);
+  }
+
+  /** Marks a pack as damaged, or no longer; where the store cannot be written nothing happens. */
+  async markPack(pack: string, damaged: boolean): Promise<void> {
+    const path = this.path(damagedMarkPath(pack));
+    try {
+      if (damaged) await writeFileDurably(path, '', this.temporary);
+      else await rm(path, { force: true });
+    } catch {
+      // Only a help for the next capture: the check itself has said what is damaged.
+    }
+  }
+
+  /** `index.json`, as far as it can be read: for readers of a directory it only adds checksums. */
+  async #index(): Promise<ImageIndex[]> {
+    const bytes = await this.files.read(indexFile, 256 << 20);
+    if (bytes === undefined) return [];
+    try {
+      return parseStoreIndex(bytes).images;
+    } catch {
+      return [];
+    }
+  }
+
+  async #lock(owner: string): Promise<AsyncDisposable> {
+    await writing(this.temporary, () => mkdir(this.temporary, { recursive: true }));
+    return lockStore(this.path(lockFile), this.directory, owner);
+  }
+}

@@ -1,0 +1,227 @@
+import { randomUUID } from 'node:crypto';
+import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type VersionRecord, versionRecordSchema } from '../contract/image.ts';
+import { type Digest, digestHex } from '../foundation/brand.ts';
+import { ImprintError } from '../foundation/errors.ts';
+import type { Task } from '../foundation/task.ts';
+import { canonicalJson } from '../image/canonical-json.ts';
+import type { ChunkReference, Entry } from '../image/entry.ts';
+import { ManifestEncoder } from '../image/manifest-encoder.ts';
+import { ManifestFileWriter } from '../image/manifest-file.ts';
+import type { DirectoryStore } from './directory-store.ts';
+import { removeDurably, renameDurably, writeFileDurably, writeFilesDurably, writing } from './durable.ts';
+import { formatHints } from './hints.ts';
+import {
+  damagedMarkPath,
+  hintsPath,
+  isHexHash,
+  manifestPath,
+  packListPath,
+  packPath,
+  recordPath,
+  signaturePath,
+} from './layout.ts';
+import { formatPackList } from './pack-list.ts';
+import { PackTables } from './pack-tables.ts';
+import type { StoredVersion } from './store.ts';
+import type { StoreTransaction, VersionDraft, WrittenManifest } from './transaction.ts';
+import { signVersion } from './trust.ts';
+import { compress } from './zstd.ts';
+
+/** A change to a store in a directory. */
+export class DirectoryTransaction implements StoreTransaction {
+  readonly directory: string;
+  readonly added = { packs: 0, chunks: 0, bytes: 0 };
+  readonly #store: DirectoryStore;
+  readonly #lock: AsyncDisposable;
+  readonly #task: Task;
+  /** Only packs that are whole as far as is known: what the new version may be built from. */
+  readonly #tables: PackTables;
+  #open = true;
+  #loaded: Promise<void> | undefined;
+  #committing: Promise<StoredVersion> | undefined;
+
+  private constructor(store: DirectoryStore, lock: AsyncDisposable, task: Task, directory: string) {
+    this.#store = store;
+    this.#lock = lock;
+    this.#task = task;
+    this.#tables = new PackTables(store.files);
+    this.directory = directory;
+  }
+
+  /** Begins under a lock that the transaction then owns. What dead transactions left in `tmp` goes. */
+  static async begin(store: DirectoryStore, lock: AsyncDisposable, task: Task): Promise<DirectoryTransaction> {
+    const directory = join(store.temporary, randomUUID());
+    await writing(store.temporary, async () => {
+      await rm(store.temporary, { recursive: true, force: true });
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+    });
+    return new DirectoryTransaction(store, lock, task, directory);
+  }
+
+  async knownChunks(): Promise<Uint8Array> {
+    await this.#load();
+    return this.#tables.index.allHashes();
+  }
+
+  async addPack(temporaryPath: string, id: string): Promise<void> {
+    this.#check();
+    if (!isHexHash(id)) throw new RangeError('a pack is named by 64 hexadecimal digits');
+    await this.#load();
+    await renameDurably(temporaryPath, this.#store.path(packPath(id)));
+    await rm(this.#store.path(damagedMarkPath(id)), { force: true });
+    await this.#tables.load([id]);
+    const table = this.#tables.index.table(id);
+    if (table === undefined) throw this.#tables.failures.get(id) ?? new RangeError(`the pack ${id} cannot be read`);
+    this.added.packs += 1;
+    this.added.chunks += table.chunks;
+    this.added.bytes += table.packLength;
+  }
+
+  async writeManifest(entries: AsyncIterable<Entry[]> | Iterable<Entry[]>): Promise<WrittenManifest> {
+    this.#check();
+    await this.#load();
+    const path = join(this.directory, `${randomUUID()}.manifest`);
+    const used = new Set<number>();
+    // Chunks whose packs are still being written by threads: they must be there when the entries end.
+    let late: ChunkReference[] = [];
+    let count = 0;
+    const writer = new ManifestFileWriter(compress);
+    const encoder = new ManifestEncoder();
+    const finished = await writing(path, async () => {
+      await using file = await open(path, 'wx', 0o644);
+      for await (const batch of entries) {
+        this.#check();
+        count += batch.length;
+        for (const { chunks } of batch)
+          for (const chunk of chunks ?? []) if (!this.#notePack(chunk, used)) late.push(chunk);
+        if (late.length > 20_000) late = late.filter((chunk) => !this.#notePack(chunk, used));
+        await writeAll(file, writer.add(encoder.encode(batch)));
+      }
+      encoder.end();
+      for (const chunk of late) if (!this.#notePack(chunk, used)) throw this.#missing(chunk);
+      const end = writer.finish();
+      await writeAll(file, end.out);
+      await file.sync();
+      return end;
+    });
+    const lines = [...used].map((number) => {
+      const { id, table } = this.#tables.index.pack(number);
+      return { pack: id, tableOffset: table.tableOffset, packLength: table.packLength };
+    });
+    await writeFilesDurably(
+      [
+        { path: this.#store.path(packListPath(finished.digest)), content: formatPackList(lines) },
+        { path: this.#store.path(manifestPath(finished.digest)), aside: path },
+      ],
+      this.directory,
+    );
+    return { digest: finished.digest, bytes: finished.bytes, entries: count };
+  }
+
+  async writeHints(digest: Digest, content: Uint8Array): Promise<void> {
+    this.#check();
+    await writeFileDurably(this.#store.path(hintsPath(digest)), formatHints(content), this.directory);
+  }
+
+  commit(draft: VersionDraft): Promise<StoredVersion> {
+    const committing = this.#commit(draft);
+    this.#committing = committing;
+    return committing;
+  }
+
+  async #commit(draft: VersionDraft): Promise<StoredVersion> {
+    this.#check();
+    if ((await this.#store.files.length(manifestPath(draft.digest))) === undefined)
+      throw new ImprintError('internal', {
+        problem: `a version was committed without its manifest ${digestHex(draft.digest)}`,
+      });
+    const record = await this.#record(draft);
+    const recordText = canonicalJson(record);
+    const { image, number } = record;
+    const signature = this.#store.signer && signVersion(this.#store.signer, record, recordText);
+    const signatureFile = this.#store.path(signaturePath(image, number));
+    // What a cut left of another version that never appeared would be taken for this one's.
+    if (signature === undefined) await removeDurably(signatureFile);
+    await writeFilesDurably(
+      [
+        ...(signature === undefined ? [] : [{ path: signatureFile, content: signature }]),
+        { path: this.#store.path(recordPath(image, number)), content: recordText },
+      ],
+      this.directory,
+    );
+    for (const tag of draft.tags ?? []) await this.#store.writeTag({ record }, tag);
+    await this.#store.writeIndex();
+    await this.#end();
+    return this.#store.resolve(`${image}:${number}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // `return transaction.commit(…)` without await leaves the scope before the commit is done.
+    await this.#committing?.catch(() => {});
+    await this.#end();
+  }
+
+  async #end(): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    try {
+      await rm(this.directory, { recursive: true, force: true });
+    } finally {
+      await this.#lock[Symbol.asyncDispose]();
+    }
+  }
+
+  async #record(draft: VersionDraft): Promise<VersionRecord> {
+    const { tags: _, created, ...rest } = draft;
+    const { versions, removed } = await this.#store.numbers(draft.image);
+    const number = Math.max(0, ...versions, ...removed) + 1;
+    const record = { ...rest, format: 1, number, created: created ?? new Date().toISOString() };
+    // Through JSON, so that what is undefined is absent, as it will be for every reader.
+    const parsed = versionRecordSchema.safeParse(JSON.parse(JSON.stringify(record)));
+    if (parsed.success) return parsed.data;
+    const [issue] = parsed.error.issues;
+    throw new ImprintError('input-invalid', {
+      field: issue?.path.join('.') ?? 'version',
+      problem: issue?.message ?? 'it is not a version',
+    });
+  }
+
+  /** Notes the pack that a chunk lies in; false where it lies in none. */
+  #notePack({ hash, length }: ChunkReference, used: Set<number>): boolean {
+    const place = this.#tables.index.find(hash);
+    if (place === undefined || this.#tables.index.location(place).length !== length) return false;
+    used.add(place.pack);
+    return true;
+  }
+
+  #missing({ hash }: ChunkReference): ImprintError {
+    return new ImprintError('chunk-missing', {
+      chunk: Buffer.from(hash).toString('hex'),
+      digest: 'the new version',
+      store: this.#store.location,
+    });
+  }
+
+  /** Reads the tables of all packs once; the damaged ones are as if they were not there. */
+  #load(): Promise<void> {
+    this.#loaded ??= (async () => {
+      const damaged = await this.#store.damagedPacks();
+      const packs = await this.#store.packs();
+      await this.#tables.load(packs.filter((pack) => !damaged.has(pack)));
+      for (const failure of this.#tables.failures.values()) this.#task.warn(failure.message);
+      for (const pack of damaged) this.#task.warn(`The pack ${pack} is damaged; its content is stored again.`);
+    })();
+    return this.#loaded;
+  }
+
+  #check(): void {
+    this.#task.signal.throwIfAborted();
+    if (!this.#open) throw new ImprintError('internal', { problem: 'a transaction was used after its end' });
+  }
+}
+
+async function writeAll(file: FileHandle, parts: readonly Buffer[]): Promise<void> {
+  for (const part of parts) await file.writeFile(part);
+}

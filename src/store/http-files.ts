@@ -1,0 +1,201 @@
+import { type Clock, systemClock } from '../foundation/clock.ts';
+import { ImprintError } from '../foundation/errors.ts';
+import { FormatError } from '../image/format-error.ts';
+import type { StoreFiles } from './store-files.ts';
+
+export interface HttpOptions {
+  /** Ends every request under way with the signal's reason. */
+  signal?: AbortSignal;
+  clock?: Clock;
+  /** How often a request that failed for want of an answer is tried again; waits 0.25 s, 0.5 s, 1 s … 8 s between. */
+  retries?: number;
+  /** Milliseconds without a byte after which a connection counts as dead. */
+  stall?: number;
+}
+
+const defaultRetries = 6;
+const defaultStall = 20_000;
+
+/**
+ * The files of a store behind plain HTTP: any web server that serves ranges. What was received before a connection broke is
+ * kept; the next try asks for the rest.
+ */
+export class HttpFiles implements StoreFiles {
+  readonly location: string;
+  readonly #base: string;
+  readonly #clock: Clock;
+  readonly #retries: number;
+  readonly #stall: number;
+  readonly #closed = new AbortController();
+  readonly #signal: AbortSignal;
+
+  constructor(url: string, options: HttpOptions = {}) {
+    this.location = url.replace(/\/+$/, '');
+    this.#base = `${this.location}/`;
+    this.#clock = options.clock ?? systemClock;
+    this.#retries = options.retries ?? defaultRetries;
+    this.#stall = options.stall ?? defaultStall;
+    this.#signal = options.signal ? AbortSignal.any([options.signal, this.#closed.signal]) : this.#closed.signal;
+  }
+
+  async read(path: string, limit: number): Promise<Buffer | undefined> {
+    return this.#retrying(async (attempt) => {
+      const response = await this.#request(attempt, path, {});
+      if (response === undefined) return undefined;
+      const parts: Uint8Array[] = [];
+      let length = 0;
+      for await (const part of this.#body(attempt, response)) {
+        length += part.length;
+        if (length > limit) throw new FormatError('it is far too long');
+        parts.push(part);
+      }
+      return Buffer.concat(parts);
+    });
+  }
+
+  async readRange(path: string, offset: number, length: number): Promise<Buffer | undefined> {
+    const buffer = Buffer.allocUnsafeSlow(length);
+    let done = 0;
+    return this.#retrying(async (attempt) => {
+      if (done === length) return buffer;
+      const from = offset + done;
+      const response = await this.#request(attempt, path, { range: `bytes=${from}-${offset + length - 1}` });
+      if (response === undefined) return undefined;
+      if (response.status === 416) return buffer.subarray(0, done);
+      // A server that ignores ranges sends the file from its beginning.
+      let skip = response.status === 206 ? from - rangeStart(response) : from;
+      if (skip < 0) throw new Error('the server sent another range than was asked for');
+      for await (const part of this.#body(attempt, response)) {
+        const useful = skip >= part.length ? part.subarray(part.length) : part.subarray(skip);
+        skip -= Math.min(skip, part.length);
+        const fitting = useful.subarray(0, length - done);
+        buffer.set(fitting, done);
+        done += fitting.length;
+        if (done === length) break;
+      }
+      return buffer.subarray(0, done);
+    });
+  }
+
+  async length(path: string): Promise<number | undefined> {
+    return this.#retrying(async (attempt) => {
+      const response = await this.#request(attempt, path, {}, 'HEAD');
+      if (response === undefined) return undefined;
+      const length = Number(response.headers.get('content-length') ?? Number.NaN);
+      if (!Number.isSafeInteger(length)) throw new Error('the server does not say how long it is');
+      return length;
+    });
+  }
+
+  localPath(): undefined {
+    return undefined;
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort(new ImprintError('internal', { problem: `${this.location} was closed` }));
+  }
+
+  /** The answer; undefined for “not there”. What may pass by itself is thrown as a plain error, to be tried again. */
+  async #request(
+    attempt: Attempt,
+    path: string,
+    headers: Record<string, string>,
+    method = 'GET',
+  ): Promise<Response | undefined> {
+    const response = await fetch(this.#base + path.split('/').map(encodeURIComponent).join('/'), {
+      method,
+      headers: { 'accept-encoding': 'identity', ...headers },
+      signal: attempt.signal,
+    });
+    const { status } = response;
+    if (status === 200 || status === 206 || status === 416) return response;
+    await response.body?.cancel();
+    if (status === 404 || status === 410) return undefined;
+    const problem = `it answers ${status} ${response.statusText}`.trim();
+    if (status === 408 || status === 429 || status >= 500) throw new Error(problem);
+    throw new ImprintError('store-unreachable', { store: this.location, problem });
+  }
+
+  async *#body(attempt: Attempt, response: Response): AsyncGenerator<Uint8Array> {
+    if (response.body === null) return;
+    for await (const part of response.body) {
+      attempt.alive();
+      yield part;
+    }
+  }
+
+  async #retrying<Result>(work: (attempt: Attempt) => Promise<Result>): Promise<Result> {
+    for (let tries = 0; ; tries += 1) {
+      this.#signal.throwIfAborted();
+      const attempt = new Attempt(this.#signal, this.#stall);
+      try {
+        return await work(attempt);
+      } catch (error) {
+        this.#signal.throwIfAborted();
+        if (error instanceof ImprintError || error instanceof FormatError) throw error;
+        if (tries >= this.#retries)
+          throw new ImprintError(
+            'store-unreachable',
+            { store: this.location, problem: problemOf(error) },
+            { cause: error },
+          );
+        await this.#clock.sleep(Math.min(250 * 2 ** tries, 8000), this.#signal);
+      } finally {
+        attempt.end();
+      }
+    }
+  }
+}
+
+/** One try of a request: gives up when nothing came for a while. */
+class Attempt {
+  readonly signal: AbortSignal;
+  readonly #stalled = new AbortController();
+  readonly #milliseconds: number;
+  #timer: NodeJS.Timeout;
+
+  constructor(outer: AbortSignal, milliseconds: number) {
+    this.#milliseconds = milliseconds;
+    this.signal = AbortSignal.any([outer, this.#stalled.signal]);
+    this.#timer = this.#arm();
+  }
+
+  alive(): void {
+    this.#timer.refresh();
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    // Ends a body that nobody read to its end, so that its connection is given back.
+    this.#stalled.abort();
+  }
+
+  #arm(): NodeJS.Timeout {
+    return setTimeout(() => {
+      this.#stalled.abort(new Error(`nothing came for ${this.#milliseconds / 1000} seconds`));
+    }, this.#milliseconds);
+  }
+}
+
+function rangeStart(response: Response): number {
+  const start = /^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '')?.[1];
+  if (start === undefined) throw new Error('the server sent a range without saying which');
+  return Number(start);
+}
+
+/** `fetch failed` says nothing; its cause does. */
+function problemOf(error: unknown): string {
+  const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const { code, message } = inner as NodeJS.ErrnoException;
+  const words: Record<string, string> = {
+    ECONNREFUSED: 'the connection was refused',
+    ECONNRESET: 'the connection was cut',
+    ENOTFOUND: 'there is no such host',
+    EHOSTUNREACH: 'the host cannot be reached',
+    ENETUNREACH: 'the network cannot be reached',
+    ETIMEDOUT: 'it took too long',
+    UND_ERR_CONNECT_TIMEOUT: 'it took too long',
+    UND_ERR_SOCKET: 'the connection was cut',
+  };
+  return (code === undefined ? undefined : words[code]) ?? message;
+}

@@ -1,0 +1,46 @@
+import { versionRecordSchema } from '../contract/image.ts';
+import { parseCanonicalJson } from '../image/canonical-json.ts';
+import { recordPath, signaturePath } from './layout.ts';
+import type { ImageListing, ReadingStore } from './reading-store.ts';
+import { fileHash, type ImageIndex, type VersionIndex } from './store-index.ts';
+
+/**
+ * What `index.json` must say of a store, made from its records. A record that no longer matches the checksum it had keeps
+ * that checksum: the index must not vouch for a damaged file.
+ */
+export async function makeIndex(store: ReadingStore): Promise<ImageIndex[]> {
+  const images: ImageIndex[] = [];
+  for (const listing of await store.images()) {
+    const lines = await Promise.all(listing.versions.map((number) => versionLine(store, listing, number)));
+    const tags = Object.fromEntries([...listing.tags].map(([tag, target]) => [tag, target.number]));
+    images.push({ name: listing.name, versions: lines.filter((line) => line !== undefined), tags });
+  }
+  return images;
+}
+
+async function versionLine(
+  { files }: ReadingStore,
+  listing: ImageListing,
+  number: number,
+): Promise<VersionIndex | undefined> {
+  const known = listing.index.get(number);
+  const bytes = await files.read(recordPath(listing.name, number), 64 << 20);
+  if (bytes === undefined || (known !== undefined && known.record !== fileHash(bytes))) return known;
+  const digest = known?.digest ?? digestOf(bytes);
+  if (digest === undefined) return undefined;
+  const signature = await files.read(signaturePath(listing.name, number), 1 << 16);
+  return {
+    number,
+    digest,
+    record: fileHash(bytes),
+    ...(signature === undefined ? {} : { signature: fileHash(signature) }),
+  };
+}
+
+function digestOf(bytes: Buffer): string | undefined {
+  try {
+    return versionRecordSchema.parse(parseCanonicalJson(bytes)).digest;
+  } catch {
+    return undefined;
+  }
+}

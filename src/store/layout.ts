@@ -1,0 +1,55 @@
+import type { Digest } from '../foundation/brand.ts';
+import { digestHex } from '../foundation/brand.ts';
+
+/** Where each thing of a store lies, relative to its root; the same in a directory and in a URL (docs/image-format.md). */
+export const storeFile = 'imprint-store.json';
+export const indexFile = 'index.json';
+export const lockFile = 'lock';
+export const temporaryDirectory = 'tmp';
+
+/** Exactly what `imprint-store.json` holds. */
+export const storeFileText = '{"format":1,"kind":"imprint-store"}\n';
+
+export function packPath(pack: string): string {
+  return `packs/${pack.slice(0, 2)}/${pack}.pack`;
+}
+
+/** An empty file beside a pack that `store check` found damaged. */
+export function damagedMarkPath(pack: string): string {
+  return `packs/${pack.slice(0, 2)}/${pack}.damaged`;
+}
+
+export function manifestPath(digest: Digest): string {
+  return `manifests/${digestHex(digest)}.manifest`;
+}
+
+/** The list of packs that hold the chunks of a manifest. */
+export function packListPath(digest: Digest): string {
+  return `manifests/${digestHex(digest)}.packs`;
+}
+
+export function recordPath(image: string, number: number): string {
+  return `images/${image}/${number}.json`;
+}
+
+export function signaturePath(image: string, number: number): string {
+  return `${recordPath(image, number)}.minisig`;
+}
+
+/** An empty file that keeps the number of a removed version from coming again. */
+export function tombstonePath(image: string, number: number): string {
+  return `images/${image}/${number}.removed`;
+}
+
+export function tagPath(image: string, tag: string): string {
+  return `images/${image}/tags/${tag}`;
+}
+
+export function hintsPath(digest: Digest): string {
+  return `hints/${digestHex(digest)}.hints`;
+}
+
+/** 64 hexadecimal digits: the name of a pack, or a chunk's hash as text. */
+export function isHexHash(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
+}

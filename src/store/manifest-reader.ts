@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto';
+import type { Digest } from '../foundation/brand.ts';
+import { ImprintError } from '../foundation/errors.ts';
+import type { Entry } from '../image/entry.ts';
+import { FormatError } from '../image/format-error.ts';
+import { ManifestDecoder } from '../image/manifest-decoder.ts';
+import { type ManifestFile, parseManifestFile } from '../image/manifest-file.ts';
+import { manifestPath } from './layout.ts';
+import type { StoreFiles } from './store-files.ts';
+import { decompress } from './zstd.ts';
+
+const fileLimit = 2 ** 30;
+
+/**
+ * The entries of a manifest, in batches of one block. The whole file is held in memory (compressed) and verified, stored
+ * bytes and content, before the first entry comes. Throws `corrupt-manifest`.
+ */
+export async function* readManifest(files: StoreFiles, digest: Digest): AsyncGenerator<Entry[]> {
+  try {
+    const bytes = await files.read(manifestPath(digest), fileLimit);
+    if (bytes === undefined) throw new FormatError('it is missing');
+    const file = parseManifestFile(bytes);
+    verifyContent(file, digest);
+    const decoder = new ManifestDecoder();
+    for (const block of file.blocks) {
+      const entries = decoder.push(decompress(block.compressed, block.contentLength));
+      if (entries.length > 0) yield entries;
+    }
+    decoder.end();
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw new ImprintError(
+      'corrupt-manifest',
+      { digest, store: files.location, problem: error.message },
+      { cause: error },
+    );
+  }
+}
+
+function verifyContent(file: ManifestFile, digest: Digest): void {
+  if (file.digest !== digest) throw new FormatError(`it is another one, ${file.digest}`);
+  const content = createHash('sha256');
+  for (const block of file.blocks) content.update(decompress(block.compressed, block.contentLength));
+  if (`sha256:${content.digest('hex')}` !== digest) throw new FormatError('its content does not match its digest');
+}

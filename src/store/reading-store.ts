@@ -1,0 +1,162 @@
+import type { Digest } from '../foundation/brand.ts';
+import { ImprintError } from '../foundation/errors.ts';
+import type { Entry } from '../image/entry.ts';
+import { formatReference, parseReference, type Reference } from '../image/reference.ts';
+import type { ChunkIndex } from './chunk-index.ts';
+import { isHexHash, packPath } from './layout.ts';
+import { readManifest } from './manifest-reader.ts';
+import type { PackListLine } from './pack-list.ts';
+import { PackTables } from './pack-tables.ts';
+import type { ChunkLocation, Store, StoredVersion } from './store.ts';
+import type { StoreFiles } from './store-files.ts';
+import type { VersionIndex } from './store-index.ts';
+import { readVersion, type TagTarget } from './version-files.ts';
+
+/** What a store says it holds of one image, before any record is read. */
+export interface ImageListing {
+  name: string;
+  /** Rising. */
+  versions: number[];
+  /** What the index knows of each version, where there is an index. */
+  index: Map<number, VersionIndex>;
+  tags: Map<string, TagTarget>;
+}
+
+/** All of reading a store that does not depend on where it lies. */
+export abstract class ReadingStore implements Store {
+  readonly files: StoreFiles;
+  readonly tables: PackTables;
+
+  constructor(files: StoreFiles) {
+    this.files = files;
+    this.tables = new PackTables(files);
+  }
+
+  get location(): string {
+    return this.files.location;
+  }
+
+  /** All images by name, or the one; images without a version may be among them. */
+  abstract images(name?: string): Promise<ImageListing[]>;
+  /** All packs of the store, with what is known of their tables. */
+  abstract packs(): Promise<(string | PackListLine)[]>;
+
+  async versions(image?: string): Promise<StoredVersion[]> {
+    const listings = await this.images(image);
+    const versions: StoredVersion[] = [];
+    for (const listing of listings) {
+      const loaded = await Promise.all(listing.versions.map((number) => this.#load(listing, number)));
+      versions.push(...loaded);
+    }
+    if (image !== undefined && versions.length === 0) throw this.#notFound(image);
+    return versions;
+  }
+
+  async resolve(text: string): Promise<StoredVersion> {
+    const reference = parseReference(text);
+    if (reference.kind === 'digest') return this.#byDigest(reference, text);
+    const [listing] = await this.images(reference.image);
+    const number = listing === undefined ? undefined : numberOf(reference, listing);
+    if (listing === undefined || number === undefined || !listing.versions.includes(number)) throw this.#notFound(text);
+    const version = await this.#load(listing, number);
+    const target = reference.kind === 'tag' ? listing.tags.get(reference.tag) : undefined;
+    if (target !== undefined && target.digest !== version.record.digest)
+      throw new ImprintError('corrupt-record', {
+        record: formatReference(reference),
+        store: this.location,
+        problem: `it points at ${target.digest}, but version ${number} is ${version.record.digest}`,
+      });
+    return version;
+  }
+
+  entries(digest: Digest): AsyncIterable<Entry[]> {
+    return readManifest(this.files, digest);
+  }
+
+  async locate(hashes: Iterable<string>, digest?: Digest): Promise<Map<string, ChunkLocation>> {
+    return this.locateIn(this.tables, [...hashes], digest);
+  }
+
+  /** Looks in the tables that were read, then in those of the version's own packs, then in all. */
+  protected async locateIn(
+    tables: PackTables,
+    hashes: string[],
+    digest: Digest | undefined,
+  ): Promise<Map<string, ChunkLocation>> {
+    const found = new Map<string, ChunkLocation>();
+    let rest = findIn(tables.index, hashes, found);
+    if (rest.length > 0 && digest !== undefined) {
+      await tables.load((await tables.listOf(digest)) ?? []);
+      rest = findIn(tables.index, rest, found);
+    }
+    if (rest.length > 0) {
+      await tables.load(await this.packs());
+      rest = findIn(tables.index, rest, found);
+    }
+    const [missing] = rest;
+    if (missing === undefined) return found;
+    for (const failure of tables.failures.values()) throw failure;
+    throw new ImprintError('chunk-missing', {
+      chunk: missing,
+      digest: digest ?? 'a version',
+      store: this.location,
+    });
+  }
+
+  async readPack(pack: string, offset: number, length: number): Promise<Uint8Array> {
+    const bytes = isHexHash(pack) ? await this.files.readRange(packPath(pack), offset, length) : undefined;
+    if (bytes?.length === length) return bytes;
+    const problem = bytes === undefined ? 'it is missing' : 'it is cut short';
+    throw new ImprintError('corrupt-pack', { pack, store: this.location, problem });
+  }
+
+  packFile(pack: string): string | undefined {
+    return isHexHash(pack) ? this.files.localPath(packPath(pack)) : undefined;
+  }
+
+  async close(): Promise<void> {
+    await this.files.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #byDigest(reference: Reference & { kind: 'digest' }, text: string): Promise<StoredVersion> {
+    for (const listing of await this.images(reference.image)) {
+      for (const number of listing.versions.toReversed()) {
+        const known = listing.index.get(number);
+        if (known !== undefined && known.digest !== reference.digest) continue;
+        const version = await this.#load(listing, number);
+        if (version.record.digest === reference.digest) return version;
+      }
+    }
+    throw this.#notFound(text);
+  }
+
+  async #load(listing: ImageListing, number: number): Promise<StoredVersion> {
+    const tags = [...listing.tags].filter(([, target]) => target.number === number).map(([tag]) => tag);
+    const version = await readVersion(this.files, listing.name, number, tags.toSorted(), listing.index.get(number));
+    if (version !== undefined) return version;
+    throw this.#notFound(`${listing.name}:${number}`);
+  }
+
+  #notFound(reference: string): ImprintError {
+    return new ImprintError('image-not-found', { reference, store: this.location });
+  }
+}
+
+/** Puts into `found` those that are in the index; gives the others. */
+function findIn(index: ChunkIndex, hashes: readonly string[], found: Map<string, ChunkLocation>): string[] {
+  return hashes.filter((hash) => {
+    const place = index.find(Buffer.from(hash, 'hex'));
+    if (place !== undefined) found.set(hash, index.location(place));
+    return place === undefined;
+  });
+}
+
+function numberOf(reference: Exclude<Reference, { kind: 'digest' }>, listing: ImageListing): number | undefined {
+  if (reference.kind === 'number') return reference.number;
+  if (reference.kind === 'tag') return listing.tags.get(reference.tag)?.number;
+  return listing.versions.at(-1);
+}
