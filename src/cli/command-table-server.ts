@@ -29,7 +29,10 @@ export const serverCommands: readonly CommandDefinition[] = [
     name: 'media netboot',
     group: 'Server',
     summary: 'build the imager: the kernel and the small system that machines boot from the network',
-    options: [{ flags: '--rebuild', description: 'anew, not from the cache' }],
+    options: [
+      { flags: '--suite <name>', description: 'Debian release that kernel and tools come from (default: bookworm)' },
+      { flags: '--refresh', description: 'fetch the packages of today, even where an earlier build would do' },
+    ],
     examples: [['imprint media netboot', 'once, and after an update of Imprint']],
     load: () => import('./commands/media-netboot.ts'),
   },

@@ -124,17 +124,15 @@ export interface ServerSearch {
   signal: AbortSignal;
 }
 
-/** A client for the server that was named, or for the one that runs on the data directory. Does not connect yet. */
-export async function findServer(search: ServerSearch): Promise<ServerClient> {
+/**
+ * A client for the server that was named, or for the one that runs on the data directory; undefined where there is
+ * neither. Does not connect yet.
+ */
+export async function findServer(search: ServerSearch): Promise<ServerClient | undefined> {
   const running = await readRunningServer(search.paths.serverFile);
   const named = search.url === undefined ? undefined : normaliseUrl(search.url);
   const url = named ?? running;
-  if (url === undefined) {
-    throw new ImprintError('server-unreachable', {
-      server: 'of this machine',
-      problem: `none runs on ${search.paths.data}`,
-    });
-  }
+  if (url === undefined) return undefined;
   // The admin token of this machine goes to this machine's own server only, whatever URL somebody was talked into.
   const token =
     search.token ?? (url === running || isOwnHost(url) ? await readToken(search.paths.adminToken) : undefined);
@@ -154,11 +152,22 @@ function normaliseUrl(text: string): string {
 async function readRunningServer(file: string): Promise<string | undefined> {
   try {
     const value: unknown = JSON.parse(await readFile(file, 'utf8'));
-    const url = typeof value === 'object' && value !== null && 'url' in value ? value.url : undefined;
-    return typeof url === 'string' ? normaliseUrl(url) : undefined;
+    if (typeof value !== 'object' || value === null || !('url' in value) || typeof value.url !== 'string')
+      return undefined;
+    // A server that was killed leaves its file behind.
+    if ('pid' in value && typeof value.pid === 'number' && !isAlive(value.pid)) return undefined;
+    return normaliseUrl(value.url);
   } catch {
     // Not there, or being written: no server that we could use runs here.
     return undefined;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

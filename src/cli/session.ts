@@ -146,6 +146,16 @@ export class Session {
 
   /** The server that is named, or the one that runs on this machine's data directory. Throws `server-unreachable`. */
   async server(): Promise<ServerClient> {
+    const client = await this.findServer();
+    if (client !== undefined) return client;
+    throw new ImprintError('server-unreachable', {
+      server: 'of this machine',
+      problem: `none runs on ${this.paths.data}`,
+    });
+  }
+
+  /** The same, undefined where none is named and none runs here. */
+  async findServer(): Promise<ServerClient | undefined> {
     const { findServer } = await import('./server-client.ts');
     return findServer({
       paths: this.paths,

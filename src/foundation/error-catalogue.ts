@@ -141,7 +141,7 @@ export const errorCatalogue = {
     exit: 4,
     http: 409,
     message: '{reference} is in use: {use}.',
-    hint: 'Give those another image first, then remove it.',
+    hint: 'Give those another image first, or take the tag away (imprint image tag --delete), or add --force.',
   },
   'store-locked': {
     exit: 4,

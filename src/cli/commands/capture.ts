@@ -1,0 +1,68 @@
+import { type CaptureOutput, captureInputSchema } from '../../contract/operations/capture.ts';
+import { displayPath, type RawPath } from '../../foundation/brand.ts';
+import { formatBytes } from '../../foundation/bytes.ts';
+import { captureImage } from '../../operations/capture-image.ts';
+import type { Invocation } from '../command.ts';
+import { parseInput } from '../parse-input.ts';
+import { printFields } from '../print-table.ts';
+import type { Session } from '../session.ts';
+
+const listLimit = 20;
+
+/** `imprint capture SOURCE --name IMAGE`. */
+export async function run(session: Session, invocation: Invocation): Promise<void> {
+  const tag = invocation.text('tag');
+  const message = invocation.text('message');
+  const identity = invocation.text('identity');
+  const input = parseInput(captureInputSchema, {
+    source: invocation.argument(0),
+    name: invocation.text('name') ?? '',
+    excludes: invocation.list('exclude'),
+    // Commander turns --no-default-excludes into a true that becomes false.
+    noDefaultExcludes: !invocation.flag('defaultExcludes'),
+    keepSecrets: invocation.flag('keepSecrets'),
+    oneFileSystem: invocation.flag('oneFileSystem'),
+    paranoid: invocation.flag('paranoid'),
+    sshOptions: invocation.list('sshOption'),
+    ...(tag === undefined ? {} : { tag }),
+    ...(message === undefined ? {} : { message }),
+    ...(identity === undefined ? {} : { identity }),
+  });
+  const context = await session.context();
+  if (session.globals.dryRun) {
+    const words = `would capture ${input.source} as a new version of ${input.name} in ${context.storeLocation}\n`;
+    session.result({ dryRun: true, store: context.storeLocation, ...input }, () => words);
+    return;
+  }
+  const output = await session.task(`capture ${input.name}`, (task) => captureImage(context, input, task));
+  session.result(output, () => describe(output, session));
+}
+
+function describe(output: CaptureOutput, session: Session): string {
+  const { stats } = output;
+  const count = (value: number) => value.toLocaleString('en-GB');
+  const read = stats.files - output.unchangedFiles;
+  const unchanged =
+    output.unchangedFiles > 0 ? `; ${count(Math.max(0, read))} read, ${count(output.unchangedFiles)} unchanged` : '';
+  return printFields(session.stdout, [
+    ['version', session.stdout.paint('bold', output.reference)],
+    ['digest', output.digest],
+    ['tags', output.tags.join(' ')],
+    [
+      'signed',
+      output.signed ? 'yes' : session.stdout.paint('yellow', `no; sign it: imprint image sign ${output.reference}`),
+    ],
+    ['entries', `${count(stats.entries)}, of which ${count(stats.files)} files${unchanged}`],
+    ['content', formatBytes(stats.contentBytes)],
+    ['added', `${formatBytes(stats.newBytes)} to the store`],
+    ['left out', few(output.excluded)],
+    ['scrubbed', few(output.scrubbed)],
+    ['warnings', few(output.warnings)],
+  ]);
+}
+
+/** Lines of raw paths for people; the rest is for --json. */
+function few(lines: readonly string[]): string {
+  const shown = lines.slice(0, listLimit).map((line) => displayPath(line as RawPath));
+  return [...shown, ...(lines.length > listLimit ? [`… and ${lines.length - listLimit} more`] : [])].join('\n');
+}

@@ -1,0 +1,35 @@
+import { machineSet } from '../../contract/operations/machines.ts';
+import { ImprintError } from '../../foundation/errors.ts';
+import type { Invocation } from '../command.ts';
+import { readInstallOptions } from '../install-options.ts';
+import { parseInput } from '../parse-input.ts';
+import { callServer } from '../server-call.ts';
+import type { Session } from '../session.ts';
+import { machineTable } from './machines.ts';
+
+/** `imprint machine set MACHINE…`. */
+export async function run(session: Session, invocation: Invocation): Promise<void> {
+  const macs = invocation.list('mac');
+  const address = invocation.text('address');
+  const image = invocation.text('image');
+  const options = readInstallOptions(invocation);
+  const input = parseInput(machineSet.input, {
+    machines: invocation.argumentList(0).join(','),
+    ...(macs.length > 0 ? { macs } : {}),
+    ...(address === undefined ? {} : { address: address || null }),
+    ...(image === undefined ? {} : { image: image || null }),
+    ...(Object.keys(options).length > 0 ? { options } : {}),
+  });
+  if (Object.keys(input).length === 1) {
+    throw new ImprintError('usage', {
+      problem: 'Nothing is said to be changed.',
+      hint: 'See what can be: imprint machine set --help',
+    });
+  }
+  if (session.globals.dryRun) {
+    session.result({ dryRun: true, ...input }, () => `would change ${input.machines}\n`);
+    return;
+  }
+  const output = await callServer(session, machineSet, input);
+  session.result(output, () => machineTable(session, output.machines));
+}

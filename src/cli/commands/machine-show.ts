@@ -1,0 +1,67 @@
+import type { DiskFacts, InstallOptions, Machine } from '../../contract/machine.ts';
+import { machineShow } from '../../contract/operations/machines.ts';
+import { formatBytes } from '../../foundation/bytes.ts';
+import type { Invocation } from '../command.ts';
+import { formatAgo } from '../format-time.ts';
+import { stateText } from '../machine-words.ts';
+import { printFields } from '../print-table.ts';
+import { callServer } from '../server-call.ts';
+import type { Session } from '../session.ts';
+
+/** `imprint machine show MACHINE`. */
+export async function run(session: Session, invocation: Invocation): Promise<void> {
+  const machine = await callServer(session, machineShow, { machine: invocation.argument(0) });
+  session.result(machine, () => describe(machine, session));
+}
+
+function describe(machine: Machine, session: Session): string {
+  const { facts, order, installed, problem } = machine;
+  const { paint } = session.stdout;
+  const ago = (time: number | undefined) => (time === undefined ? undefined : formatAgo(time, session.clock.now()));
+  const approved = machine.approved ? '' : paint('yellow', '  not approved: it has no name yet');
+  const interfaces = facts?.interfaces.map((each) =>
+    [each.name, each.mac, each.address, each.driver, each.carrier === false ? 'no link' : undefined]
+      .filter(Boolean)
+      .join('  '),
+  );
+  return printFields(session.stdout, [
+    ['machine', `${paint('bold', machine.name)}${approved}`],
+    ['state', stateText(session.stdout, machine.state)],
+    ['problem', problem && `${paint('red', problem.message)}\n${paint('cyan', '→')} ${problem.hint}`],
+    ['image', machine.image],
+    ['ordered', order && `${order.image}, ${ago(order.placed)}`],
+    ['installed', installed && `${installed.image}, ${ago(installed.time)}  ${paint('dim', installed.digest)}`],
+    ['address', machine.address],
+    ['mac', machine.macs.join('\n')],
+    ['options', optionsText(machine.options)],
+    ['seen', ago(machine.lastSeen) ?? 'never'],
+    ['task', machine.task],
+    ['hardware', facts && [facts.vendor, facts.product].filter(Boolean).join(' ')],
+    ['serial', facts?.serial],
+    ['uuid', facts?.uuid ?? machine.uuid],
+    ['cpu', facts && `${facts.cpu}, ${facts.cores} ${facts.cores === 1 ? 'core' : 'cores'}, ${facts.architecture}`],
+    ['memory', facts && formatBytes(facts.memory)],
+    ['firmware', facts?.firmware.toUpperCase()],
+    ['network', interfaces?.join('\n')],
+    ['disks', facts?.disks.map((disk) => diskText(disk)).join('\n')],
+  ]);
+}
+
+/** `/dev/sda  480 GB …`. */
+function diskText(disk: DiskFacts): string {
+  const marks = [disk.removable ? 'removable' : '', disk.readOnly ? 'read-only' : '', ...disk.inUse].filter(Boolean);
+  const serial = disk.serial === undefined ? undefined : `serial=${disk.serial}`;
+  const words = [disk.path, formatBytes(disk.size), disk.transport, disk.model, serial, disk.content].filter(Boolean);
+  return `${words.join('  ')}${marks.length > 0 ? `  (${marks.join(', ')})` : ''}`;
+}
+
+function optionsText(options: InstallOptions): string {
+  const words = [
+    options.disk && `disk ${options.disk}`,
+    options.fileSystem,
+    options.swap ? `swap ${formatBytes(options.swap)}` : undefined,
+    options.kernelOptions && `kernel options “${options.kernelOptions}”`,
+    options.afterwards && `then ${options.afterwards}`,
+  ];
+  return words.filter(Boolean).join(', ');
+}
