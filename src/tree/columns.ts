@@ -1,0 +1,59 @@
+/** A column of numbers that grows. For what there are millions of: objects would take ten times the memory. */
+export class Column<Numbers extends Uint32Array | Float64Array> {
+  #values: Numbers;
+  #length = 0;
+
+  constructor(empty: Numbers) {
+    this.#values = empty;
+  }
+
+  static u32(): Column<Uint32Array> {
+    return new Column(new Uint32Array(1024));
+  }
+
+  static f64(): Column<Float64Array> {
+    return new Column(new Float64Array(1024));
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  push(value: number): void {
+    if (this.#length === this.#values.length) {
+      const larger = new (this.#values.constructor as new (length: number) => Numbers)(this.#length * 2);
+      larger.set(this.#values);
+      this.#values = larger;
+    }
+    this.#values[this.#length] = value;
+    this.#length += 1;
+  }
+
+  /** The value of a row that was pushed. */
+  at(row: number): number {
+    return this.#values[row] as number;
+  }
+}
+
+/** Byte strings of one length, one after another, growing. */
+export class ByteRows {
+  readonly width: number;
+  #bytes: Buffer;
+  #used = 0;
+
+  constructor(width: number) {
+    this.width = width;
+    this.#bytes = Buffer.alloc(1024 * width);
+  }
+
+  push(row: Uint8Array): void {
+    if (this.#used === this.#bytes.length) this.#bytes = Buffer.concat([this.#bytes], this.#bytes.length * 2);
+    this.#bytes.set(row, this.#used);
+    this.#used += this.width;
+  }
+
+  /** The bytes of a row; not a copy. */
+  at(row: number): Buffer {
+    return this.#bytes.subarray(row * this.width, (row + 1) * this.width);
+  }
+}

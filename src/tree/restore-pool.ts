@@ -1,0 +1,136 @@
+import { Worker } from 'node:worker_threads';
+import type { RawPath } from '../foundation/brand.ts';
+import { ImprintError, toImprintError } from '../foundation/errors.ts';
+import type { Task } from '../foundation/task.ts';
+import type { Store } from '../store/store.ts';
+import type { RestoreAnswer, RestoreUnit, RestoreWorkerData } from './restore-message.ts';
+import type { RestorePlan } from './restore-plan.ts';
+import type { RestoreUnits } from './restore-units.ts';
+import type { Creator } from './set-attributes.ts';
+import { workerArguments, workerUrl } from './worker-url.ts';
+
+export interface RestorePoolOptions {
+  store: Store;
+  task: Task;
+  plan: RestorePlan;
+  units: RestoreUnits;
+  target: RawPath;
+  creator: Creator;
+  workers: number;
+}
+
+/** Units that a thread has at once: one that it works on, one that waits for it. */
+const unitsPerWorker = 2;
+
+/** Threads that write units; units are read ahead where threads cannot read the packs by themselves. */
+export class RestorePool implements AsyncDisposable {
+  readonly #options: RestorePoolOptions;
+  readonly #workers: { worker: Worker; busy: number }[] = [];
+  readonly #warnings: string[] = [];
+  readonly #remaining: SharedArrayBuffer;
+  readonly #done = Promise.withResolvers<void>();
+  readonly #abort = () => this.#fail(this.#options.task.signal.reason);
+  #next = 0;
+  #finished = 0;
+  #failed = false;
+
+  constructor(options: RestorePoolOptions) {
+    this.#options = options;
+    this.#remaining = countUnits(options.units);
+    this.#done.promise.catch(() => {});
+    options.task.signal.addEventListener('abort', this.#abort, { once: true });
+  }
+
+  /** Writes all units; gives the warnings. */
+  async run(): Promise<string[]> {
+    const { units, workers } = this.#options;
+    const total = units.units.length;
+    if (total === 0) return [];
+    this.#options.task.signal.throwIfAborted();
+    for (let index = 0; index < Math.min(workers, total); index += 1) this.#start();
+    for (let round = 0; round < unitsPerWorker; round += 1) {
+      for (const worker of this.#workers) this.#give(worker);
+    }
+    await this.#done.promise;
+    return this.#warnings;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#options.task.signal.removeEventListener('abort', this.#abort);
+    this.#failed = true;
+    await Promise.all(this.#workers.map(({ worker }) => worker.terminate()));
+  }
+
+  #start(): void {
+    const { store, target, creator } = this.#options;
+    const workerData: RestoreWorkerData = { store: store.location, target, ...creator, remaining: this.#remaining };
+    const worker = new Worker(workerUrl('restore-worker'), {
+      workerData,
+      execArgv: [...workerArguments],
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
+    });
+    const entry = { worker, busy: 0 };
+    worker.on('message', (answer: RestoreAnswer) => this.#receive(answer, entry));
+    worker.on('error', (error) => this.#fail(error));
+    worker.on('exit', () => this.#fail(new ImprintError('internal', { problem: 'a thread ended too early' })));
+    this.#workers.push(entry);
+  }
+
+  /** Gives a thread the next unit, if there is one. */
+  #give(entry: { worker: Worker; busy: number }): void {
+    if (this.#failed || this.#next >= this.#options.units.units.length) return;
+    const id = this.#next;
+    this.#next += 1;
+    entry.busy += 1;
+    this.#source(id).then(
+      (source) => {
+        if (this.#failed) return;
+        const message = this.#options.units.message(id, source);
+        entry.worker.postMessage(message, 'bytes' in source ? transferable(source.bytes) : []);
+      },
+      (error) => this.#fail(error),
+    );
+  }
+
+  async #source(id: number): Promise<RestoreUnit['source']> {
+    const { store, plan, units } = this.#options;
+    const { pack, offset, length } = units.units[id] ?? { pack: 0, offset: 0, length: 0 };
+    const name = plan.packs[pack] ?? '';
+    const path = store.packFile(name);
+    if (path !== undefined) return { path, offset, length };
+    return { bytes: await store.readPack(name, offset, length) };
+  }
+
+  #receive(answer: RestoreAnswer, entry: { worker: Worker; busy: number }): void {
+    if (answer.kind === 'failed') {
+      this.#fail(ImprintError.fromValue(answer.error));
+      return;
+    }
+    entry.busy -= 1;
+    this.#finished += 1;
+    this.#warnings.push(...answer.warnings);
+    this.#options.task.advance(answer.bytes);
+    if (this.#finished === this.#options.units.units.length) this.#done.resolve();
+    else this.#give(entry);
+  }
+
+  #fail(thrown: unknown): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    this.#done.reject(toImprintError(thrown));
+  }
+}
+
+/** How many units each shared file waits for, where all threads see it. */
+function countUnits({ shared }: RestoreUnits): SharedArrayBuffer {
+  const remaining = new SharedArrayBuffer(Math.max(1, shared.size) * 4);
+  const rows = new Int32Array(remaining);
+  for (const { row, units } of shared.values()) rows[row] = units;
+  return remaining;
+}
+
+/** The memory of bytes that are all of it; others are copied. */
+function transferable(bytes: Uint8Array): ArrayBuffer[] {
+  const { buffer } = bytes;
+  return buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength ? [buffer] : [];
+}
