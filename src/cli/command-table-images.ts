@@ -51,7 +51,7 @@ export const imageCommands: readonly CommandDefinition[] = [
   {
     name: 'image show',
     group: 'Images',
-    summary: 'show one version: where it came from, what it holds, who signed it',
+    summary: 'show one version: its source, content and signature',
     arguments: [reference],
     examples: [['imprint image show web:3', 'all that is known of version 3']],
     load: () => import('./commands/image-show.ts'),
@@ -91,7 +91,7 @@ export const imageCommands: readonly CommandDefinition[] = [
   {
     name: 'image verify',
     group: 'Images',
-    summary: 'check a version in the store, or compare it with a directory',
+    summary: 'check a version, or compare it with a directory',
     description:
       'Without a directory, all content of the version is read and checked. With one, every path is compared, attribute ' +
       'by attribute and byte by byte. Any difference or damage is named, and the exit status is 5.',

@@ -33,7 +33,7 @@ export const machineCommands: readonly CommandDefinition[] = [
   {
     name: 'machine show',
     group: 'Machines',
-    summary: 'show one machine: facts, disks, image, and what is wrong with it',
+    summary: 'show one machine: facts, disks, image, problems',
     arguments: [{ name: 'MACHINE', description: 'its name or a MAC address' }],
     examples: [['imprint machine show web01', 'all that is known']],
     load: () => import('./commands/machine-show.ts'),
@@ -101,7 +101,7 @@ export const machineCommands: readonly CommandDefinition[] = [
   {
     name: 'install',
     group: 'Machines',
-    summary: 'order one install of an image on machines, which erases their disk',
+    summary: 'order one install on machines, which erases their disk',
     description:
       'The order is carried out once, when the machine next boots from the network, or at once where its imager waits. ' +
       'The disk is chosen by rule; where several fit, or none, nothing is written.',
@@ -142,7 +142,7 @@ export const machineCommands: readonly CommandDefinition[] = [
   {
     name: 'watch',
     group: 'Progress',
-    summary: 'watch what goes on, live: everything, some machines, or a task',
+    summary: 'watch live: everything, some machines, or one task',
     description:
       'Ends with Ctrl-C, or when the task is done. A lost connection is taken up again without missing anything.',
     arguments: [

@@ -4,7 +4,7 @@ export const serverCommands: readonly CommandDefinition[] = [
   {
     name: 'serve',
     group: 'Server',
-    summary: 'run the image server: API, status page, store, and netboot on one interface',
+    summary: 'run the image server: API, status page, store, netboot',
     description:
       'The first start makes the keys and prints the admin token. DHCP is not started where another DHCP server answers, ' +
       'unless --proxy-dhcp or --allow-foreign-dhcp is given.',
@@ -28,7 +28,7 @@ export const serverCommands: readonly CommandDefinition[] = [
   {
     name: 'media netboot',
     group: 'Server',
-    summary: 'build the imager: the kernel and the small system that machines boot from the network',
+    summary: 'build the imager, which machines boot from the network',
     options: [
       { flags: '--suite <name>', description: 'Debian release that kernel and tools come from (default: bookworm)' },
       { flags: '--refresh', description: 'fetch the packages of today, even where an earlier build would do' },
@@ -39,8 +39,9 @@ export const serverCommands: readonly CommandDefinition[] = [
   {
     name: 'store check',
     group: 'Store',
-    summary: 'check every byte of the store; name what is damaged and which versions it touches',
-    options: [{ flags: '--fast', description: 'tables and manifests only, not the content of packs' }],
+    summary: 'check every byte of the store, and name what is damaged',
+    description:
+      'Each defect is named with the versions that it touches. A damaged pack is marked, and the next capture stores its content anew.',
     examples: [['imprint store check', 'exit status 5 where anything is wrong']],
     load: () => import('./commands/store-check.ts'),
   },

@@ -32,8 +32,14 @@ export async function followTasks(
         if (event.path.length === 1 && (event.kind === 'finished' || event.kind === 'failed')) break;
       }
       const ended = last?.path.length === 1 && (last.kind === 'finished' || last.kind === 'failed');
-      const error = ended ? last?.error : (await client.call(taskShow, { task: id })).task.last?.error;
-      if (error) errors.set(id, ImprintError.fromValue(error));
+      if (ended) {
+        if (last?.error) errors.set(id, ImprintError.fromValue(last.error));
+        return;
+      }
+      // It ended without a last word: it was cancelled, or its events are gone.
+      const { task } = await client.call(taskShow, { task: id });
+      if (task.state !== 'failed') return;
+      errors.set(id, task.last?.error ? ImprintError.fromValue(task.last.error) : new ImprintError('interrupted', {}));
     }),
   );
   return errors;

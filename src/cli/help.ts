@@ -4,6 +4,10 @@ import type { Terminal } from './terminal.ts';
 import { padText, textWidth, wrapText } from './text-width.ts';
 
 const program = 'imprint';
+const programOptions: readonly OptionDefinition[] = [
+  { flags: '--version', description: 'the version of this program' },
+  { flags: '-h, --help', description: 'this, or help for the command before it' },
+];
 
 /** Help for the whole program: commands in their groups, and the options that each takes. */
 export function programHelp(commands: readonly CommandDefinition[], terminal: Terminal): string {
@@ -21,15 +25,7 @@ export function programHelp(commands: readonly CommandDefinition[], terminal: Te
     '',
     ...groups,
     heading('Options of every command', terminal),
-    ...renderRows(globalOptions.map(optionRow), terminal, width),
-    ...renderRows(
-      [
-        ['--version', 'the version of this program'],
-        ['-h, --help', 'this, or help for the command before it'],
-      ],
-      terminal,
-      width,
-    ),
+    ...renderRows([...globalOptions, ...programOptions].map(optionRow), terminal, width),
     '',
     `Help for one command, with examples: ${program} COMMAND --help`,
   ]);

@@ -25,7 +25,7 @@ export async function readCommandLine(
   };
   const program = new Command('imprint')
     .version(version, '--version')
-    .helpCommand('help [command]')
+    .helpCommand(false)
     .exitOverride()
     .configureOutput({
       writeOut: keep,
@@ -45,7 +45,9 @@ export async function readCommandLine(
   }
   if (words.length === 0) return request;
   try {
-    await program.parseAsync([...words], { from: 'user' });
+    // `imprint help image ls` is `imprint image ls --help`.
+    const given = words[0] === 'help' ? [...words.slice(1), '--help'] : words;
+    await program.parseAsync([...given], { from: 'user' });
   } catch (thrown) {
     if (!(thrown instanceof CommanderError)) throw thrown;
     if (thrown.exitCode === 0) return { kind: 'text', text: help };

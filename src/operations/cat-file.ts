@@ -6,9 +6,9 @@ import { ImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
 import type { ChunkReference, DataSegment } from '../image/entry.ts';
 import type { Store } from '../store/store.ts';
-import { decompress } from '../store/zstd.ts';
 import type { Context } from './context.ts';
 import { findEntry, rawArgument } from './find-entry.ts';
+import { readFrame } from './verify-content.ts';
 
 const holePiece = 1 << 20;
 /** Chunks that are located at a time: what bounds the memory for a file of any length. */
@@ -59,8 +59,7 @@ async function* readChunks(
         throw new ImprintError('chunk-missing', { chunk: wanted, digest, store: store.location });
       const key = `${place.pack}:${place.frameOffset}`;
       if (frame?.key !== key) {
-        const bytes = await store.readPack(place.pack, place.frameOffset, place.frameLength);
-        frame = { key, content: open(bytes, place.frameContentLength, place.pack, store.location) };
+        frame = { key, content: await readFrame(store, place) };
       }
       const content = frame.content.subarray(place.offset, place.offset + place.length);
       if (hash('sha256', content, 'hex') !== wanted) {
@@ -69,15 +68,6 @@ async function* readChunks(
       }
       yield content;
     }
-  }
-}
-
-function open(bytes: Uint8Array, length: number, pack: string, location: string): Uint8Array {
-  try {
-    return decompress(bytes, length);
-  } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error);
-    throw new ImprintError('corrupt-pack', { pack, store: location, problem }, { cause: error });
   }
 }
 

@@ -66,7 +66,7 @@ async function watchAll(
       states.set(parsed.data.name, parsed.data.state);
       continue;
     }
-    const told = readTaskEvent(data);
+    const told = event === 'task' ? readTaskEvent(data) : undefined;
     if (told === undefined) continue;
     if (!tasks.has(told.taskId)) tasks.set(told.taskId, await describeTask(client, told.taskId));
     const task = tasks.get(told.taskId);

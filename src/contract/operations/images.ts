@@ -90,10 +90,11 @@ export const imageCat = defineOperation({
 export const differenceSchema = z.object({
   path: z.string(),
   rawPath: z.string().optional(),
-  /** `missing`, `extra`, or the attribute that differs: `mode`, `content`, `xattr user.x`. */
-  what: z.string(),
-  expected: z.string().optional(),
-  found: z.string().optional(),
+  /** `existence`, `type`, `mode`, `owner`, `mtime`, `xattr`, `size`, `holes`, `content`, `target`, `device`, `hardlink`. */
+  attribute: z.string(),
+  /** In the version, and in the directory; for people. */
+  expected: z.string(),
+  actual: z.string(),
 });
 export type ListedDifference = z.infer<typeof differenceSchema>;
 

@@ -3,30 +3,22 @@ import { defineOperation } from '../operation.ts';
 
 /** One thing that is wrong in a store. */
 export const storeDefectSchema = z.object({
-  /** Path in the store. */
-  file: z.string(),
+  kind: z.string(),
+  /** The file, from the store. */
+  path: z.string(),
+  /** Of the error catalogue. */
+  code: z.string(),
   problem: z.string(),
   /** Versions that it touches: `web:3`. */
-  versions: z.array(z.string()),
+  affects: z.array(z.string()),
 });
 export type StoreDefect = z.infer<typeof storeDefectSchema>;
 
 export const storeCheck = defineOperation({
   name: 'store.check',
   summary: 'Check every byte of the store',
-  input: z.object({
-    /** Tables of contents, manifests, records and signatures only, not the content of packs. */
-    fast: z.boolean().default(false),
-  }),
-  output: z.object({
-    versions: z.number(),
-    manifests: z.number(),
-    packs: z.number(),
-    chunks: z.number(),
-    /** Read and checked. */
-    bytes: z.number(),
-    defects: z.array(storeDefectSchema),
-  }),
+  input: z.object({}),
+  output: z.object({ store: z.string(), versions: z.number(), defects: z.array(storeDefectSchema) }),
   errors: ['store-not-found', 'store-damaged', 'store-unreachable'],
   effect: 'read',
   runsOn: 'anywhere',
