@@ -77,7 +77,7 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
     return join(this.directory, temporaryDirectory);
   }
 
-  async images(name?: string): Promise<ImageListing[]> {
+  async images(name?: string, tolerate?: (error: ImprintError) => void): Promise<ImageListing[]> {
     const names = name === undefined ? await this.directoryFiles.names('images') : [name];
     const index = await this.#index();
     const listings: ImageListing[] = [];
@@ -87,14 +87,25 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
       const byNumber = new Map<number, VersionIndex>();
       for (const version of index.find((known) => known.name === image)?.versions ?? [])
         byNumber.set(version.number, version);
-      const tags = new Map<string, TagTarget>();
-      for (const tag of await this.directoryFiles.names(`images/${image}/tags`)) {
-        const target = tagSchema.safeParse(tag).success ? await readTag(this.files, image, tag) : undefined;
-        if (target !== undefined) tags.set(tag, target);
-      }
+      const tags = await this.#tags(image, tolerate);
       listings.push({ name: image, versions, index: byNumber, tags });
     }
     return listings;
+  }
+
+  async #tags(image: string, tolerate: ((error: ImprintError) => void) | undefined): Promise<Map<string, TagTarget>> {
+    const tags = new Map<string, TagTarget>();
+    for (const tag of await this.directoryFiles.names(`images/${image}/tags`)) {
+      if (!tagSchema.safeParse(tag).success) continue;
+      try {
+        const target = await readTag(this.files, image, tag);
+        if (target !== undefined) tags.set(tag, target);
+      } catch (error) {
+        if (!(error instanceof ImprintError) || tolerate === undefined) throw error;
+        tolerate(error);
+      }
+    }
+    return tags;
   }
 
   /** Numbers of the versions of an image, rising, and of those that were removed and left their mark. */
@@ -200,9 +211,9 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
     await writeFileDurably(this.path(tagPath(record.image, tag)), text, this.temporary);
   }
 
-  /** Under the lock: makes `index.json` anew from the records. A record that cannot be read keeps its old line. */
+  /** Under the lock: makes `index.json` anew from the records. What cannot be read is left out; `store check` names it. */
   async writeIndex(): Promise<void> {
-    await writeFileDurably(this.path(indexFile), formatStoreIndex(await makeIndex(this)), this.temporary);
+    await writeFileDurably(this.path(indexFile), formatStoreIndex(await makeIndex(this, () => {})), this.temporary);
   }
 
   path(relative: string): string {

@@ -1,4 +1,5 @@
 import { versionRecordSchema } from '../contract/image.ts';
+import type { ImprintError } from '../foundation/errors.ts';
 import { parseCanonicalJson } from '../image/canonical-json.ts';
 import { recordPath, signaturePath } from './layout.ts';
 import type { ImageListing, ReadingStore } from './reading-store.ts';
@@ -6,11 +7,11 @@ import { fileHash, type ImageIndex, type VersionIndex } from './store-index.ts';
 
 /**
  * What `index.json` must say of a store, made from its records. A record that no longer matches the checksum it had keeps
- * that checksum: the index must not vouch for a damaged file.
+ * that checksum: the index must not vouch for a damaged file. Tags that cannot be read go to `tolerate`.
  */
-export async function makeIndex(store: ReadingStore): Promise<ImageIndex[]> {
+export async function makeIndex(store: ReadingStore, tolerate?: (error: ImprintError) => void): Promise<ImageIndex[]> {
   const images: ImageIndex[] = [];
-  for (const listing of await store.images()) {
+  for (const listing of await store.images(undefined, tolerate)) {
     const lines = await Promise.all(listing.versions.map((number) => versionLine(store, listing, number)));
     const tags = Object.fromEntries([...listing.tags].map(([tag, target]) => [tag, target.number]));
     images.push({ name: listing.name, versions: lines.filter((line) => line !== undefined), tags });

@@ -36,8 +36,11 @@ export abstract class ReadingStore implements Store {
     return this.files.location;
   }
 
-  /** All images by name, or the one; images without a version may be among them. */
-  abstract images(name?: string): Promise<ImageListing[]>;
+  /**
+   * All images by name, or the one. A tag that cannot be read is thrown (`corrupt-record`), or given to `tolerate` and
+   * left out.
+   */
+  abstract images(name?: string, tolerate?: (error: ImprintError) => void): Promise<ImageListing[]>;
   /** All packs of the store, with what is known of their tables. */
   abstract packs(): Promise<(string | PackListLine)[]>;
 

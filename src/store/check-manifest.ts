@@ -1,0 +1,80 @@
+import type { Digest } from '../foundation/brand.ts';
+import { displayPath } from '../foundation/brand.ts';
+import { type Defect, defectOf } from './defect.ts';
+import { manifestPath, packListPath, packPath } from './layout.ts';
+import { type PackListLine, parsePackList } from './pack-list.ts';
+import type { PackTables } from './pack-tables.ts';
+import type { ReadingStore } from './reading-store.ts';
+
+/**
+ * Reads a manifest, and looks for all its chunks in the tables. Notes in `packUsers` which packs hold them, for the
+ * versions named.
+ */
+export async function* checkManifest(
+  store: ReadingStore,
+  digest: Digest,
+  references: string[],
+  tables: PackTables,
+  packUsers: Map<string, Set<string>>,
+): AsyncGenerator<Defect> {
+  const { index } = tables;
+  const used = new Set<number>();
+  let missing = 0;
+  let example = '';
+  try {
+    for await (const batch of store.entries(digest)) {
+      for (const { path, chunks } of batch) {
+        for (const { hash, length } of chunks ?? []) {
+          const place = index.find(hash);
+          if (place !== undefined && index.location(place).length === length) used.add(place.pack);
+          else {
+            missing += 1;
+            example ||= displayPath(path);
+          }
+        }
+      }
+    }
+  } catch (error) {
+    yield defectOf(error, 'manifest', manifestPath(digest), references);
+  }
+  for (const number of used) {
+    const { id } = index.pack(number);
+    packUsers.set(id, new Set([...(packUsers.get(id) ?? []), ...references]));
+  }
+  if (missing > 0)
+    yield {
+      kind: 'content',
+      path: manifestPath(digest),
+      code: 'chunk-missing',
+      problem: `${missing} chunks that it needs are in no readable pack (the first is of ${example})`,
+      affects: references,
+    };
+  yield* checkPackList(store, digest, references, tables);
+}
+
+async function* checkPackList(
+  store: ReadingStore,
+  digest: Digest,
+  affects: string[],
+  tables: PackTables,
+): AsyncGenerator<Defect> {
+  const path = packListPath(digest);
+  const bytes = await store.files.read(path, 1 << 30);
+  const lines = bytes === undefined ? undefined : parsePackList(bytes.toString('latin1'));
+  const wrong = lines?.find((line) => !agrees(line, tables));
+  if (lines !== undefined && wrong === undefined) return;
+  const problem =
+    wrong !== undefined
+      ? `what it says of ${packPath(wrong.pack)} is not so`
+      : bytes === undefined
+        ? 'it is missing'
+        : 'it is not a list of packs';
+  yield { kind: 'pack-list', path, code: 'corrupt-manifest', problem, affects };
+}
+
+/** A pack whose own table is damaged says nothing against the list. */
+function agrees({ pack, tableOffset, packLength }: PackListLine, tables: PackTables): boolean {
+  const table = tables.index.table(pack);
+  if (table === undefined) return tables.failures.has(pack);
+  return table.tableOffset === tableOffset && table.packLength === packLength;
+}
