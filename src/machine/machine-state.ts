@@ -24,6 +24,8 @@ export interface MachineProblem {
   message: string;
   hint: string;
   time: number;
+  /** The imager said so between installs, and will say so again while it lasts. */
+  reported?: boolean;
 }
 
 /** A machine as the server keeps it: what the contract shows, and what only the server needs. */
@@ -47,7 +49,8 @@ export interface MachineRecord {
 
 /** What happens to a machine. Times are milliseconds since 1970. */
 export type MachineEvent =
-  | { kind: 'heard'; time: number; facts?: MachineFacts }
+  /** `problem`: what it says keeps it from working; absent: nothing does any longer. */
+  | { kind: 'heard'; time: number; facts?: MachineFacts; problem?: ErrorValue | undefined }
   | { kind: 'approved'; name: string }
   | { kind: 'image-set'; image: string | undefined }
   | { kind: 'order-placed'; order: Omit<MachineOrder, 'phase' | 'session'> }
@@ -59,7 +62,7 @@ export type MachineEvent =
   | { kind: 'healthy'; time: number }
   | { kind: 'silent'; problem: MachineProblem };
 
-/** The problem codes that only say that nothing was heard; hearing again takes them away. */
+/** The problem that only says that nothing was heard; hearing again takes it away. */
 const silence = 'machine-silent';
 
 /**
@@ -70,7 +73,12 @@ export function nextMachine(machine: MachineRecord, event: MachineEvent): Machin
   switch (event.kind) {
     case 'heard': {
       const heard = { ...machine, lastSeen: event.time, ...(event.facts && { facts: event.facts }) };
-      return machine.problem?.code === silence ? without(heard, 'problem') : heard;
+      if (event.problem) {
+        const { code, message, hint } = event.problem;
+        return { ...heard, problem: { code, message, hint, time: event.time, reported: true } };
+      }
+      const over = machine.problem?.code === silence || machine.problem?.reported === true;
+      return over ? without(heard, 'problem') : heard;
     }
     case 'approved':
       return settled({ ...machine, name: event.name, approved: true });

@@ -44,7 +44,11 @@ export async function answerHello(
 }
 
 async function decide(context: Context, hello: ImagerHello, { store }: HelloCircumstances): Promise<Order> {
-  const recognition = await changing(context, (change) => recogniseMachine(change, hello.facts));
+  const recognition = await changing(context, async (change) => {
+    const recognised = await recogniseMachine(change, hello);
+    if (recognised.kind !== 'one') return recognised;
+    return { ...recognised, machine: await noteRefusal(change, recognised.machine, hello) };
+  });
   if (recognition.kind === 'several') {
     const names = recognition.names.join(' and ');
     context.log.warn({ machines: recognition.names }, 'one machine has the MAC addresses of several');
@@ -55,6 +59,19 @@ async function decide(context: Context, hello: ImagerHello, { store }: HelloCirc
     return takeOrder(context, machine, hello.session, store);
   }
   return rest(machine, hello.session);
+}
+
+/** An imager that cannot act on our answers (it carries another key, say) will not carry out its order. */
+async function noteRefusal(change: Changing, machine: MachineRecord, hello: ImagerHello): Promise<MachineRecord> {
+  const { order } = machine;
+  const { problem, session } = hello;
+  if (!problem || !order || order.phase === 'refused' || order.phase === 'failed') return machine;
+  if (order.phase === 'running' && order.session !== session) return machine;
+  const taken = nextMachine(machine, { kind: 'order-taken', session, time: change.time });
+  const refused = nextMachine(taken, { kind: 'refused', error: problem, time: change.time });
+  await endTask(change, order.id, problem);
+  await change.save(machine.name, refused);
+  return refused;
 }
 
 /** A refused or broken install is not tried again by the same boot of the imager, lest it be tried for ever. */

@@ -18,8 +18,6 @@ export interface Changing extends Repositories {
   addEvents(task: string, origin: string, events: readonly Omit<TaskEvent, 'taskId'>[]): Promise<StoredEvent[]>;
 }
 
-/** The part of an install task that the server speaks in: its root. */
-const taskPath = ['install'];
 const serverOrigin = 'server';
 
 /** Runs `work` as one transaction, all or nothing; then tells everyone what changed. */
@@ -48,8 +46,10 @@ export async function changing<Result>(
       },
       addEvents,
       say: async (task, event) => {
+        // The server speaks in the task's root, which the imager calls by the task's title, too.
+        const path = [(await tasks.get(task))?.title ?? task];
         const seq = (await tasks.lastOriginSeq(task, serverOrigin)) + 1;
-        await addEvents(task, serverOrigin, [{ seq, time, path: taskPath, ...event }]);
+        await addEvents(task, serverOrigin, [{ seq, time, path, ...event }]);
       },
     });
   });

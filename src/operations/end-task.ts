@@ -11,7 +11,7 @@ export async function endTask(change: Changing, id: string, error?: ErrorValue):
   const { last } = task;
   const said = last !== undefined && last.path.length <= 1 && last.kind === (error ? 'failed' : 'finished');
   if (!said && error) await change.say(id, { kind: 'failed', message: error.message, error });
-  if (!said && !error) await change.say(id, { kind: 'finished', message: 'install' });
+  if (!said && !error) await change.say(id, { kind: 'finished', message: task.title });
   await change.tasks.setState(id, error ? 'failed' : 'finished', change.time);
   change.tell({ kind: 'task', id });
 }

@@ -38,9 +38,12 @@ export function expandNames(field: string, range: string): string[] {
 
 /** A machine as the contract shows it. */
 export function showMachine(machine: MachineRecord): Machine {
-  const { order, installed, ...rest } = machine;
+  const { order, installed, problem, ...rest } = machine;
   return {
     ...rest,
+    ...(problem && {
+      problem: { code: problem.code, message: problem.message, hint: problem.hint, time: problem.time },
+    }),
     ...(order && {
       order: { id: order.id, image: order.image, digest: order.digest, placed: order.placed },
       ...(order.phase === 'running' && { task: order.id }),

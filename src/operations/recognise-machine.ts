@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import type { MachineFacts, networkInterfaceFactsSchema } from '../contract/machine.ts';
+import type { ImagerHello } from '../contract/imager-protocol.ts';
+import type { networkInterfaceFactsSchema } from '../contract/machine.ts';
 import type { MachineRepository } from '../database/machine-repository.ts';
 import { type MachineRecord, nextMachine } from '../machine/machine-state.ts';
 import type { Changing } from './changing.ts';
@@ -11,14 +12,17 @@ export type Recognition = { kind: 'one'; machine: MachineRecord } | { kind: 'sev
  * Finds the machine that the facts are of, by its MAC addresses alone: boards with one and the same UUID are sold, and
  * a wrong guess here would overwrite a disk. One that nobody knows is registered as discovered, nothing more.
  */
-export async function recogniseMachine(change: Changing, facts: MachineFacts): Promise<Recognition> {
+export async function recogniseMachine(
+  change: Changing,
+  { facts, problem }: Pick<ImagerHello, 'facts' | 'problem'>,
+): Promise<Recognition> {
   const found = await findByMacs(
     change.machines,
     facts.interfaces.map(({ mac }) => mac),
   );
   if (found.length > 1) return { kind: 'several', names: found.map(({ name }) => name) };
   const uuid = realUuid(facts.uuid);
-  const heard = { kind: 'heard', time: change.time, facts } as const;
+  const heard = { kind: 'heard', time: change.time, facts, problem } as const;
   const [known] = found;
   if (known) {
     const machine = nextMachine({ ...known, ...(uuid !== undefined && { uuid }) }, heard);

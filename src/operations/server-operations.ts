@@ -1,0 +1,56 @@
+import type { z } from 'zod';
+import type { Operation } from '../contract/operation.ts';
+import { installCancel, installOrder } from '../contract/operations/installs.ts';
+import {
+  machineAdd,
+  machineApprove,
+  machineList,
+  machineRemove,
+  machineSet,
+  machineShow,
+} from '../contract/operations/machines.ts';
+import { imageList, serverStatus } from '../contract/operations/server.ts';
+import { taskList, taskShow } from '../contract/operations/tasks.ts';
+import { addMachines } from './add-machines.ts';
+import { approveMachine } from './approve-machine.ts';
+import { cancelInstall } from './cancel-install.ts';
+import type { Context } from './context.ts';
+import { orderInstall } from './order-install.ts';
+import { readImages } from './read-images.ts';
+import { listMachines, readMachine } from './read-machines.ts';
+import { listTasks, readTask } from './read-tasks.ts';
+import { removeMachines } from './remove-machines.ts';
+import { readServerStatus, type ServerFacts } from './server-status.ts';
+import { setMachines } from './set-machines.ts';
+
+/** An operation with what carries it out. */
+export interface BoundOperation {
+  readonly operation: Operation;
+  /** `input` is what the operation's schema made of the request; the answer fits its output schema. */
+  run(context: Context, input: unknown): Promise<unknown>;
+}
+
+/** Everything that a server offers over HTTP. */
+export function serverOperations(facts: ServerFacts): BoundOperation[] {
+  return [
+    bind(machineList, listMachines),
+    bind(machineShow, readMachine),
+    bind(machineAdd, addMachines),
+    bind(machineSet, setMachines),
+    bind(machineApprove, approveMachine),
+    bind(machineRemove, removeMachines),
+    bind(installOrder, orderInstall),
+    bind(installCancel, cancelInstall),
+    bind(taskList, listTasks),
+    bind(taskShow, readTask),
+    bind(imageList, readImages),
+    bind(serverStatus, (context) => readServerStatus(context, facts)),
+  ];
+}
+
+function bind<Input extends z.ZodType, Output extends z.ZodType>(
+  operation: Operation<Input, Output>,
+  work: (context: Context, input: z.output<Input>) => Promise<z.input<Output>>,
+): BoundOperation {
+  return { operation, run: (context, input) => work(context, input as z.output<Input>) };
+}

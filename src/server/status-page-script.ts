@@ -1,0 +1,2 @@
+/** The status page's script. */
+export const pageScript = '';

@@ -1,0 +1,2 @@
+/** The status page's style sheet. */
+export const pageStyle = '';
