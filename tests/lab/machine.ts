@@ -1,0 +1,138 @@
+import { copyFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RunningProcess } from '../../src/system/run.ts';
+import { accelerator } from './accelerator.ts';
+import type { LabNetwork } from './network.ts';
+import { SerialConsole } from './serial.ts';
+
+export type Firmware = 'bios' | 'uefi';
+
+export interface MachineOptions {
+  readonly name: string;
+  /** Where its log, and its UEFI variables, lie. */
+  readonly directory: string;
+  readonly network: LabNetwork;
+  /** Last byte of its MAC address, `52:54:00:09:00:XX`. */
+  readonly number: number;
+  readonly firmware?: Firmware;
+  /** Mebibytes. */
+  readonly memory?: number;
+  /** qcow2 files, in the order of the machine's slots: /dev/vda, /dev/vdb, … */
+  readonly disks: readonly string[];
+  /** Boots this kernel straight away; without it the machine tries the network first, then its first disk. */
+  readonly kernel?: { readonly kernel: string; readonly initrd: string; readonly commandLine: string };
+}
+
+const ovmf = '/usr/share/OVMF';
+
+/** A virtual machine that was powered on. Its power is cut when it goes out of scope. */
+export class Machine implements AsyncDisposable {
+  readonly name: string;
+  readonly mac: string;
+  readonly tap: string;
+  readonly serial: SerialConsole;
+  readonly pid: number;
+  #ended = false;
+  /** Settles when QEMU has ended, by itself or by us. */
+  readonly ended: Promise<void>;
+
+  private constructor(options: MachineOptions, mac: string, tap: string, running: RunningProcess) {
+    this.name = options.name;
+    this.mac = mac;
+    this.tap = tap;
+    this.pid = running.pid;
+    this.serial = new SerialConsole(
+      running.stdout,
+      running.stdin,
+      join(options.directory, `${options.name}.serial.log`),
+    );
+    this.ended = running.ended
+      .then(
+        () => 'powered off',
+        (error: unknown) => (error instanceof Error ? error.message : String(error)),
+      )
+      .then((reason) => {
+        this.#ended = true;
+        this.serial.close(reason);
+      });
+  }
+
+  /** Powers a machine on. */
+  static async start(options: MachineOptions): Promise<Machine> {
+    const mac = macAddress(options.number);
+    const tap = await options.network.addTap();
+    const args = await qemuArguments(options, mac, tap);
+    return new Machine(options, mac, tap, options.network.start('qemu-system-x86_64', args));
+  }
+
+  get isRunning(): boolean {
+    return !this.#ended;
+  }
+
+  /** Cuts the power: what the machine had not written to its disk is lost. */
+  async cutPower(): Promise<void> {
+    if (this.#ended) return;
+    try {
+      process.kill(this.pid, 'SIGKILL');
+    } catch {
+      // Powered off by itself meanwhile.
+    }
+    await this.ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.cutPower();
+  }
+}
+
+/** `52:54:00:09:00:XX`. */
+export function macAddress(number: number): string {
+  return `52:54:00:09:00:${number.toString(16).padStart(2, '0')}`;
+}
+
+async function qemuArguments(options: MachineOptions, mac: string, tap: string): Promise<string[]> {
+  const accel = await accelerator();
+  const uefi = options.firmware === 'uefi';
+  const args = [
+    // Under TCG the plain qemu64 is the fastest: its SHA-256 runs in code that TCG translates well.
+    ...['-accel', accel, '-cpu', accel === 'kvm' ? 'host' : 'qemu64', '-smp', '1'],
+    ...['-machine', 'q35,graphics=off', '-m', String(options.memory ?? 1024), '-name', options.name],
+    ...['-nodefaults', '-display', 'none', '-serial', 'stdio', '-no-user-config'],
+    ...['-object', 'rng-random,id=rng0,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=rng0'],
+    ...[
+      '-smbios',
+      `type=1,manufacturer=Imprint,product=Laboratory,serial=LAB${options.number},uuid=${uuid(options.number)}`,
+    ],
+  ];
+  if (uefi) args.push(...(await uefiArguments(options)));
+  if (options.kernel) {
+    const { kernel, initrd, commandLine } = options.kernel;
+    args.push('-kernel', kernel, '-initrd', initrd, '-append', commandLine);
+  }
+  // BIOS: QEMU's iPXE in the card's ROM. UEFI: the firmware's own PXE client, so the card gets no ROM.
+  const bootFirst = options.kernel ? '' : ',bootindex=1';
+  args.push('-netdev', `tap,id=net0,ifname=${tap},script=no,downscript=no`);
+  args.push('-device', `virtio-net-pci,netdev=net0,mac=${mac}${uefi ? ',romfile=' : ''}${bootFirst}`);
+  options.disks.forEach((disk, index) => {
+    args.push('-drive', `if=none,id=disk${index},file=${disk},format=qcow2,cache=unsafe,discard=unmap`);
+    const order = options.kernel ? '' : `,bootindex=${index + 2}`;
+    args.push('-device', `virtio-blk-pci,drive=disk${index},serial=${options.name}-${index}${order}`);
+  });
+  return args;
+}
+
+async function uefiArguments(options: MachineOptions): Promise<string[]> {
+  const variables = join(options.directory, `${options.name}.vars.fd`);
+  // Own variables for each machine, kept from boot to boot as in a real one.
+  await copyFile(join(ovmf, 'OVMF_VARS_4M.fd'), variables, 1).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+  return [
+    ...['-drive', `if=pflash,unit=0,readonly=on,format=raw,file=${join(ovmf, 'OVMF_CODE_4M.fd')}`],
+    ...['-drive', `if=pflash,unit=1,format=raw,file=${variables}`],
+  ];
+}
+
+function uuid(number: number): string {
+  return `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;
+}
