@@ -19,8 +19,10 @@ export async function* listEntries(
   const { record } = await store.resolve(input.reference);
   const digest = record.digest as Digest;
   const { signal } = task;
+  // As `ls` has it: a slash at the end of a link's name means what it points at.
+  const follow = input.path?.endsWith('/') ?? false;
   const top = await findEntry(store, digest, rawArgument(input.path ?? '/'), input.reference, {
-    follow: false,
+    follow,
     signal,
   });
   if (input.directory || top.type !== 'directory') {

@@ -32,9 +32,17 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
 
 /** `etc/fstab: mode is 0600, should be 0644`. */
 function lineOf({ path, attribute, expected, actual }: ListedDifference, terminal: Terminal): string {
-  const says =
-    attribute === 'existence'
-      ? `is ${actual}, should be ${expected}`
-      : `${attribute} is ${actual}, should be ${expected}`;
-  return `${terminal.paint('bold', path)}: ${says}\n`;
+  const name = terminal.paint('bold', path);
+  if (attribute === 'existence') {
+    return actual === 'missing' ? `${name}: is missing (a ${expected})\n` : `${name}: should not be there\n`;
+  }
+  const words = attribute === 'mtime' ? [timeText(actual), timeText(expected)] : [actual, expected];
+  return `${name}: ${attribute} is ${words[0]}, should be ${words[1]}\n`;
+}
+
+/** Seconds since 1970 with nine digits behind the point, as a date. */
+function timeText(text: string): string {
+  const match = /^(-?\d+)\.(\d{9})$/.exec(text);
+  if (!match) return text;
+  return `${new Date(Number(match[1]) * 1000).toISOString().slice(0, 19).replace('T', ' ')}.${match[2]}`;
 }
