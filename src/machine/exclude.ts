@@ -61,6 +61,18 @@ export function globOfPath(path: RawPath): string {
   return `/${text.replaceAll(/[\\*?[\]!]/g, '\\$&')}`;
 }
 
+/**
+ * Directories (relative, raw) that need not be entered, because the globs leave out all that is in them: those that are
+ * plain paths (`/opt`, `/var/tmp/*`). Only a help for whoever lists a tree: the excluder still decides. None where a glob takes back.
+ */
+export function plainDirectories(globs: readonly string[]): RawPath[] {
+  if (globs.some((glob) => glob.startsWith('!'))) return [];
+  return globs.flatMap((glob) => {
+    const match = /^\/+([^*?[\\]+?)(?:\/+|\/\*{1,2})?$/.exec(glob);
+    return match?.[1] === undefined ? [] : [rawPath(match[1])];
+  });
+}
+
 function parseRule(glob: string): Rule {
   const leavesOut = !glob.startsWith('!');
   let body = rawPath(leavesOut ? glob : glob.slice(1)) as string;

@@ -29,6 +29,8 @@ export const listingFormat = '%y %m %U %G %s %T@ %C@ %i %D %n %p\\0';
 /** Turns the output of `find . -printf` with `listingFormat` into records, piece by piece. */
 export class ListingParser {
   #rest = '';
+  /** Few file systems, many paths: one string for each. */
+  readonly #devices = new Map<string, string>();
 
   /** Records that `piece` completes. `problem` names output that is none of ours (a find that is not GNU's). */
   push(piece: Uint8Array): ListedPath[] | { problem: string } {
@@ -37,7 +39,7 @@ export class ListingParser {
     this.#rest = records.pop() ?? '';
     const listed: ListedPath[] = [];
     for (const record of records) {
-      const parsed = parseRecord(record);
+      const parsed = parseRecord(record, this.#devices);
       if (parsed === undefined) return { problem: `find said “${record.slice(0, 120)}”` };
       listed.push(parsed);
     }
@@ -53,7 +55,7 @@ export class ListingParser {
 const recordPattern =
   /^(\S) ([0-7]{1,4}) (\d+) (\d+) (\d+) (-?\d+\.\d+) (-?\d+\.\d+) (\d+) (\d+) (\d+) \.(?:\/(.*))?$/s;
 
-function parseRecord(record: string): ListedPath | undefined {
+function parseRecord(record: string, devices: Map<string, string>): ListedPath | undefined {
   const match = recordPattern.exec(record);
   if (match === null) return undefined;
   const [, type = '', mode = '', uid, gid, size, mtimeText = '', ctimeText = '', inode = '', device = '', links] =
@@ -61,6 +63,8 @@ function parseRecord(record: string): ListedPath | undefined {
   const mtime = parseKernelSeconds(mtimeText);
   const ctime = parseKernelSeconds(ctimeText);
   if (mtime === undefined || ctime === undefined) return undefined;
+  const known = devices.get(device) ?? device;
+  if (known === device) devices.set(device, device);
   return {
     path: (match[11] ?? '') as RawPath,
     type,
@@ -71,7 +75,7 @@ function parseRecord(record: string): ListedPath | undefined {
     mtime,
     ctime,
     inode,
-    device,
+    device: known,
     links: Number(links),
   };
 }

@@ -9,7 +9,10 @@ export function splitKernelOptions(options: string): string[] {
 
 /** `/proc/cmdline` without what names the golden machine's own disks or its own boot: what a version records. */
 export function withoutMachinesOwn(options: string): string {
-  const kept = splitKernelOptions(options.trim()).filter((option) => !machinesOwn.test(option));
+  // What follows `--` are arguments of init.
+  const words = splitKernelOptions(options.trim());
+  const end = words.indexOf('--');
+  const kept = (end < 0 ? words : words.slice(0, end)).filter((option) => !machinesOwn.test(option));
   return kept.filter((option) => option !== 'ro' && option !== 'rw').join(' ');
 }
 

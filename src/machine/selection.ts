@@ -11,6 +11,8 @@ export interface SelectionRules {
   secrets?: SecretFinder;
   /** Mount points whose file systems are left out, relative to the root. */
   leftOut: ReadonlySet<RawPath>;
+  /** Directories that need not be entered because of the excluder (`plainDirectories`). */
+  notEntered: readonly RawPath[];
 }
 
 /** How one path goes into the version. */
@@ -31,6 +33,20 @@ export interface Selection {
   scrubbed: RawPath[];
   /** Paths that may hold secrets, and were kept. */
   suspects: RawPath[];
+}
+
+/**
+ * A first sieve for a listing as it comes, each directory just before what is in it, as find walks: drops what the excluder leaves out, so
+ * that it is not kept in memory.
+ */
+export function excludeSieve(excluder: Excluder): (listed: ListedPath) => boolean {
+  let skipped: string | undefined;
+  return ({ path, type }) => {
+    if (skipped !== undefined && path.startsWith(skipped)) return false;
+    if (path === '' || !excluder.excludes(path, type === 'd')) return true;
+    if (type === 'd') skipped = `${path}/`;
+    return false;
+  };
 }
 
 /** Chooses from a listing, in any order, what a version takes. Duplicates (a path listed twice) count once. */

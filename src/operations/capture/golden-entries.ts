@@ -3,7 +3,13 @@ import type { Task } from '../../foundation/task.ts';
 import type { Entry, EntryType } from '../../image/entry.ts';
 import { sameMoment } from '../../image/timestamp.ts';
 import type { ListedPath } from '../../machine/golden-listing.ts';
-import { type SelectedPath, type Selection, type SelectionRules, selectPaths } from '../../machine/selection.ts';
+import {
+  excludeSieve,
+  type SelectedPath,
+  type Selection,
+  type SelectionRules,
+  selectPaths,
+} from '../../machine/selection.ts';
 import type { Golden } from '../../system/golden.ts';
 import { type ContentSink, type FetchedPath, fetchPaths } from './golden-archive.ts';
 
@@ -63,14 +69,14 @@ export async function captureGoldenTree(options: GoldenCaptureOptions): Promise<
   let unsettled = contentOf(selection).filter(({ path }) => !fetched.has(path));
   for (let round = 0; ; round += 1) {
     const name = round === 0 ? 'read' : `read again what changed (${round})`;
-    const wanted = unsettled;
+    const wanted = unsettled.map(({ path }) => path);
+    const bytes = unsettled.reduce((sum, { type, size }) => sum + (type === 'f' ? size : 0), 0);
+    // The listing may be large; the next one must not stand beside it in memory.
+    selection = emptySelection;
+    unsettled = [];
     await task.part(name, async (part) => {
-      part.expect(
-        wanted.reduce((sum, { type, size }) => sum + (type === 'f' ? size : 0), 0),
-        'bytes',
-      );
-      const paths = wanted.map(({ path }) => path);
-      for (const complaint of await fetchPaths(golden, paths, sink, fetched, part)) complaints.add(complaint);
+      part.expect(bytes, 'bytes');
+      for (const complaint of await fetchPaths(golden, wanted, sink, fetched, part)) complaints.add(complaint);
     });
     selection = await task.part('look for changes', (part) => list(golden, rules, part));
     const last = round === rounds;
@@ -80,14 +86,16 @@ export async function captureGoldenTree(options: GoldenCaptureOptions): Promise<
   return assemble(selection, fetched, unsettled, [...complaints], known);
 }
 
+const emptySelection: Selection = { paths: [], scrubbed: [], suspects: [] };
 const longAfter = { seconds: Number.MAX_SAFE_INTEGER, nanoseconds: 0 };
 
 async function list(golden: Golden, rules: SelectionRules, task: Task): Promise<Selection> {
   const listing: ListedPath[] = [];
   task.expect(0, 'files');
-  for await (const records of golden.list([...rules.leftOut])) {
+  const keeps = excludeSieve(rules.excluder);
+  for await (const records of golden.list([...rules.leftOut, ...rules.notEntered])) {
     task.signal.throwIfAborted();
-    for (const record of records) listing.push(record);
+    for (const record of records) if (keeps(record)) listing.push(record);
     task.advance(records.length);
   }
   return selectPaths(listing, rules);

@@ -2,7 +2,7 @@ import type { CaptureInput } from '../../contract/operations/capture.ts';
 import { displayPath, type RawPath } from '../../foundation/brand.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
-import { defaultExcludes, globOfPath, parseExcludes } from '../../machine/exclude.ts';
+import { defaultExcludes, globOfPath, parseExcludes, plainDirectories } from '../../machine/exclude.ts';
 import { isWithin, leftOutMeaning, relativeTo } from '../../machine/mounts.ts';
 import { secretFinder } from '../../machine/secrets.ts';
 import type { SelectionRules } from '../../machine/selection.ts';
@@ -50,13 +50,10 @@ export function rulesFor(
   const lostAndFound = survey.mounts.captured.map(
     ({ mountPoint }) => `${globOfPath(relative(mountPoint))}/lost+found/*`,
   );
+  const globs = [...defaults, ...(defaults.length > 0 ? lostAndFound : []), ...input.excludes, ...ownGlobs];
   return {
-    excluder: parseExcludes([
-      ...defaults,
-      ...(defaults.length > 0 ? lostAndFound : []),
-      ...input.excludes,
-      ...ownGlobs,
-    ]),
+    excluder: parseExcludes(globs),
+    notEntered: plainDirectories(globs),
     ...(survey.isSystem && !input.keepSecrets ? { secrets: secretFinder() } : {}),
     leftOut: new Set(leftOut),
     excluded: [...input.excludes, ...leftOut.map((path) => `/${path}`), ...own.map((path) => `/${relative(path)}`)],
