@@ -1,5 +1,5 @@
 import swagger from '@fastify/swagger';
-import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
 import type { Context } from '../operations/context.ts';
@@ -30,7 +30,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   const { context, adminToken, facts, stopping } = options;
   const server = fastify({
     loggerInstance: options.log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: true,
     bodyLimit: 1 << 20,
     // An image store is read by many small ranges of one connection; a long poll lasts up to a minute.

@@ -32,9 +32,16 @@ export function imagerRoutes(
     },
     async (request) => {
       const gone = new AbortController();
-      request.raw.socket.once('close', () => gone.abort());
-      const signal = AbortSignal.any([gone.signal, stopping]);
-      return answerHello(context, request.body, { store: `${urlFor(request)}/store`, signal });
+      const { socket } = request.raw;
+      const hangUp = () => gone.abort();
+      socket.once('close', hangUp);
+      try {
+        const signal = AbortSignal.any([gone.signal, stopping]);
+        return await answerHello(context, request.body, { store: `${urlFor(request)}/store`, signal });
+      } finally {
+        // The connection stays for the next question.
+        socket.off('close', hangUp);
+      }
     },
   );
 
