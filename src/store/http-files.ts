@@ -56,25 +56,28 @@ export class HttpFiles implements StoreFiles {
   async readRange(path: string, offset: number, length: number): Promise<Buffer | undefined> {
     const buffer = Buffer.allocUnsafeSlow(length);
     let done = 0;
-    return this.#retrying(async (attempt) => {
-      if (done === length) return buffer;
-      const from = offset + done;
-      const response = await this.#request(attempt, path, { range: `bytes=${from}-${offset + length - 1}` });
-      if (response === undefined) return undefined;
-      if (response.status === 416) return buffer.subarray(0, done);
-      // A server that ignores ranges sends the file from its beginning.
-      let skip = response.status === 206 ? from - rangeStart(response) : from;
-      if (skip < 0) throw new Error('the server sent another range than was asked for');
-      for await (const part of this.#body(attempt, response)) {
-        const useful = skip >= part.length ? part.subarray(part.length) : part.subarray(skip);
-        skip -= Math.min(skip, part.length);
-        const fitting = useful.subarray(0, length - done);
-        buffer.set(fitting, done);
-        done += fitting.length;
-        if (done === length) break;
-      }
-      return buffer.subarray(0, done);
-    });
+    return this.#retrying(
+      async (attempt) => {
+        if (done === length) return buffer;
+        const from = offset + done;
+        const response = await this.#request(attempt, path, { range: `bytes=${from}-${offset + length - 1}` });
+        if (response === undefined) return undefined;
+        if (response.status === 416) return buffer.subarray(0, done);
+        // A server that ignores ranges sends the file from its beginning.
+        let skip = response.status === 206 ? from - rangeStart(response) : from;
+        if (skip < 0) throw new Error('the server sent another range than was asked for');
+        for await (const part of this.#body(attempt, response)) {
+          const useful = skip >= part.length ? part.subarray(part.length) : part.subarray(skip);
+          skip -= Math.min(skip, part.length);
+          const fitting = useful.subarray(0, length - done);
+          buffer.set(fitting, done);
+          done += fitting.length;
+          if (done === length) break;
+        }
+        return buffer.subarray(0, done);
+      },
+      () => done,
+    );
   }
 
   async length(path: string): Promise<number | undefined> {
@@ -124,8 +127,9 @@ export class HttpFiles implements StoreFiles {
     }
   }
 
-  async #retrying<Result>(work: (attempt: Attempt) => Promise<Result>): Promise<Result> {
-    for (let tries = 0; ; tries += 1) {
+  /** Tries `work` until it succeeds or has failed too often without getting any further, by what `progress` counts. */
+  async #retrying<Result>(work: (attempt: Attempt) => Promise<Result>, progress = () => 0): Promise<Result> {
+    for (let tries = 0, reached = 0; ; tries += 1) {
       this.#signal.throwIfAborted();
       const attempt = new Attempt(this.#signal, this.#stall);
       try {
@@ -133,6 +137,8 @@ export class HttpFiles implements StoreFiles {
       } catch (error) {
         this.#signal.throwIfAborted();
         if (error instanceof ImprintError || error instanceof FormatError) throw error;
+        if (progress() > reached) tries = 0;
+        reached = progress();
         if (tries >= this.#retries)
           throw new ImprintError(
             'store-unreachable',

@@ -27,7 +27,7 @@ async function versionLine(
   const known = listing.index.get(number);
   const bytes = await files.read(recordPath(listing.name, number), 64 << 20);
   if (bytes === undefined || (known !== undefined && known.record !== fileHash(bytes))) return known;
-  const digest = known?.digest ?? digestOf(bytes);
+  const digest = digestOf(bytes);
   if (digest === undefined) return undefined;
   const signature = await files.read(signaturePath(listing.name, number), 1 << 16);
   return {

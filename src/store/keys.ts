@@ -1,4 +1,4 @@
-import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, randomUUID } from 'node:crypto';
 import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
@@ -68,7 +68,7 @@ function signerFromPem(pem: string, path: string): Signer {
 
 /** Writes a file that must not be there yet; another's is left as it is. Link and unlink, so that it is never seen half. */
 async function createOnce(path: string, text: string, mode: number): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = `${path}.${randomUUID()}.tmp`;
   await writeDurably(temporary, text, mode);
   try {
     await link(temporary, path);
@@ -80,7 +80,7 @@ async function createOnce(path: string, text: string, mode: number): Promise<voi
 }
 
 async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = `${path}.${randomUUID()}.tmp`;
   await writeDurably(temporary, text, 0o644);
   await rename(temporary, path);
 }

@@ -30,14 +30,22 @@ export async function addPack(
 ): Promise<{ pack: FinishedPack; chunks: ChunkReference[] }> {
   const path = join(transaction.directory, `${contents.length}.pack`);
   const file = openSync(path, 'w');
-  const builder = new PackBuilder({ compress, write: (bytes) => void writeSync(file, bytes) });
   const chunks = contents.map((content) => ({ hash: hash('sha256', content, 'buffer'), length: content.length }));
-  for (const [index, content] of contents.entries()) builder.append(chunks[index]?.hash as Buffer, content);
-  const pack = builder.finish();
-  fsyncSync(file);
-  closeSync(file);
+  let pack: FinishedPack;
+  try {
+    const builder = new PackBuilder({ compress, write: (bytes) => writeFully(file, bytes) });
+    for (const [index, content] of contents.entries()) builder.append(chunks[index]?.hash as Buffer, content);
+    pack = builder.finish();
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
   await transaction.addPack(path, pack.id);
   return { pack, chunks };
+}
+
+function writeFully(file: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
 }
 
 export const attributes = { mode: 0o644, uid: 0, gid: 0, mtime: { seconds: 1_700_000_000, nanoseconds: 1 } };
