@@ -33,11 +33,12 @@ export class DebianRoot {
     return undefined;
   }
 
-  /** The program `name`, as the shell would find it. */
-  async findProgram(name: string): Promise<FoundFile | undefined> {
-    for (const directory of ['/usr/bin', '/usr/sbin']) {
-      const found = await this.find(join(directory, name));
-      if (found) return found;
+  /** The program `name`, as the shell would find it; `called` is its path before links were followed. */
+  async findProgram(name: string): Promise<(FoundFile & { called: string }) | undefined> {
+    for (const directory of ['/usr/sbin', '/usr/bin']) {
+      const called = join(directory, name);
+      const found = await this.find(called);
+      if (found) return { ...found, called };
     }
     return undefined;
   }

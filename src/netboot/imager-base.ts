@@ -110,7 +110,7 @@ async function makeBase(work: string, options: ImagerBaseOptions): Promise<void>
       // Blocks of 256 KiB: what the imager never touches is never decompressed, and never takes memory.
       [tree, squashfs, '-noappend', '-all-root', '-no-xattrs', '-quiet', '-no-progress', '-comp', 'zstd'].concat([
         '-Xcompression-level',
-        '17',
+        '12',
         '-b',
         '256K',
       ]),

@@ -4,12 +4,13 @@ import { imagerGrubDirectories, imagerTools } from '../machine/imager-tools.ts';
  * What of Debian goes into the imager. Raise `recipeVersion` when the way it is put together changes in a manner that
  * the lists here do not show: bases made before are then not used again.
  */
-export const recipeVersion = 1;
+export const recipeVersion = 2;
 
 /** Packages beside those of the tools: the kernel, and what Node and the imager's own scripts need. */
 const otherPackages = [
   'grub-pc-bin',
   'grub-efi-amd64-bin',
+  'dash',
   'linux-image-amd64',
   'busybox-static',
   'kmod',
@@ -19,7 +20,20 @@ const otherPackages = [
   'libstdc++6',
 ];
 const otherPrograms = [
-  ...['busybox', 'modprobe', 'insmod', 'depmod', 'lsmod', 'udevadm', 'ip', 'blkid', 'findmnt', 'losetup', 'blkdiscard'],
+  ...[
+    'busybox',
+    'dash',
+    'modprobe',
+    'insmod',
+    'depmod',
+    'lsmod',
+    'udevadm',
+    'ip',
+    'blkid',
+    'findmnt',
+    'losetup',
+    'blkdiscard',
+  ],
   ...['e2fsck', 'tune2fs', 'resize2fs', 'xfs_repair', 'btrfs', 'fsck.vfat', 'grub-bios-setup', 'grub-probe', 'nologin'],
 ];
 
@@ -35,11 +49,14 @@ export function imagerPrograms(): Array<{ name: string; required: boolean }> {
   const known = new Set(ofTools.map((tool) => tool.name));
   const others = otherPrograms
     .filter((name) => !known.has(name))
-    .map((name) => ({ name, required: name === 'busybox' }));
+    .map((name) => ({ name, required: name === 'busybox' || name === 'dash' }));
   return [...ofTools, ...others];
 }
 
-/** What busybox stands in for, where no program of that name was taken. */
+/**
+ * What busybox stands in for, where no program of that name was taken. Not `sh`, which is dash: Debian's busybox runs its own
+ * applets even where the real program is on the path.
+ */
 export const busyboxApplets: readonly string[] = [
   ...['[', 'ash', 'awk', 'basename', 'cat', 'chgrp', 'chmod', 'chown', 'chroot', 'chvt', 'clear', 'cmp', 'cp', 'cut'],
   ...['date', 'dd', 'df', 'diff', 'dirname', 'dmesg', 'du', 'echo', 'env', 'expr', 'false', 'find', 'free', 'grep'],
@@ -60,7 +77,7 @@ export const busyboxApplets: readonly string[] = [
     'nproc',
   ],
   ...['nslookup', 'od', 'pidof', 'ping', 'poweroff', 'printf', 'ps', 'pwd', 'readlink', 'realpath', 'reboot', 'reset'],
-  ...['rm', 'rmdir', 'rmmod', 'sed', 'seq', 'setsid', 'sh', 'sha256sum', 'sleep', 'sort', 'stat', 'stty', 'swapoff'],
+  ...['rm', 'rmdir', 'rmmod', 'sed', 'seq', 'setsid', 'sha256sum', 'sleep', 'sort', 'stat', 'stty', 'swapoff'],
   ...[
     'swapon',
     'switch_root',

@@ -36,6 +36,7 @@ export async function fillImagerTree(root: DebianRoot, tree: string, node: strin
   for (const { name, required } of imagerPrograms()) await builder.addProgram(name, required);
   for (const path of imagerData) await builder.addData(path);
   await builder.addLibraries();
+  await builder.link('/usr/bin/sh', '/usr/bin/dash');
   for (const applet of busyboxApplets) await builder.addApplet(applet);
 }
 
@@ -64,7 +65,7 @@ class TreeBuilder {
     if (found) {
       await this.addFile(found.host, found.path);
       // mkfs.ext4 is a link to mke2fs: the program looks at the name it was called by.
-      if (basename(found.path) !== name) await this.#link(`${dirname(found.path)}/${name}`, found.path);
+      if (found.called !== found.path) await this.link(found.called, found.path);
     } else if (required && !busyboxApplets.includes(name)) {
       throw unbuilt(`the program ${name} is in none of the packages`);
     }
@@ -87,7 +88,7 @@ class TreeBuilder {
       for (const name of await this.#root.list(found.path)) await this.addData(`${found.path}/${name}`);
     } else {
       await this.addFile(found.host, found.path);
-      if (found.path !== path) await this.#link(path, found.path);
+      if (found.path !== path) await this.link(path, found.path);
     }
   }
 
@@ -116,7 +117,7 @@ class TreeBuilder {
 
   async addApplet(name: string): Promise<void> {
     const existing = ['/usr/bin', '/usr/sbin'].some((directory) => this.#taken.has(`${directory}/${name}`));
-    if (!existing) await this.#link(`/usr/bin/${name}`, '/usr/bin/busybox');
+    if (!existing) await this.link(`/usr/bin/${name}`, '/usr/bin/busybox');
   }
 
   async #addLibrary(name: string, searchPath: readonly string[], neededBy: string): Promise<void> {
@@ -126,13 +127,14 @@ class TreeBuilder {
       if (!found) continue;
       await this.addFile(found.host, found.path);
       const place = found.path.startsWith('/usr') && !asked.startsWith('/usr') ? `/usr${asked}` : asked;
-      if (place !== found.path) await this.#link(place, found.path);
+      if (place !== found.path) await this.link(place, found.path);
       return;
     }
     throw unbuilt(`${neededBy} needs the library ${name}, which none of the packages brings`);
   }
 
-  async #link(path: string, target: string): Promise<void> {
+  /** Makes a symbolic link, unless the path is taken. */
+  async link(path: string, target: string): Promise<void> {
     if (this.#taken.has(path)) return;
     this.#taken.add(path);
     const place = join(this.#tree, path);
