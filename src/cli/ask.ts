@@ -8,8 +8,9 @@ export function ask(question: string, terminal: Terminal, signal: AbortSignal): 
     const prompt = terminal.plain(`${terminal.paint('bold', question)} ${terminal.paint('dim', '[y/N]')} `);
     const finish = (end: () => void) => {
       signal.removeEventListener('abort', abort);
-      reader.close();
+      // First the answer: closing alone (Ctrl-D) is a no.
       end();
+      reader.close();
     };
     const abort = () => finish(() => reject(signal.reason));
     signal.addEventListener('abort', abort, { once: true });

@@ -3,7 +3,7 @@ import type { TaskEvent } from '../foundation/task.ts';
 import { formatSpan } from './format-time.ts';
 import { LiveRegion } from './live-region.ts';
 import { fractionOf, ProgressModel, type ProgressPart } from './progress-model.ts';
-import { countText, leftText, percentText, rateText } from './progress-words.ts';
+import { countText, doneText, leftText, percentText, rateText } from './progress-words.ts';
 import type { Terminal } from './terminal.ts';
 import { padText, textWidth } from './text-width.ts';
 
@@ -105,7 +105,9 @@ export class ProgressBars {
   /** The line that an event leaves behind, if it leaves one. */
   #lasting(part: ProgressPart, event: TaskEvent): string | undefined {
     const { paint } = this.#terminal;
-    const indent = ' '.repeat(Math.max(0, event.path.length - 1) * 2);
+    // Where several tasks run at once, each line says whose it is.
+    const several = this.#model.tasks > 1 && event.path.length > 1;
+    const indent = several ? `${event.path[0]}: ` : ' '.repeat(Math.max(0, event.path.length - 1) * 2);
     const took = part.ended === undefined ? '' : formatSpan(part.ended - part.started);
     switch (event.kind) {
       case 'warning':
@@ -114,10 +116,8 @@ export class ProgressBars {
         return `${paint('dim', '·')} ${indent}${paint('dim', event.message)}`;
       case 'finished': {
         if (event.path.length > 2) return undefined;
-        const amount =
-          part.unit === undefined || part.unit === 'steps' ? [] : [countText({ ...part, total: part.done })];
-        const words = [...amount.map((text) => text?.replace(/^.* of /, '')), took].join('  ');
-        return `${paint('green', '✓')} ${indent}${nameOf(part)}  ${paint('dim', words)}`;
+        const amount = doneText(part);
+        return `${paint('green', '✓')} ${indent}${nameOf(part)}  ${paint('dim', amount === '' ? took : `${amount}  ${took}`)}`;
       }
       case 'failed': {
         // The error goes up through every part above it; it is told once.

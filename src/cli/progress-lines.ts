@@ -2,7 +2,7 @@ import type { Clock } from '../foundation/clock.ts';
 import type { TaskEvent } from '../foundation/task.ts';
 import { formatSpan } from './format-time.ts';
 import { fractionOf, ProgressModel, type ProgressPart } from './progress-model.ts';
-import { countText, leftText, percentText, rateText } from './progress-words.ts';
+import { countText, doneText, leftText, percentText, rateText } from './progress-words.ts';
 import type { Terminal } from './terminal.ts';
 
 /**
@@ -52,9 +52,8 @@ export class ProgressLines {
       if (event.path.length === 1)
         this.#line(`${name}: failed after ${took}${this.#errors ? `: ${event.message}` : ''}`);
     } else if (!deep || spoke > 0) {
-      const amount =
-        part.unit === undefined || part.unit === 'steps' ? undefined : countText({ ...part, total: part.done });
-      this.#line(`${name}: done${amount ? `, ${amount.replace(/^.* of /, '')}` : ''} in ${took}`);
+      const amount = doneText(part);
+      this.#line(`${name}: done${amount === '' ? '' : `, ${amount}`} in ${took}`);
     }
   }
 

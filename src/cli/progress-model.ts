@@ -29,7 +29,8 @@ export class ProgressModel {
       known === undefined || event.kind === 'started'
         ? { key, path: event.path, started: event.time, state: 'running', done: 0, samples: [] }
         : known;
-    this.#parts.set(key, part);
+    // A remark from a part that never started, as `watch` makes them, is no part that runs.
+    if (known !== undefined || event.kind === 'started' || event.kind === 'progress') this.#parts.set(key, part);
     if (event.done !== undefined) {
       part.done = event.done;
       part.samples.push({ time: event.time, done: event.done });
@@ -46,6 +47,11 @@ export class ProgressModel {
         if (other === key || other.startsWith(`${key}\u0000`)) this.#parts.delete(other);
     }
     return part;
+  }
+
+  /** How many tasks run. */
+  get tasks(): number {
+    return [...this.#parts.values()].filter(({ path }) => path.length === 1).length;
   }
 
   /** The running parts, each after the part that it belongs to. */

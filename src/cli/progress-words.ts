@@ -18,6 +18,12 @@ export function countText(part: ProgressPart): string | undefined {
   return part.unit === 'bytes' ? `${done} of ${total}` : `${done} of ${total} ${part.unit}`;
 }
 
+/** What a part that has ended did: `2 GiB`, `60,000 files`; nothing for steps, which its end says already. */
+export function doneText(part: ProgressPart): string {
+  if (part.unit === undefined || part.unit === 'steps') return '';
+  return part.unit === 'bytes' ? amountText(part.done, 'bytes') : `${amountText(part.done, part.unit)} ${part.unit}`;
+}
+
 /** `85 MiB/s`, `1,200 files/s`; nothing for steps, whose rate says nothing. */
 export function rateText(part: ProgressPart, now: number): string | undefined {
   const rate = rateOf(part, now);

@@ -32,7 +32,7 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
 }
 
 async function showTask(session: Session, id: string): Promise<void> {
-  const output = await callServer(session, taskShow, { task: id });
+  const output = await callServer(session, taskShow, { task: await wholeTaskId(session, id) });
   session.result(output, () => {
     const said: string[] = [];
     const terminal = { ...session.stdout, write: (line: string) => void said.push(line) };
@@ -40,6 +40,14 @@ async function showTask(session: Session, id: string): Promise<void> {
     for (const event of output.events) lines.show(event as TaskEvent);
     return `${taskTable(session, [output.task])}\n${said.join('')}`;
   });
+}
+
+/** A task's whole id from its beginning, as `imprint tasks` shows it; what names no task, or several, stays as it is. */
+export async function wholeTaskId(session: Session, text: string): Promise<string> {
+  if (text.length >= 36 || !/^[0-9a-f][0-9a-f-]{3,}$/.test(text)) return text;
+  const { tasks } = await callServer(session, taskList, { limit: 1000 });
+  const found = tasks.filter(({ id }) => id.startsWith(text));
+  return found.length === 1 && found[0] ? found[0].id : text;
 }
 
 /** Tasks as a table. */

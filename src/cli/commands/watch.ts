@@ -7,12 +7,13 @@ import type { Invocation } from '../command.ts';
 import { followTasks, readTaskEvent } from '../follow-tasks.ts';
 import type { ServerClient } from '../server-client.ts';
 import type { Session } from '../session.ts';
+import { wholeTaskId } from './tasks.ts';
 
 /** `imprint watch [MACHINE… | TASK]`: until Ctrl-C, or until the task that was named has ended. */
 export async function run(session: Session, invocation: Invocation): Promise<void> {
   const client = await session.server();
   const names = invocation.argumentList(0);
-  const task = names.length === 1 ? await findTask(client, names[0] ?? '') : undefined;
+  const task = names.length === 1 ? await findTask(client, await wholeTaskId(session, names[0] ?? '')) : undefined;
   if (task !== undefined) {
     const progress = session.globals.json ? jsonStream(session) : session.progress(false);
     const failures = await followTasks(client, [{ id: task.id, title: task.title }], progress);
