@@ -75,7 +75,8 @@ export class ConsoleScreen {
     } else if (inside.length === 0 && event.kind === 'started') {
       this.#steps += 1;
       this.#step = { name: step, started: event.time, moved: event.time };
-      this.#draw(true);
+      // Most steps take no time: the line that moves is for those that do.
+      this.#drawn = this.#options.clock.now();
     } else if (inside.length === 0 && (event.kind === 'finished' || event.kind === 'failed')) {
       const time = this.#step === undefined ? '' : formatDuration(event.time - this.#step.started);
       this.#step = undefined;

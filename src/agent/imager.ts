@@ -1,6 +1,7 @@
 /** Entry of the imager: what a bare machine runs. `boot/imager-init` starts it when the network is up. */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { freemem } from 'node:os';
 import { systemClock } from '../foundation/clock.ts';
 import { toImprintError } from '../foundation/errors.ts';
 import { parsePublicKey } from '../image/signature.ts';
@@ -63,9 +64,14 @@ async function compose(
       clock,
       target,
       openStore: (url, stop) => openStore(url, { signal: stop, retries: storeRetries }),
-      restore: (request) => restoreTree({ ...request, keepOnFailure: true }),
+      restore: (request) => restoreTree({ ...request, keepOnFailure: true, memoryLimit: spareMemory() }),
     },
   };
+}
+
+/** Bytes that a restore may take: the rest is for the page cache, which holds what is being written. */
+function spareMemory(): number {
+  return Math.max(128, Math.min(768, Math.floor(freemem() / 2 / 1024 ** 2))) * 1024 ** 2;
 }
 
 await main();

@@ -14,6 +14,7 @@ import { describeStep, type Step } from '../planning/step.ts';
 import type { Store, StoredVersion } from '../store/store.ts';
 import { verifyVersion } from '../store/trust.ts';
 import type { Processes } from '../system/run.ts';
+import type { RestoreReport } from '../tree/restore-tree.ts';
 
 /** What an install on this machine is done with. */
 export interface Installer {
@@ -25,7 +26,7 @@ export interface Installer {
   /** Where the new root is mounted meanwhile. */
   readonly target: string;
   openStore(url: string, signal: AbortSignal): Promise<Store>;
-  restore(request: { store: Store; version: StoredVersion; target: string; task: Task }): Promise<unknown>;
+  restore(request: { store: Store; version: StoredVersion; target: string; task: Task }): Promise<RestoreReport>;
 }
 
 export type OrderResult =
@@ -63,8 +64,9 @@ export async function carryOut(
           report: { server: installer.server, order: order.id, session: installer.session },
         });
         if (plan.kind === 'refused') throw plan.error;
-        const restore = (target: string, part: Task) => {
-          return installer.restore({ store, version, target, task: part }).then(() => {});
+        const restore = async (target: string, part: Task) => {
+          const report = await installer.restore({ store, version, target, task: part });
+          for (const warning of report.warnings) part.warn(warning);
         };
         const { processes, clock, target } = installer;
         await executeInstall(order.name, plan.steps, { processes, clock, target, content, restore }, task, {

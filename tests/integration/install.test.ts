@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { VersionRecord } from '../../src/contract/image.ts';
@@ -13,35 +13,12 @@ import { type InstallPlan, planInstall } from '../../src/planning/plan-install.t
 import type { Step } from '../../src/planning/step.ts';
 import { readMachineFacts } from '../../src/system/machine-facts.ts';
 import { systemProcesses } from '../../src/system/run.ts';
+import { makeGoldenTree } from './install-tree.ts';
 import { type LoopDisk, loopDisk } from './loop-disk.ts';
 
 const { run } = systemProcesses;
 const gibibyte = 1024 ** 3;
 const isRoot = process.getuid?.() === 0;
-
-/** A tree with what an install needs of one; the kernel is none, but long enough to be read in pieces. */
-async function makeGoldenTree(root: string): Promise<void> {
-  for (const directory of ['boot', 'etc/ssh', 'usr/sbin', 'usr/lib/systemd', 'var/lib/systemd', 'etc/systemd/system']) {
-    await mkdir(join(root, directory), { recursive: true });
-  }
-  await symlink('usr/sbin', join(root, 'sbin'));
-  await writeFile(join(root, 'boot/vmlinuz-6.1.0-9-amd64'), Buffer.alloc(3_000_000, 'old kernel '));
-  await writeFile(join(root, 'boot/vmlinuz-6.1.0-10-amd64'), Buffer.alloc(3_000_000, 'new kernel '));
-  await writeFile(join(root, 'boot/initrd.img-6.1.0-10-amd64'), Buffer.alloc(5_000_000, 'initrd '));
-  await writeFile(join(root, 'usr/sbin/init'), 'init');
-  await writeFile(join(root, 'usr/lib/systemd/systemd'), 'systemd');
-  await writeFile(join(root, 'usr/sbin/sshd'), 'sshd');
-  await writeFile(join(root, 'etc/hostname'), 'golden\n');
-  await writeFile(join(root, 'etc/hosts'), '127.0.0.1\tlocalhost\n127.0.1.1\tgolden\n');
-  await writeFile(join(root, 'etc/machine-id'), '0123456789abcdef0123456789abcdef\n');
-  await writeFile(join(root, 'etc/ssh/ssh_host_rsa_key'), 'golden secret');
-  await writeFile(
-    join(root, 'etc/fstab'),
-    'UUID=1111 / ext4 errors=remount-ro 0 1\ntmpfs /scratch tmpfs size=1G 0 0\n',
-  );
-  await writeFile(join(root, 'var/lib/systemd/random-seed'), 'seed');
-  await chmod(join(root, 'usr/sbin/init'), 0o755);
-}
 
 const content: ImageContent = {
   kernels: [
@@ -169,8 +146,8 @@ describe.skipIf(!isRoot)('an install on a loop device', { timeout: 120_000 }, ()
       expect((await stat(join(context.target, 'etc/ssh/ssh_host_ed25519_key'))).mode & 0o777).toBe(0o600);
       expect(await readdir(join(context.target, 'var/lib/systemd'))).toEqual([]);
       const wanted = join(context.target, 'etc/systemd/system/multi-user.target.wants/imprint-first-boot.service');
-    expect(await readlink(wanted)).toBe('/etc/systemd/system/imprint-first-boot.service');
-    expect(await text('etc/systemd/system/imprint-first-boot.service')).toContain('ExecStart=');
+      expect(await readlink(wanted)).toBe('/etc/systemd/system/imprint-first-boot.service');
+      expect(await text('etc/systemd/system/imprint-first-boot.service')).toContain('ExecStart=');
       await run('sh', ['-n', join(context.target, 'usr/lib/imprint/first-boot')]);
       await run('grub-script-check', [join(context.target, 'boot/grub/grub.cfg')]);
       await run('umount', [context.target]);
@@ -179,4 +156,58 @@ describe.skipIf(!isRoot)('an install on a loop device', { timeout: 120_000 }, ()
       expect(await grubReads(disk, '/boot/grub/i386-pc/normal.mod')).toBe(true);
     },
   );
+
+  it('can be cut after any step, leaves nothing that boots, and begins anew', async () => {
+    await using disk = await loopDisk(3 * gibibyte);
+    const context = await contextFor(disk);
+    const { steps: planned } = await plan(disk, {});
+    for (let cut = 1; cut < planned.length; cut += 1) {
+      const { steps } = await plan(disk, {});
+      let reached = 0;
+      const cutShort = Task.run(
+        'install',
+        () => {},
+        (task) =>
+          executeInstall('web01', steps, context, task, {
+            reached: () => {
+              if (reached === cut) throw new Error('power is gone');
+              reached += 1;
+            },
+          }),
+      );
+      await expect(cutShort).rejects.toThrow('power is gone');
+      const done = steps.slice(0, cut).map(({ kind }) => kind);
+      if (!done.includes('install-bios-boot')) expect(await bootCode(disk)).toEqual(Buffer.alloc(440));
+      const facts = await readMachineFacts(systemProcesses, [disk.device]);
+      expect(facts.disks.find(({ path }) => path === disk.device)?.inUse).toEqual([]);
+      // The next round finds boot code on the disk, as after an earlier system.
+      if (cut === planned.length - 2) await install(context, (await plan(disk, {})).steps);
+    }
+    const { steps } = await plan(disk, {});
+    await install(context, steps);
+    await checkDisk(disk, steps);
+  });
+
+  it('writes nothing to a disk that is in use, whatever was seen before', async () => {
+    await using disk = await loopDisk(3 * gibibyte);
+    const context = await contextFor(disk);
+    const { steps } = await plan(disk, {});
+    await install(context, steps);
+    const again = await plan(disk, {});
+    await mkdir(context.target, { recursive: true });
+    const root = stepOf(steps, 'make-root').device;
+    const elsewhere = join(disk.directory, 'elsewhere');
+    await mkdir(elsewhere);
+    await run('mount', ['-o', 'ro', root, elsewhere]);
+    await expect(install(context, again.steps)).rejects.toMatchObject({ code: 'disk-in-use' });
+    await expect(plan(disk, {})).rejects.toMatchObject({ code: 'disk-in-use' });
+    await run('umount', [elsewhere]);
+    await checkDisk(disk, steps);
+  });
 });
+
+async function bootCode(disk: LoopDisk): Promise<Buffer> {
+  await using file = await open(disk.file);
+  const { buffer } = await file.read(Buffer.alloc(440), 0, 440, 0);
+  return buffer;
+}

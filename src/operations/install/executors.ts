@@ -1,4 +1,3 @@
-import { rmdir } from 'node:fs/promises';
 import type { Task } from '../../foundation/task.ts';
 import type { Step, StepKind, StepOf } from '../../planning/step.ts';
 import { makeEsp, makeRootFileSystem, makeSwap } from '../../system/filesystem.ts';
@@ -31,8 +30,6 @@ const executors: { readonly [Kind in StepKind]: Executor<Kind> } = {
     await unmountTree(processes, target, clock);
     const { device, fileSystem } = step;
     await mountDevice(processes, { device, directory: target, type: fileSystem, options: 'noatime' }, task.signal);
-    // The image brings its own, or e2fsck makes it when it is needed; the restore wants an empty directory.
-    await rmdir(`${target}/lost+found`).catch(() => {});
   },
   restore: (_step, { restore, target }, task) => restore(target, task),
   'write-fstab': writeFstab,

@@ -1,0 +1,12 @@
+import { expect, it } from 'vitest';
+import { imagerSettings } from './imager-settings.ts';
+
+it.each([
+  [[], {}, 'quiet imprint.server=http://10.0.0.1:8080 BOOTIF=01-52', 'http://10.0.0.1:8080'],
+  [[], { IMPRINT_SERVER: 'http://e' }, 'imprint.server=http://k', 'http://e'],
+  [['--server', 'http://a'], { IMPRINT_SERVER: 'http://e' }, '', 'http://a'],
+  [[], {}, 'imprint.server=http://k imprint.server=http://later', 'http://later'],
+  [[], {}, 'quiet', undefined],
+])('finds the server: %j %j %s', (args, environment, kernel, server) => {
+  expect(imagerSettings(args, environment, kernel).server).toBe(server);
+});

@@ -1,0 +1,231 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ConsoleScreen } from '../../src/agent/console-screen.ts';
+import { type Imager, runImager } from '../../src/agent/imager-loop.ts';
+import { serverClient } from '../../src/agent/server-client.ts';
+import type { MachineFacts } from '../../src/contract/machine.ts';
+import { rawPath } from '../../src/foundation/brand.ts';
+import { systemClock } from '../../src/foundation/clock.ts';
+import { Task } from '../../src/foundation/task.ts';
+import { type PublicKey, parsePublicKey, publicKeyOf } from '../../src/image/signature.ts';
+import { openStore } from '../../src/store/open-store.ts';
+import { readMachineFacts } from '../../src/system/machine-facts.ts';
+import { systemProcesses } from '../../src/system/run.ts';
+import { captureDirectory } from '../../src/tree/capture-directory.ts';
+import { restoreTree } from '../../src/tree/restore-tree.ts';
+import { makeGoldenTree } from './install-tree.ts';
+import { type LoopDisk, loopDisk } from './loop-disk.ts';
+import { type RunningServer, startServer } from './server-harness.ts';
+
+const gibibyte = 1024 ** 3;
+const mac = '52:54:00:00:00:01';
+
+/** The whole way but the machine: the real server and the real agent, a loop device for a disk, and no power switch. */
+interface Bare {
+  imager: Imager;
+  /** What stands on its console. */
+  console(): string;
+  running: Promise<string>;
+  stop(): Promise<void>;
+}
+
+async function bareMachine(
+  server: RunningServer,
+  disks: readonly LoopDisk[],
+  more: { key?: PublicKey; onRestore?: (part: Task) => Promise<void>; directory: string },
+): Promise<Bare> {
+  const key = more.key ?? parsePublicKey(await readFile(join(server.data, 'keys/server.pub'), 'utf8'));
+  const paths = disks.map(({ device }) => device);
+  let text = '';
+  const end = new AbortController();
+  const ended = (how: string) => async () => {
+    end.abort(how);
+  };
+  const write = (piece: string) => {
+    text += piece;
+  };
+  const imager: Imager = {
+    server: serverClient(server.url, key),
+    screen: new ConsoleScreen({ write, clock: systemClock }),
+    clock: systemClock,
+    signal: end.signal,
+    power: { reboot: ended('rebooted'), powerOff: ended('off') },
+    readFacts: async (): Promise<MachineFacts> => {
+      const facts = await readMachineFacts(systemProcesses, paths);
+      const interfaces = [{ name: 'eth0', mac }];
+      return { ...facts, interfaces, firmware: 'bios', disks: facts.disks.filter(({ path }) => paths.includes(path)) };
+    },
+    installer: {
+      key,
+      server: server.url,
+      session: randomBytes(16).toString('hex'),
+      processes: systemProcesses,
+      clock: systemClock,
+      target: join(more.directory, 'target'),
+      openStore: (url, signal) => openStore(url, { signal, retries: 2 }),
+      restore: async (request) => {
+        await more.onRestore?.(request.task);
+        return restoreTree({ ...request, keepOnFailure: true });
+      },
+    },
+  };
+  const running = runImager(imager).then(
+    () => 'ended',
+    (reason) => (end.signal.aborted ? String(end.signal.reason) : `broke: ${reason}`),
+  );
+  return {
+    imager,
+    console: () => text,
+    running,
+    stop: async () => {
+      end.abort('stopped');
+      await running;
+    },
+  };
+}
+
+async function until<Value>(what: string, look: () => Promise<Value | undefined | false>): Promise<Value> {
+  for (let tries = 0; tries < 300; tries += 1) {
+    const seen = await look();
+    if (seen !== undefined && seen !== false) return seen;
+    await systemClock.sleep(100);
+  }
+  throw new Error(`it did not come to this: ${what}`);
+}
+
+describe.skipIf(process.getuid?.() !== 0)('a bare machine', { timeout: 120_000 }, () => {
+  let server: RunningServer;
+  let disk: LoopDisk;
+
+  beforeEach(async () => {
+    server = await startServer();
+    disk = await loopDisk(3 * gibibyte);
+    const golden = join(disk.directory, 'golden');
+    await makeGoldenTree(golden);
+    await captureInto(server, golden);
+  });
+  afterEach(async () => {
+    await disk[Symbol.asyncDispose]();
+    await server[Symbol.asyncDispose]();
+  });
+
+  const machine = async () => (await server.read('machine.list')).body.machines[0];
+  const name = async (more: object = {}) => {
+    await server.call('machine.add', { machines: 'web01', macs: [mac], image: 'golden', ...more });
+  };
+  const state = (wanted: string) => until(wanted, async () => (await machine())?.state === wanted);
+
+  it('is discovered, and untouched until it is ordered; then it is installed and restarts', async () => {
+    const bare = await bareMachine(server, [disk], { directory: disk.directory });
+    await state('discovered');
+    expect((await systemProcesses.run('blkid', ['-p', disk.device], { accept: [0, 2] })).stdout).toBe('');
+    const discovered = (await machine()).name;
+    await server.call('machine.approve', { machine: discovered, name: 'web01', image: 'golden' });
+    await server.call('install.order', { machines: 'web01' });
+    expect(await bare.running).toBe('rebooted');
+    expect((await machine()).state).toBe('installed');
+    expect(bare.console()).toMatch(/\[ ok \] +\d+\/\d+ restore golden:1/);
+    expect(bare.console()).toContain('web01 is installed: restarting');
+
+    const target = join(disk.directory, 'look');
+    await mkdir(target);
+    await systemProcesses.run('mount', ['-o', 'ro', `${disk.device}p3`, target]);
+    expect(await readFile(join(target, 'etc/hostname'), 'utf8')).toBe('web01\n');
+    expect(await readFile(join(target, 'boot/grub/grub.cfg'), 'utf8')).toContain('vmlinuz-6.1.0-10-amd64');
+    // The report of the first boot, as the unit would send it.
+    const script = await readFile(join(target, 'usr/lib/imprint/first-boot'), 'utf8');
+    await systemProcesses.run('umount', [target]);
+    const body = /^body='(.*)'$/m.exec(script)?.[1] ?? '';
+    const headers = { 'content-type': 'application/json' };
+    await fetch(`${server.url}/imager/v1/outcome`, { method: 'POST', headers, body });
+    expect((await machine()).state).toBe('healthy');
+  });
+
+  it('with two disks refuses, and goes on once it is told which', async () => {
+    await using second = await loopDisk(3 * gibibyte);
+    await name();
+    await server.call('install.order', { machines: 'web01' });
+    const bare = await bareMachine(server, [disk, second], { directory: disk.directory });
+    await state('failed');
+    expect((await machine()).problem.code).toBe('disk-ambiguous');
+    expect(bare.console()).toContain('NOT INSTALLED. NOTHING WAS WRITTEN.');
+    for (const { device } of [disk, second]) {
+      expect((await systemProcesses.run('blkid', ['-p', device], { accept: [0, 2] })).stdout).toBe('');
+    }
+    await server.call('machine.set', { machines: 'web01', options: { disk: second.device } });
+    expect(await bare.running).toBe('rebooted');
+    expect((await systemProcesses.run('blkid', ['-p', disk.device], { accept: [0, 2] })).stdout).toBe('');
+    expect((await systemProcesses.run('sfdisk', ['--json', second.device])).stdout).toContain('BIOS boot');
+  });
+
+  it('does nothing for a server whose key it does not hold', async () => {
+    await name();
+    await server.call('install.order', { machines: 'web01' });
+    const key = publicKeyOf(generateKeyPairSync('ed25519').publicKey);
+    const bare = await bareMachine(server, [disk], { key, directory: disk.directory });
+    await until('a refusal', async () => bare.console().includes('THE SERVER IS NOT TRUSTED'));
+    await bare.stop();
+    expect((await systemProcesses.run('blkid', ['-p', disk.device], { accept: [0, 2] })).stdout).toBe('');
+  });
+
+  it('begins anew after a power cut in mid-install', async () => {
+    await name();
+    await server.call('install.order', { machines: 'web01' });
+    const reached = Promise.withResolvers<void>();
+    const cut = await bareMachine(server, [disk], {
+      directory: disk.directory,
+      onRestore: async (part) => {
+        reached.resolve();
+        await systemClock.sleep(60_000, part.signal);
+      },
+    });
+    await reached.promise;
+    await cut.stop();
+    expect((await machine()).state).toBe('installing');
+    const bare = await bareMachine(server, [disk], { directory: disk.directory });
+    expect(await bare.running).toBe('rebooted');
+    expect((await machine()).state).toBe('installed');
+  });
+
+  it('fails in words when the store goes away in the middle, and the next try works', async () => {
+    await name();
+    await server.call('install.order', { machines: 'web01' });
+    let failing = true;
+    const bare = await bareMachine(server, [disk], {
+      directory: disk.directory,
+      onRestore: async () => {
+        if (!failing) return;
+        failing = false;
+        await server.stop();
+      },
+    });
+    await until('a failure', async () => bare.console().includes('THE INSTALL FAILED'));
+    expect(bare.console()).toContain('does not answer');
+    const port = new URL(server.url).port;
+    await using again = await startServer({ keepData: server.data, listen: `127.0.0.1:${port}` });
+    const seen = async () => (await again.read('machine.list')).body.machines[0];
+    await until('a problem at the server', async () => (await seen()).state === 'failed');
+    expect((await seen()).problem.code).toBe('store-unreachable');
+    await again.call('install.order', { machines: 'web01' });
+    expect(await bare.running).toBe('rebooted');
+    expect((await seen()).state).toBe('installed');
+  });
+});
+
+async function captureInto({ store }: RunningServer, directory: string): Promise<void> {
+  const task = Task.silent();
+  await using transaction = await store.begin('test', task);
+  const { manifest, stats } = await captureDirectory({ directory: rawPath(directory), transaction, task });
+  await transaction.commit({
+    image: 'golden',
+    digest: manifest.digest,
+    manifestBytes: manifest.bytes,
+    source: { location: directory, architecture: 'x86_64', bootMode: 'bios', disks: [], fileSystems: [] },
+    stats,
+    excluded: [],
+    scrubbed: [],
+    warnings: [],
+  });
+}
