@@ -19,6 +19,8 @@ export interface OverlayInput {
 const scripts = [
   ['first-stage', 'init'],
   ['imager-init', 'overlay/usr/sbin/imager-init'],
+  ['leave', 'overlay/usr/sbin/reboot'],
+  ['leave', 'overlay/usr/sbin/poweroff'],
   ['imager-selftest', 'overlay/usr/sbin/imager-selftest'],
   ['udhcpc-script', 'overlay/usr/share/udhcpc/default.script'],
 ] as const;

@@ -18,7 +18,6 @@ import { pipeline } from 'node:stream/promises';
 import type { NetbootMediaInput, NetbootMediaOutput } from '../contract/operations/media.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
-import { renderChainScript } from '../netboot/boot-script.ts';
 import { ensureImagerBase, type ImagerBase } from '../netboot/imager-base.ts';
 import { buildOverlay } from '../netboot/imager-overlay.ts';
 import type { Context } from './context.ts';
@@ -42,7 +41,7 @@ export interface BuildImagerOptions {
 /**
  * `imprint media netboot`: makes `DATA/netboot` with kernel, initrd and the boot loaders for TFTP. Each file is replaced in one
  * step, the kernel and the initrd last, so that a machine that boots meanwhile gets old files or new ones.
- * The TFTP script that names the server is written by `writeChainScript`, since the server knows its URL.
+ * The TFTP script that names the server is the server's own matter, since it knows its URL (`run-netboot.ts`).
  *
  * Errors: `tool-missing`, `process-failed`, `imager-unbuilt`, `disk-full`, `interrupted`.
  */
@@ -80,17 +79,6 @@ export async function buildImager(
     cached: base.cached,
     key: key.signer.publicKey.id,
   };
-}
-
-/**
- * Writes `boot.ipxe`, the script that sends every machine to the server, into the TFTP directory.
- *
- * @param netboot `DATA/netboot`.
- * @param server URL of the server as machines see it, without a slash at its end.
- */
-export async function writeChainScript(netboot: string, server: string): Promise<void> {
-  await mkdir(join(netboot, 'tftp'), { recursive: true });
-  await replaceFile(join(netboot, 'tftp', 'boot.ipxe'), [Buffer.from(renderChainScript(server))]);
 }
 
 async function placeImager(directory: string, base: ImagerBase, overlay: Uint8Array): Promise<void> {
