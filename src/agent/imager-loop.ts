@@ -92,8 +92,9 @@ async function ask(
       signal.throwIfAborted();
       const error = toImprintError(thrown);
       if (error.code === 'signature-wrong') {
+        // The first time the server hears of it at once, with the next question.
         if (problem === undefined) screen.failure('THE SERVER IS NOT TRUSTED: NOTHING IS DONE', error.toValue());
-        await clock.sleep(slowest, signal);
+        else await clock.sleep(slowest, signal);
         return { kind: 'error', error: error.toValue() };
       }
       if (told !== error.message) screen.line(`   ${error.message}`);

@@ -166,6 +166,7 @@ describe.skipIf(process.getuid?.() !== 0)('a bare machine', { timeout: 120_000 }
     const key = publicKeyOf(generateKeyPairSync('ed25519').publicKey);
     const bare = await bareMachine(server, [disk], { key, directory: disk.directory });
     await until('a refusal', async () => bare.console().includes('THE SERVER IS NOT TRUSTED'));
+    await until('a problem at the server', async () => (await machine()).problem?.code === 'signature-wrong');
     await bare.stop();
     expect((await systemProcesses.run('blkid', ['-p', disk.device], { accept: [0, 2] })).stdout).toBe('');
   });
