@@ -66,7 +66,7 @@ export async function buildImager(
   });
   const overlay = await task.part('add our programs and the key', async (part) => {
     await using bundle = await findBundle(context, part, options.bundle);
-    return buildOverlay({ bundle: bundle.directory, publicKey: key.publicKeyText, epoch });
+    return await buildOverlay({ bundle: bundle.directory, publicKey: key.publicKeyText, epoch });
   });
   for (const loader of loaders) await placeLoader(loader, join(directory, 'tftp'));
   await placeImager(directory, base, overlay);
