@@ -16,8 +16,11 @@ export interface Golden {
   readonly root: RawPath;
   /** Everything below the root as GNU find sees it, in no order; mount points in `pruned` are listed, not entered. */
   list(pruned: readonly RawPath[]): AsyncIterable<ListedPath[]>;
-  /** A tar archive of the paths, in their order, with every attribute. */
-  fetch(paths: Iterable<RawPath>): Promise<GoldenArchive>;
+  /**
+   * A tar archive of the paths, in their order, with every attribute. They are relative to `base` (UTF-8), which is for paths that are
+   * longer than the kernel takes at once.
+   */
+  fetch(paths: Iterable<RawPath>, base?: RawPath): Promise<GoldenArchive>;
 }
 
 /** A tar archive as it comes over the wire. */
@@ -31,6 +34,8 @@ export interface GoldenArchive {
   stop(): Promise<void>;
 }
 
+/** Bytes of a path that every system call takes (PATH_MAX is 4096, with `./` and the NUL). */
+export const longestPath = 4000;
 const streamMarker = '@@imprint-stream';
 /** Seconds without a byte from find, after which a file system there must be taken for dead (a network mount that hangs). */
 const listingPatience = 120;
@@ -88,8 +93,11 @@ export async function askGolden(connection: SshConnection, directory: string): P
       const operands = findOperands(pruned.map(fromLatin1), listingFormat).map(shellWord);
       yield* list(connection.start(inRoot(`find . ${operands.join(' ')}`)), connection.destination);
     },
-    fetch: (paths) =>
-      fetchArchive(connection.start(inRoot(`tar ${tarOptions} ${optional.join(' ')}`)), paths, connection.destination),
+    fetch: (paths, base) => {
+      const directories = base === undefined ? [] : splitLong(base).map((part) => `-C ${shellWord(fromLatin1(part))}`);
+      const words = ['tar', ...directories, tarOptions, ...optional];
+      return fetchArchive(connection.start(inRoot(words.join(' '))), paths, connection.destination);
+    },
   };
 }
 
@@ -222,6 +230,18 @@ async function* withPatience(command: RemoteCommand, host: string): AsyncGenerat
       hint: 'Does a network file system hang there? Unmount it, then capture again.',
     });
   }
+}
+
+/** A path in pieces that a system call takes, cut at slashes. */
+function splitLong(path: string): string[] {
+  const parts: string[] = [];
+  let rest = path;
+  while (rest.length > longestPath) {
+    const slash = rest.lastIndexOf('/', longestPath);
+    parts.push(`./${rest.slice(0, slash)}`);
+    rest = rest.slice(slash + 1);
+  }
+  return [...parts, `./${rest}`];
 }
 
 function lastLine(stderr: string): string {

@@ -93,7 +93,12 @@ export async function openSsh(target: SshTarget, processes: Processes, signal: A
       });
     });
     ended.catch(() => {});
-    return { stdin: child.stdin, stdout: child.stdout, ended, stop: () => child.stop() };
+    const stop = () => {
+      // A process counts as ended when its output was read or given up.
+      child.stdout.destroy();
+      return child.stop();
+    };
+    return { stdin: child.stdin, stdout: child.stdout, ended, stop };
   };
 
   return {

@@ -2,7 +2,7 @@ import type { RawPath } from '../../foundation/brand.ts';
 import type { Task } from '../../foundation/task.ts';
 import type { ChunkReference, Entry, Timestamp } from '../../image/entry.ts';
 import { readTar, type TarMember } from '../../image/tar.ts';
-import type { Golden } from '../../system/golden.ts';
+import { type Golden, longestPath } from '../../system/golden.ts';
 
 /** Where content goes. Takes no more than it can hold (back-pressure). */
 export interface ContentSink {
@@ -29,15 +29,43 @@ export async function fetchPaths(
   fetched: Map<RawPath, FetchedPath>,
   task: Task,
 ): Promise<string[]> {
-  if (paths.length === 0) return [];
-  const archive = await golden.fetch(paths);
+  const complaints: string[] = [];
+  for (const [base, relative] of byBase(paths)) {
+    complaints.push(...(await fetchBelow(golden, base, relative, sink, fetched, task)));
+  }
+  return complaints;
+}
+
+/** Paths that are too long for a system call are read from a directory on their way; all others from the root (`''`). */
+function byBase(paths: readonly RawPath[]): Map<RawPath, RawPath[]> {
+  const groups = new Map<RawPath, RawPath[]>();
+  for (const path of paths) {
+    const slash = path.length > longestPath ? path.lastIndexOf('/', path.length - 1) : -1;
+    const base = path.slice(0, Math.max(slash, 0)) as RawPath;
+    const group = groups.get(base);
+    if (group === undefined) groups.set(base, [path.slice(slash + 1) as RawPath]);
+    else group.push(path.slice(slash + 1) as RawPath);
+  }
+  return groups;
+}
+
+async function fetchBelow(
+  golden: Golden,
+  base: RawPath,
+  paths: readonly RawPath[],
+  sink: ContentSink,
+  fetched: Map<RawPath, FetchedPath>,
+  task: Task,
+): Promise<string[]> {
+  const archive = await golden.fetch(paths, base === '' ? undefined : base);
   const wanted = new Set(paths);
   const storing: Promise<void>[] = [];
   try {
     for await (const member of readTar(archive.bytes, 'from the golden machine')) {
       task.signal.throwIfAborted();
-      const path = member.path.replace(/^\.\/?/, '') as RawPath;
-      const entry = wanted.has(path) ? entryOf(member, path) : undefined;
+      const name = member.path.replace(/^\.\/?/, '') as RawPath;
+      const path = (base === '' ? name : `${base}/${name}`) as RawPath;
+      const entry = wanted.has(name) ? entryOf(member, path) : undefined;
       if (entry === undefined || member.ctime === undefined) continue;
       if (member.storedSize > 0) {
         const { stored } = await sink.storeStream(counted(member, task));
