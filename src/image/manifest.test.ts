@@ -2,7 +2,7 @@ import { hash, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { RawPath } from '../foundation/brand.ts';
-import { comparePaths, type Entry } from './entry.ts';
+import { type ChunkReference, comparePaths, type Entry } from './entry.ts';
 import { FormatError } from './format-error.ts';
 import { ManifestDecoder } from './manifest-decoder.ts';
 import { ManifestEncoder } from './manifest-encoder.ts';
@@ -60,7 +60,7 @@ const contentArbitrary = fc
   });
 const kindArbitrary = fc.oneof(
   contentArbitrary.map((content) => ({ type: 'file' as const, ...content })),
-  fc.constant({ type: 'file' as const, size: 0, chunks: [] }),
+  fc.constant({ type: 'file' as const, size: 0, chunks: [] as ChunkReference[] }),
   nameArbitrary.map((target) => ({ type: 'symlink' as const, target: target as RawPath })),
   fc.record({ type: fc.constantFrom('character' as const, 'block' as const), major: uint32, minor: uint32 }),
   fc.constantFrom({ type: 'fifo' as const }, { type: 'socket' as const }, { type: 'directory' as const }),

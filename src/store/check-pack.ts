@@ -21,6 +21,7 @@ export async function checkPack(files: StoreFiles, pack: string): Promise<string
     return whole || inside !== undefined ? inside : 'its bytes do not match its name, though its content is whole';
   } catch (error) {
     if (error instanceof FormatError) return error.message;
+    if ((error as NodeJS.ErrnoException).code === 'EIO') return 'its disk cannot read it';
     throw error;
   }
 }

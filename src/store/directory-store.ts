@@ -1,15 +1,15 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { tagSchema } from '../contract/image.ts';
+import { tagSchema, type VersionRecord } from '../contract/image.ts';
 import type { Digest } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
 import type { Signer } from '../image/signature.ts';
 import { DirectoryFiles } from './directory-files.ts';
 import { DirectoryTransaction } from './directory-transaction.ts';
-import { removeDurably, writeFileDurably, writing } from './durable.ts';
+import { type DurableFile, removeDurably, writeFileDurably, writeFilesDurably, writing } from './durable.ts';
 import { readHintsFile } from './hints.ts';
-import { makeIndex } from './index-maker.ts';
+import { indexWith, makeIndex } from './index-maker.ts';
 import {
   damagedMarkPath,
   indexFile,
@@ -168,8 +168,12 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
       });
     await using _lock = await this.#lock(`tag ${reference} as ${tag}`);
     const version = await this.resolve(reference);
-    await this.writeTag(version, tag);
-    await this.writeIndex();
+    const { image, number } = version.record;
+    const images = indexWith(await makeIndex(this, () => {}), image, { tags: { [tag]: number } });
+    await writeFilesDurably(
+      [this.tagFile(version.record, tag), { path: this.path(indexFile), content: formatStoreIndex(images) }],
+      this.temporary,
+    );
     return this.resolve(`${version.record.image}:${version.record.number}`);
   }
 
@@ -205,10 +209,15 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
     return readHintsFile(this.files, digest);
   }
 
-  /** Under the lock: lets a tag point at a version. */
-  async writeTag({ record }: Pick<StoredVersion, 'record'>, tag: string): Promise<void> {
-    const text = formatTag({ number: record.number, digest: record.digest as Digest });
-    await writeFileDurably(this.path(tagPath(record.image, tag)), text, this.temporary);
+  /** The file that lets a tag point at a version. */
+  tagFile(record: Pick<VersionRecord, 'image' | 'number' | 'digest'>, tag: string): DurableFile {
+    if (!tagSchema.safeParse(tag).success)
+      throw new ImprintError('input-invalid', {
+        field: 'tag',
+        problem: `“${tag}” must be a word that is not a number`,
+      });
+    const content = formatTag({ number: record.number, digest: record.digest as Digest });
+    return { path: this.path(tagPath(record.image, tag)), content };
   }
 
   /** Under the lock: makes `index.json` anew from the records. What cannot be read is left out; `store check` names it. */

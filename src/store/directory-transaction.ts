@@ -12,9 +12,11 @@ import { ManifestFileWriter } from '../image/manifest-file.ts';
 import type { DirectoryStore } from './directory-store.ts';
 import { removeDurably, renameDurably, writeFileDurably, writeFilesDurably, writing } from './durable.ts';
 import { formatHints } from './hints.ts';
+import { indexWith, makeIndex } from './index-maker.ts';
 import {
   damagedMarkPath,
   hintsPath,
+  indexFile,
   isHexHash,
   manifestPath,
   packListPath,
@@ -25,6 +27,7 @@ import {
 import { formatPackList } from './pack-list.ts';
 import { PackTables } from './pack-tables.ts';
 import type { StoredVersion } from './store.ts';
+import { fileHash, formatStoreIndex } from './store-index.ts';
 import type { StoreTransaction, VersionDraft, WrittenManifest } from './transaction.ts';
 import { signVersion } from './trust.ts';
 import { compress } from './zstd.ts';
@@ -144,15 +147,27 @@ export class DirectoryTransaction implements StoreTransaction {
     const signatureFile = this.#store.path(signaturePath(image, number));
     // What a cut left of another version that never appeared would be taken for this one's.
     if (signature === undefined) await removeDurably(signatureFile);
+    const line = {
+      number,
+      digest: record.digest,
+      record: fileHash(Buffer.from(recordText)),
+      ...(signature === undefined ? {} : { signature: fileHash(Buffer.from(signature)) }),
+    };
+    const tags = draft.tags ?? [];
+    const images = indexWith(await makeIndex(this.#store, () => {}), image, {
+      version: line,
+      tags: Object.fromEntries(tags.map((tag) => [tag, number])),
+    });
+    // All at once: when the disk fills up, or the power goes, there is the whole version or nothing of it.
     await writeFilesDurably(
       [
         ...(signature === undefined ? [] : [{ path: signatureFile, content: signature }]),
         { path: this.#store.path(recordPath(image, number)), content: recordText },
+        ...tags.map((tag) => this.#store.tagFile(record, tag)),
+        { path: this.#store.path(indexFile), content: formatStoreIndex(images) },
       ],
       this.directory,
     );
-    for (const tag of draft.tags ?? []) await this.#store.writeTag({ record }, tag);
-    await this.#store.writeIndex();
     await this.#end();
     return this.#store.resolve(`${image}:${number}`);
   }

@@ -19,6 +19,23 @@ export async function makeIndex(store: ReadingStore, tolerate?: (error: ImprintE
   return images;
 }
 
+/** The index as it will be when a version has appeared and tags of its image have moved. */
+export function indexWith(
+  images: readonly ImageIndex[],
+  image: string,
+  change: { version?: VersionIndex; tags: Record<string, number> },
+): ImageIndex[] {
+  const before = images.find(({ name }) => name === image) ?? { name: image, versions: [], tags: {} };
+  const after = {
+    ...before,
+    versions: change.version === undefined ? before.versions : [...before.versions, change.version],
+    tags: { ...before.tags, ...change.tags },
+  };
+  return [...images.filter(({ name }) => name !== image), after].toSorted((left, right) =>
+    left.name < right.name ? -1 : 1,
+  );
+}
+
 async function versionLine(
   { files }: ReadingStore,
   listing: ImageListing,

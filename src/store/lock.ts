@@ -18,10 +18,11 @@ export async function lockStore(path: string, store: string, owner: string): Pro
         owner: other.toString('utf8', 0, bytesRead).trim() || 'unknown',
       });
     }
-    await writing(path, async () => {
-      await file.truncate(0);
-      await file.appendFile(`${owner}, process ${process.pid}, since ${new Date().toISOString()}\n`);
-    });
+    // On a full disk there is a lock without a name: removing something must be possible just then.
+    await file
+      .truncate(0)
+      .then(() => file.appendFile(`${owner}, process ${process.pid}, since ${new Date().toISOString()}\n`))
+      .catch(() => {});
   } catch (error) {
     await file.close();
     throw error;

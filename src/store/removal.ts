@@ -1,9 +1,10 @@
+import { truncate } from 'node:fs/promises';
 import type { Digest } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import { parseReference } from '../image/reference.ts';
 import { ChunkIndex } from './chunk-index.ts';
 import type { DirectoryStore } from './directory-store.ts';
-import { removeDurably, syncDirectory, writeFileDurably } from './durable.ts';
+import { removeDurably, renameDurably, syncDirectory, writing } from './durable.ts';
 import {
   damagedMarkPath,
   hintsPath,
@@ -28,15 +29,24 @@ export async function removeVersions(store: DirectoryStore, reference: string): 
   const removed = await chosen(store, reference);
   const digests = new Set(removed.map(({ record }) => record.digest as Digest));
   for (const version of removed) await removeVersion(store, version);
+  const report = await removeContent(store, digests);
+  // Last, for on a full disk there is room for it only now.
   await store.writeIndex();
+  return { removed, ...report };
+}
+
+async function removeContent(
+  store: DirectoryStore,
+  digests: ReadonlySet<Digest>,
+): Promise<Omit<RemovalReport, 'removed'>> {
   const rest = await remainingDigests(store);
-  if (rest === undefined) return { removed, packsDeleted: 0, bytesFreed: 0, bytesUnreferenced: 0 };
+  if (rest === undefined) return { packsDeleted: 0, bytesFreed: 0, bytesUnreferenced: 0 };
   const gone = [...digests].filter((digest) => !rest.has(digest));
   const report = await removePacks(store, gone, rest);
   for (const digest of gone)
     await removeDurably(...[manifestPath(digest), packListPath(digest)].map((path) => store.path(path)));
   for (const digest of gone) await removeDurably(store.path(hintsPath(digest)));
-  return { removed, ...report };
+  return report;
 }
 
 async function chosen(store: DirectoryStore, reference: string): Promise<StoredVersion[]> {
@@ -47,9 +57,11 @@ async function chosen(store: DirectoryStore, reference: string): Promise<StoredV
 
 async function removeVersion(store: DirectoryStore, { record, tags }: StoredVersion): Promise<void> {
   const { image, number } = record;
-  await writeFileDurably(store.path(tombstonePath(image, number)), '', store.temporary);
   for (const tag of tags) await removeDurably(store.path(tagPath(image, tag)));
-  await removeDurably(store.path(recordPath(image, number)));
+  // The record becomes the mark that its number was used: one rename, which needs no room on the disk.
+  const mark = store.path(tombstonePath(image, number));
+  await renameDurably(store.path(recordPath(image, number)), mark);
+  await writing(mark, () => truncate(mark));
   await removeDurably(store.path(signaturePath(image, number)));
 }
 
