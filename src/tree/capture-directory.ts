@@ -8,7 +8,7 @@ import { HintWriter } from './capture-hints.ts';
 import { CaptureStream } from './capture-stream.ts';
 import { openContentPool } from './content-pool.ts';
 import { openPreviousVersion } from './previous-version.ts';
-import { type WalkOptions, walk } from './walk.ts';
+import type { WalkOptions } from './walk.ts';
 
 export interface CaptureDirectoryOptions extends Pick<WalkOptions, 'exclude' | 'enter'> {
   /** Absolute path of the directory that becomes the root. */
@@ -19,7 +19,10 @@ export interface CaptureDirectoryOptions extends Pick<WalkOptions, 'exclude' | '
   previous?: { store: WritableStore; digest: Digest };
   /** Other content for a file, whose own is not to be captured; undefined: its own. */
   substitute?: (path: RawPath, status: FileStatus) => Uint8Array | undefined;
-  /** Bytes of content to expect, for the progress; default: found out by a walk. */
+  /**
+   * Bytes of content to expect, for the progress: what the file system says is used, or the previous version's size. Without
+   * it the total grows as the walk goes on ahead.
+   */
   expectedBytes?: number;
   /** Threads; default: one for each core, eight at most. */
   workers?: number;
@@ -45,7 +48,7 @@ export async function captureDirectory(options: CaptureDirectoryOptions): Promis
   const { directory, transaction, task } = options;
   requireDirectory(directory);
   const previous = options.previous && (await openPreviousVersion(options.previous.store, options.previous.digest));
-  task.expect(options.expectedBytes ?? measure(options), 'bytes');
+  if (options.expectedBytes !== undefined) task.expect(options.expectedBytes, 'bytes');
   const before = { ...transaction.added };
   await using pool = await openContentPool({
     transaction,
@@ -78,20 +81,4 @@ function requireDirectory(directory: RawPath): void {
     if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw toImprintError(cause);
   }
   throw new ImprintError('source-not-found', { source });
-}
-
-/** Bytes of content below the directory, holes left out; hard links count each time, which is near enough. */
-function measure(options: CaptureDirectoryOptions): number {
-  let sum = 0;
-  const onUnreadable = () => {};
-  for (const { status: found } of walk(options.directory, { ...walkOptions(options), onUnreadable })) {
-    if ((found.mode & fileTypes.mask) === fileTypes.file) sum += Math.min(found.size, found.blocks * 512);
-  }
-  return sum;
-}
-
-/** The part of the options that a walk takes. */
-export function walkOptions(options: Pick<WalkOptions, 'exclude' | 'enter'>): Pick<WalkOptions, 'exclude' | 'enter'> {
-  const { exclude, enter } = options;
-  return { ...(exclude === undefined ? {} : { exclude }), ...(enter === undefined ? {} : { enter }) };
 }

@@ -59,6 +59,10 @@ export class CaptureStream {
   readonly counts = { entries: 0, files: 0, logicalBytes: 0, contentBytes: 0 };
   readonly warnings: string[] = [];
   unchanged = 0;
+  /** Bytes of content that the walk came by so far. */
+  #seen = 0;
+  /** Bytes of content that were announced before it began. */
+  readonly #expected: number;
   readonly #options: CaptureStreamOptions;
   readonly #firstNames = new Map<string, RawPath>();
   /** First names of hard links that could not be stored, and which name takes their place. */
@@ -66,6 +70,7 @@ export class CaptureStream {
 
   constructor(options: CaptureStreamOptions) {
     this.#options = options;
+    this.#expected = options.expectedBytes ?? 0;
   }
 
   /** All entries in manifest order. When it ends, all content is in the store. */
@@ -80,10 +85,12 @@ export class CaptureStream {
         block.stored.catch(() => {});
       }
       blocks.push(block);
+      if (this.#seen > this.#expected) task.expect(this.#seen, 'bytes');
       while (blocks.length > blocksAtOnce || (blocks.length > 0 && blocks[0]?.stored === undefined)) {
         yield await this.#finish(blocks.shift() as Block);
       }
     }
+    task.expect(this.#seen, 'bytes');
     for (const block of blocks) yield await this.#finish(block);
     await pool.finish();
   }
@@ -97,8 +104,12 @@ export class CaptureStream {
     });
     let block = newBlock();
     for (const found of walked) {
-      const pending = await this.#look(found, block);
+      // Awaited only where something must be waited for: it is most of the time for entries by the ten thousand.
+      const looked = this.#look(found, block);
+      const pending = looked instanceof Promise ? await looked : looked;
       if (pending === undefined) continue;
+      if (found.status.size > 0 && pending.entry.type === 'file')
+        this.#seen += Math.min(found.status.size, found.status.blocks * 512);
       block.entries.push(pending);
       if (block.entries.length < blockEntries && block.bytes < blockBytes) continue;
       yield block;
@@ -108,7 +119,7 @@ export class CaptureStream {
   }
 
   /** All of an entry but its content; undefined where it has gone or is nothing that can be kept. */
-  async #look(walked: WalkedEntry, block: Block): Promise<Pending | undefined> {
+  #look(walked: WalkedEntry, block: Block): Pending | undefined | Promise<Pending | undefined> {
     const { path, status } = walked;
     const type = typesByMode.get(status.mode & fileTypes.mask);
     if (type === undefined) {
@@ -118,7 +129,18 @@ export class CaptureStream {
     const linked = this.#hardLink(walked, type);
     if (linked !== undefined) return linked;
     const asked = this.#options.previous?.unchanged(path, status);
-    const before = asked instanceof Promise ? await asked : asked;
+    if (asked instanceof Promise) return asked.then((before) => this.#lookAgain(walked, type, before, block));
+    return this.#lookAgain(walked, type, asked, block);
+  }
+
+  /** What did not change is taken over; the rest is looked at. */
+  #lookAgain(
+    walked: WalkedEntry,
+    type: EntryType,
+    before: Entry | undefined,
+    block: Block,
+  ): Pending | undefined | Promise<Pending> {
+    const { path, status } = walked;
     if (before !== undefined && this.#mayKeep(before, type, status)) {
       this.unchanged += type === 'file' ? 1 : 0;
       this.#options.task.advance(contentLength(before));
@@ -127,7 +149,7 @@ export class CaptureStream {
     try {
       const entry = this.#attributes(path, type, status, readXattrs(walked.absolute));
       if (type === 'symlink') entry.target = readLink(walked.absolute);
-      return type === 'file' ? await this.#file(entry, walked, block) : { entry, walked };
+      return type === 'file' ? this.#file(entry, walked, block) : { entry, walked };
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'EINVAL') this.#warn(path, `cannot be read: ${message}`);
@@ -135,12 +157,13 @@ export class CaptureStream {
     }
   }
 
-  async #file(entry: Entry, walked: WalkedEntry, block: Block): Promise<Pending> {
+  #file(entry: Entry, walked: WalkedEntry, block: Block): Pending | Promise<Pending> {
     const other = this.#options.substitute?.(walked.path, walked.status);
     if (other !== undefined) {
-      const { size, stored } = await this.#options.pool.storeStream([other]);
-      entry.size = size;
-      return { entry, walked, replaced: stored };
+      return this.#options.pool.storeStream([other]).then(({ size, stored }) => {
+        entry.size = size;
+        return { entry, walked, replaced: stored };
+      });
     }
     block.paths.push(walked.absolute);
     block.bytes += Math.min(walked.status.size, walked.status.blocks * 512);
