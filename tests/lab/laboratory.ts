@@ -43,7 +43,6 @@ export class Laboratory implements AsyncDisposable {
   /** Called for each line of a command that shows its progress; set by the demo. */
   onOutput: ((line: string) => void) | undefined;
   #server: RunningProcess | undefined;
-  #keep = false;
   readonly #running: AsyncDisposable[] = [];
   readonly #forget: () => void;
 
@@ -53,7 +52,7 @@ export class Laboratory implements AsyncDisposable {
     this.golden = golden;
     this.data = join(directory, 'data');
     this.#forget = atExit(() => {
-      if (!this.#keep) runSync('rm', '-rf', directory);
+      runSync('rm', '-rf', directory);
     });
   }
 
@@ -63,12 +62,6 @@ export class Laboratory implements AsyncDisposable {
     const directory = await mkdtemp(join(tmpdir(), 'imprint-lab-'));
     await mkdir(join(directory, 'data'));
     return new Laboratory(directory, await LabNetwork.make(name), golden);
-  }
-
-  /** Leaves everything as it is when the process ends. */
-  keep(): void {
-    this.#keep = true;
-    this.network.leave();
   }
 
   /** Powers the golden machine on, and waits until it is up. */
@@ -82,7 +75,7 @@ export class Laboratory implements AsyncDisposable {
       memory: 512,
     });
     this.#running.push(machine);
-    await machine.serial.expect(/E2E-READY .*\n/, 4 * minute);
+    await machine.serial.expect(/E2E-READY [^\n]*\n/, 4 * minute);
     return machine;
   }
 
@@ -239,7 +232,6 @@ export class Laboratory implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#keep) return;
     await this.stopServer();
     for (const each of this.#running.reverse()) await each[Symbol.asyncDispose]();
     await this.network[Symbol.asyncDispose]();

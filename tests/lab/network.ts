@@ -71,11 +71,6 @@ export class LabNetwork implements AsyncDisposable {
     return ['netns', 'exec', this.name];
   }
 
-  /** Leaves the network and all that runs in it, for a person to look at. */
-  leave(): void {
-    this.#forget();
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     this.#forget();
     removeNamespace(this.name);
