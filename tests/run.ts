@@ -57,7 +57,9 @@ function chosen(words: readonly string[]): readonly Check[] {
   if (first === '--quick' && names.length === 0) return [...plain, ...projects];
   const check = [...plain, ...projects, machines].find(({ name }) => name === first);
   if (!check) {
-    console.error(`test: “${words.join(' ')}” is none of: --quick, ${[...projects, machines].map((each) => each.name).join(', ')}`);
+    console.error(
+      `test: “${words.join(' ')}” is none of: --quick, ${[...projects, machines].map((each) => each.name).join(', ')}`,
+    );
     process.exit(2);
   }
   return [{ ...check, command: [...check.command, ...names] }];
@@ -66,7 +68,8 @@ function chosen(words: readonly string[]): readonly Check[] {
 async function perform(check: Check, reports: string): Promise<Outcome> {
   console.log(`\n── ${check.name} ${'─'.repeat(Math.max(0, 100 - check.name.length))}`);
   const report = join(reports, `${check.name}.json`);
-  const extra = check.project === undefined ? [] : ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const extra =
+    check.project === undefined ? [] : ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   const began = performance.now();
   const ok = await succeeds([...asRoot(check), ...check.command, ...extra], check.limit);
   const seconds = (performance.now() - began) / 1000;
@@ -78,7 +81,7 @@ async function perform(check: Check, reports: string): Promise<Outcome> {
 
 function asRoot(check: Check): string[] {
   if (!check.root || process.getuid?.() === 0) return [];
-  return ['sudo', '--preserve-env=PATH,HOME,IMPRINT_CACHE', '--'];
+  return ['sudo', '--preserve-env=PATH,HOME,IMPRINT_CACHE,IMPRINT_TEST_RUN,NODE_OPTIONS', '--'];
 }
 
 function succeeds(command: readonly string[], minutes: number): Promise<boolean> {
@@ -87,7 +90,12 @@ function succeeds(command: readonly string[], minutes: number): Promise<boolean>
   const child = spawn(program, args, {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...process.env, PATH: path, NODE_OPTIONS: '--disable-warning=ExperimentalWarning' },
+    env: {
+      ...process.env,
+      PATH: path,
+      NODE_OPTIONS: '--disable-warning=ExperimentalWarning',
+      IMPRINT_TEST_RUN: reports,
+    },
   });
   return new Promise((resolve) => {
     const timer = setTimeout(() => {
@@ -109,7 +117,9 @@ function succeeds(command: readonly string[], minutes: number): Promise<boolean>
 
 async function count(report: string): Promise<{ passed: number; failed: number; skipped: number } | undefined> {
   try {
-    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = JSON.parse(await readFile(report, 'utf8'));
+    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = JSON.parse(
+      await readFile(report, 'utf8'),
+    );
     return { passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests + numTodoTests };
   } catch {
     return undefined;
@@ -122,7 +132,9 @@ function summarise(outcomes: readonly Outcome[]): boolean {
   for (const { check, seconds, passed, failed, skipped } of outcomes) {
     const counts = `${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed`;
     const left = skipped > 0 ? `  ${skipped} skipped` : '';
-    console.log(`${failed > 0 ? '✗' : '✓'} ${check.name.padEnd(14)}${counts} ${seconds.toFixed(1).padStart(8)} s${left}`);
+    console.log(
+      `${failed > 0 ? '✗' : '✓'} ${check.name.padEnd(14)}${counts} ${seconds.toFixed(1).padStart(8)} s${left}`,
+    );
   }
   console.log(`in ${sum((outcome) => outcome.seconds).toFixed(0)} s`);
   console.log(`${sum((outcome) => outcome.passed)} passed, ${sum((outcome) => outcome.failed)} failed`);

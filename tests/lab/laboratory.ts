@@ -1,3 +1,4 @@
+import { createWriteStream } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -150,14 +151,21 @@ export class Laboratory implements AsyncDisposable {
   async startServer(): Promise<void> {
     const args = ['serve', '--netboot', this.network.bridge, '--listen', `${this.network.address}:4280`];
     const running = this.network.start(join(checkout, 'imprint'), args, { env: this.environment() });
-    running.stdout.on('data', (piece) => this.#tell(piece));
-    running.stderr.on('data', (piece) => this.#tell(piece));
+    let said = '';
+    running.stdout.on('data', (piece) => {
+      said += this.#tell(piece);
+    });
+    // Its log is for a failure; what it wants to tell people stands on stdout.
+    running.stderr.pipe(createWriteStream(join(this.directory, 'server.log'), { flags: 'a' }));
     this.#server = running;
     const failed = running.ended.then(
       () => Promise.reject(new Error('imprint serve ended at once')),
       (error: unknown) => Promise.reject(error),
     );
-    await Promise.race([failed, this.until('the server answers', minute, async () => (await this.machines()) && true)]);
+    await Promise.race([
+      failed,
+      this.until('the server is ready', minute, async () => said.includes('Machines boot from')),
+    ]);
     failed.catch(() => {});
   }
 
@@ -172,8 +180,11 @@ export class Laboratory implements AsyncDisposable {
 
   /** All machines that the server knows; undefined while it does not answer. */
   async machines(): Promise<MachineRecord[] | undefined> {
-    const ran = await this.imprint(['machines', '--json'], 30 * second);
-    return ran.status === 0 ? (JSON.parse(ran.stdout) as { machines: MachineRecord[] }).machines : undefined;
+    const options = { env: this.environment(), timeout: 30 * second };
+    const ran = await this.network
+      .run(join(checkout, 'imprint'), ['machines', '--json'], options)
+      .catch(() => undefined);
+    return ran && (JSON.parse(ran.stdout) as { machines: MachineRecord[] }).machines;
   }
 
   /** Waits until the machine with this MAC address is known and `condition` holds for it. */
@@ -188,14 +199,14 @@ export class Laboratory implements AsyncDisposable {
     );
   }
 
-  /** Asks every second until there is an answer. */
+  /** Asks every two seconds until there is an answer. */
   async until<Answer>(what: string, timeout: number, ask: () => Promise<Answer | undefined | false>): Promise<Answer> {
     const end = Date.now() + timeout;
     for (;;) {
       const answer = await ask();
       if (answer) return answer;
       if (Date.now() > end) throw new Error(`Not within ${Math.round(timeout / second)} s: ${what}`);
-      await new Promise((resolve) => setTimeout(resolve, second));
+      await new Promise((resolve) => setTimeout(resolve, 2 * second));
     }
   }
 

@@ -1,0 +1,55 @@
+import { access, mkdir, mkdtemp, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { systemProcesses } from '../../src/system/run.ts';
+import { goldenAddress, Laboratory } from '../lab/laboratory.ts';
+
+/**
+ * A laboratory whose server runs with the golden machine's image `web:1` in its store. The capture is done once in a run of
+ * `./test`, which names a directory for it in `IMPRINT_TEST_RUN`.
+ */
+export async function laboratoryWithImage(): Promise<Laboratory> {
+  const lab = await Laboratory.open();
+  try {
+    const shared = process.env.IMPRINT_TEST_RUN && join(process.env.IMPRINT_TEST_RUN, 'captured');
+    const present = shared !== undefined && shared !== '' && (await exists(shared));
+    if (present) await copyTree(shared, lab.data);
+    else await captureGolden(lab, shared);
+    await lab.buildImager();
+    await lab.startServer();
+    return lab;
+  } catch (error) {
+    await failed(lab, error);
+    await lab[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Says where the logs of a failed test are kept; for `catch`, or vitest's `onTestFailed`. */
+export async function failed(lab: Laboratory, error?: unknown): Promise<void> {
+  console.error(
+    `${error instanceof Error ? `${error.message}\n` : ''}the consoles’ logs are kept in ${await lab.keepLogs()}`,
+  );
+}
+
+async function captureGolden(lab: Laboratory, shared: string | undefined): Promise<void> {
+  const golden = await lab.startGolden();
+  await lab.imprintJson(['capture', `ssh://root@${goldenAddress}`, '--name', 'web', ...lab.captureOptions()]);
+  await golden.cutPower();
+  await lab.stopSiteDhcp();
+  if (!shared) return;
+  await mkdir(dirname(shared), { recursive: true });
+  const copy = await mkdtemp(`${shared}-`);
+  await copyTree(lab.data, copy);
+  await rename(copy, shared);
+}
+
+async function copyTree(from: string, to: string): Promise<void> {
+  await systemProcesses.run('cp', ['-a', '--reflink=auto', `${from}/.`, to], { timeout: 120_000 });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
