@@ -70,7 +70,6 @@ export function sshArguments(target: SshTarget): string[] {
     'RemoteCommand=none',
     'RequestTTY=no',
     'EscapeChar=none',
-    'LogLevel=ERROR',
   ];
   // ssh takes the first value it sees of an option: the user's come first.
   return [

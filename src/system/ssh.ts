@@ -46,7 +46,15 @@ export async function openSsh(target: SshTarget, processes: Processes, signal: A
   const socket = join(directory, 'master');
   const master = processes.start(
     'ssh',
-    [...sshArguments(target), '-o', 'ControlMaster=yes', '-S', socket, '-N', destination],
+    [
+      ...sshArguments(target),
+      ...['ControlMaster=yes', 'LogLevel=INFO'].flatMap((option) => ['-o', option]),
+      '-S',
+      socket,
+      '-N',
+      '--',
+      destination,
+    ],
     { signal, accept: everyStatus },
   );
   master.stdin.end();
@@ -78,7 +86,17 @@ export async function openSsh(target: SshTarget, processes: Processes, signal: A
 
   const start = (line: string): RemoteCommand => {
     // Without its master ssh would log in by itself, with other options: a proxy that fails keeps it from that.
-    const args = ['-o', 'ProxyCommand=false', ...sshArguments(target), '-o', 'ControlMaster=no', '-S', socket];
+    const args = [
+      '-o',
+      'ProxyCommand=false',
+      ...sshArguments(target),
+      '-o',
+      'ControlMaster=no',
+      '-o',
+      'LogLevel=ERROR',
+      '-S',
+      socket,
+    ];
     const child: RunningProcess = processes.start('ssh', [...args, '--', destination, `sh -c ${shellWord(line)}`], {
       signal,
       accept: everyStatus,
