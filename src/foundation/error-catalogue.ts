@@ -227,7 +227,7 @@ export const errorCatalogue = {
     exit: 6,
     http: 502,
     message: 'The golden machine {host} went away in the middle of the capture: {problem}. No version was made.',
-    hint: 'Capture again; what was already stored is not sent twice.',
+    hint: 'Capture again; what was already stored is used again.',
   },
   // ── failed ─────────────────────────────────────────────────────────────────────────────────────────────────────
   'not-authorised': {

@@ -36,7 +36,7 @@ export async function captureImage(context: Context, request: CaptureRequest, ta
     const source = await capture({
       input,
       store,
-      storeDirectory: context.storeLocation,
+      ownDirectories: [context.storeLocation, context.paths.data],
       begin: () => store.begin(`capture of ${input.name} from ${input.source}`, task),
       processes: context.processes,
       task,

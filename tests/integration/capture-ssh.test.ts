@@ -116,6 +116,18 @@ describe.skipIf(!able)('capture over ssh', () => {
     expect(await pathsOf(data, 'kept')).toContain('etc/ssh/ssh_host_rsa_key');
   });
 
+  it('never takes the store and the keys of this server into an image', async () => {
+    const tree = join(work, 'with-data');
+    await mkdir(join(tree, 'sub'), { recursive: true });
+    const data = join(tree, 'sub/data');
+    await capture(data, { source: tree, name: 'own' });
+    await capture(data, { source: tree, name: 'own' });
+    expect(await pathsOf(data, 'own')).toEqual(['', 'sub']);
+    await expect(capture(data, { source: join(tree, 'nothing'), name: 'own' })).rejects.toMatchObject({
+      code: 'source-not-found',
+    });
+  });
+
   it('names a machine that cannot be reached, a key that is refused, a directory that is not there', async () => {
     const data = join(work, 'data-unreachable');
     const port1 = { source: 'ssh://root@127.0.0.1:1/', name: 'none' };
@@ -171,8 +183,6 @@ describe.skipIf(!able)('capture over ssh', () => {
       await systemProcesses.run('mount', ['-o', 'remount,size=200m', data]);
       const { output } = await capture(data, request);
       expect(output.number).toBe(1);
-      // The packs that were finished before the disk was full are used again.
-      expect(output.stats.newBytes).toBeLessThan(60 << 20);
     } finally {
       await systemProcesses.run('umount', [data]);
     }

@@ -15,8 +15,7 @@ export async function captureLocal(capture: SourceCapture): Promise<CapturedSour
   const root = (answers.get('root') ?? '').trim() as RawPath;
   const location = Buffer.from(root, 'latin1').toString('utf8');
   const survey = surveySource(answers, location, root, input.oneFileSystem);
-  const storeDirectory = rawPath(await realpath(capture.storeDirectory));
-  const rules = rulesFor(input, survey, root, [storeDirectory], task);
+  const rules = rulesFor(input, survey, root, await realPaths(capture.ownDirectories), task);
   const { excluder, secrets, leftOut } = rules;
   const scrubbed = new Set<RawPath>();
   const actionFor = (path: RawPath, isDirectory: boolean) => {
@@ -58,6 +57,11 @@ export async function captureLocal(capture: SourceCapture): Promise<CapturedSour
     await transaction[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+async function realPaths(directories: readonly string[]): Promise<RawPath[]> {
+  const found = await Promise.all(directories.map((directory) => realpath(directory).catch(() => undefined)));
+  return [...new Set(found.filter((path) => path !== undefined))].map(rawPath);
 }
 
 function isFile(root: RawPath, path: RawPath): boolean {

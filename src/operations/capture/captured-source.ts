@@ -10,8 +10,8 @@ import type { Processes } from '../../system/run.ts';
 export interface SourceCapture {
   input: CaptureInput;
   store: WritableStore;
-  /** Directory of the store, which is never captured into itself. */
-  storeDirectory: string;
+  /** Directories of this server, never captured: the store (into itself), and the data with its keys. */
+  ownDirectories: readonly string[];
   /** Begins the change of the store; not called before the source was found fit. */
   begin(): Promise<StoreTransaction>;
   processes: Processes;
