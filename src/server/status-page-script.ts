@@ -112,7 +112,7 @@ function machineRow(machine) {
   const hardware = facts ? [facts.cores + (facts.cores === 1 ? ' core' : ' cores'), bytes(facts.memory), disks.length === 1 ? bytes(disks[0].size) + ' disk' : disks.length + ' disks', facts.firmware.toUpperCase()].join(' · ') : '';
   const onDisk = machine.installed && machine.installed.image;
   const wanted = machine.order ? machine.order.image : machine.image;
-  const image = machine.order ? [el('div', {}, wanted), el('div', { class: 'sub' }, machine.state === 'installing' ? 'being installed' : 'ordered')]
+  const image = machine.order ? [el('div', {}, wanted), el('div', { class: 'sub' }, { installing: 'being installed', failed: machine.task ? 'ordered' : 'order stands' }[machine.state] || 'ordered')]
     : onDisk ? [el('div', {}, onDisk), wanted && onDisk.split(':')[0] !== wanted.split(':')[0] ? el('div', { class: 'sub' }, 'wanted: ' + wanted) : '']
     : [el('div', { class: 'soft' }, wanted || '—')];
   const problem = machine.problem;
@@ -172,11 +172,10 @@ function paint() {
   const count = (...names) => machines.filter((machine) => names.includes(machine.state)).length;
   const tiles = [
     ['Machines', machines.length, 'ink'], ['Installing', count('installing'), 'blue'],
-    ['Healthy', count('healthy', 'installed'), 'green'], ['Need you', count('failed', 'discovered'), count('failed') ? 'red' : 'violet'],
+    ['In service', count('healthy', 'installed'), 'green'], ['Need you', count('failed', 'discovered'), count('failed') ? 'red' : 'violet'],
   ];
   $('tiles').replaceChildren(...tiles.map(([label, value, tone]) => el('div', { class: value ? 'tile' : 'tile zero', tone },
     el('div', { class: 'value number' }, String(value)), el('div', { class: 'label' }, label))));
-  $('machine-count').textContent = machines.length ? '' : '';
   $('machines').replaceChildren(...(machines.length ? machines.map(machineRow) : [el('div', { class: 'empty' },
     el('p', {}, 'No machine yet. Let one boot from the network, or register some:'), el('code', {}, 'imprint machine add web[01-20] --address 10.0.0.11+ --image web'))]));
   $('images').replaceChildren(...(state.images.length ? state.images.map(imageRow) : [el('div', { class: 'empty' },

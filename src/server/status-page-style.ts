@@ -70,6 +70,7 @@ h2 small { font-weight: 400; color: var(--ink-3); font-size: 13px; }
 .machine { display: grid; grid-template-columns: minmax(150px, 1.35fr) 124px minmax(100px, 1fr) minmax(140px, 1.5fr) 96px; gap: 16px; align-items: center; }
 .name { font-weight: 600; overflow-wrap: anywhere; }
 .sub { font-size: 12.5px; color: var(--ink-3); }
+.machine .soft.number { font-size: 13.5px; }
 .heard { text-align: right; font-size: 12.5px; color: var(--ink-3); }
 .chip {
   display: inline-flex; align-items: center; gap: 7px; padding: 2px 10px 2px 8px; border-radius: 99px; font-size: 13px; font-weight: 520;

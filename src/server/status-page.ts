@@ -34,8 +34,8 @@ export function statusPage(): string {
   </header>
   <div id="notices" role="status"></div>
   <div class="tiles" id="tiles"></div>
-  <section><h2>Machines <small id="machine-count"></small></h2><div class="card" id="machines"></div></section>
-  <section><h2>Images <small id="image-count"></small></h2><div class="card" id="images"></div></section>
+  <section><h2>Machines</h2><div class="card" id="machines"></div></section>
+  <section><h2>Images</h2><div class="card" id="images"></div></section>
   <section><h2>Tasks <small>newest first</small></h2><div class="card" id="tasks"></div></section>
   <footer id="footer"></footer>
 </div>
