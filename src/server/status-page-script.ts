@@ -143,7 +143,7 @@ function imageRow(image) {
 function taskRow(task) {
   const told = state.progress.get(task.id);
   const took = task.state === 'waiting' ? '' : duration((task.ended || Date.now()) - task.started);
-  const log = el('div', { class: 'log' }, (told ? told.log : []).map((event) => el('div', { class: event.kind },
+  const log = el('div', { class: 'log' }, (told ? told.log : []).map((event) => el('div', { class: 'said-' + event.kind },
     el('span', { class: 'time' }, clock(event.time)), line(event))));
   const row = el('details', { class: 'row', 'data-task': task.id, open: state.open === task.id },
     el('summary', {}, el('div', {}, el('div', { class: 'name' }, task.title), task.state === 'failed' && task.last && task.last.error ? el('div', { class: 'sub' }, task.last.error.message) : ''),

@@ -102,7 +102,7 @@ details summary { list-style: none; cursor: pointer; display: grid; grid-templat
 details summary::-webkit-details-marker { display: none; }
 details summary:focus-visible { outline: 2px solid var(--accent); outline-offset: 4px; border-radius: 6px; }
 .log { margin: 12px 0 2px; padding: 10px 14px; background: var(--ground); border-radius: 10px; max-height: 260px; overflow: auto; font: 12.5px/1.65 var(--mono); white-space: pre-wrap; overflow-wrap: anywhere; }
-.log .time { color: var(--ink-3); margin-right: 12px; } .log .warning { color: var(--amber); } .log .failed { color: var(--red); } .log .finished { color: var(--green); }
+.log .time { color: var(--ink-3); margin-right: 12px; } .log .said-warning { color: var(--amber); } .log .said-failed { color: var(--red); } .log .said-finished { color: var(--green); }
 
 .login { max-width: 400px; margin: 12vh auto 0; padding: 32px 32px 28px; }
 .login h1 { margin: 16px 0 6px; } .login p { margin: 0 0 18px; color: var(--ink-2); font-size: 14px; }
