@@ -13,7 +13,8 @@ const pathLimit = 65_535;
 export class EntryCheck {
   #previous: string | undefined;
   readonly #directories: string[] = [];
-  readonly #linkable = new Set<string>();
+  /** In order, as they came: looked up by halving, for hard links only. A set would hash every path. */
+  readonly #linkable: string[] = [];
 
   /** Throws a `FormatError` that names the path. */
   check(entry: Entry): void {
@@ -21,7 +22,7 @@ export class EntryCheck {
     const problem = this.#place(path, type === 'directory') ?? this.#attributes(entry);
     if (problem !== undefined) throw new FormatError(`${JSON.stringify(path)} ${problem}`);
     if (type === 'directory') this.#directories.push(path);
-    else if (type !== 'hardlink') this.#linkable.add(path);
+    else if (type !== 'hardlink') this.#linkable.push(path);
     this.#previous = path;
   }
 
@@ -55,7 +56,7 @@ export class EntryCheck {
         ? 'is a symlink to nothing'
         : undefined;
     if (entry.type === 'hardlink')
-      return entry.target !== undefined && this.#linkable.has(entry.target)
+      return entry.target !== undefined && includesSorted(this.#linkable, entry.target)
         ? undefined
         : 'is a hard link to what is no earlier file';
     return undefined;
@@ -79,4 +80,17 @@ function checkContent({ size = 0, chunks = [], segments }: Entry): string | unde
     data -= length;
   }
   return data === 0 ? undefined : 'has chunks that do not make up its content';
+}
+
+function includesSorted(paths: readonly string[], path: string): boolean {
+  let from = 0;
+  let to = paths.length;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    const order = comparePaths(paths[middle] ?? '', path);
+    if (order === 0) return true;
+    if (order < 0) from = middle + 1;
+    else to = middle;
+  }
+  return false;
 }

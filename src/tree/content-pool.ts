@@ -45,6 +45,9 @@ export class ContentPool implements AsyncDisposable {
   #packs: Promise<void> = Promise.resolve();
   #failure: ImprintError | undefined;
   #lastId = 0;
+  /** For `has`: a hash in its place in memory, and as words. */
+  readonly #hash = new Uint8Array(32);
+  readonly #hashWords = new Int32Array(this.#hash.buffer);
 
   constructor(options: ContentPoolOptions, knownChunks: Uint8Array) {
     this.#options = options;
@@ -56,7 +59,8 @@ export class ContentPool implements AsyncDisposable {
 
   /** Whether the chunk is in the store or on its way there. */
   has(hash: Uint8Array): boolean {
-    return this.#claims.has(new Int32Array(new Uint8Array(hash).buffer));
+    this.#hash.set(hash);
+    return this.#claims.has(this.#hashWords);
   }
 
   /** Resolves when another request would not have to wait long: what to await before giving more. */
