@@ -43,6 +43,8 @@ export function renderDnsmasqConfiguration(settings: DnsmasqSettings): string {
     'no-resolv',
     'no-hosts',
     `user=${settings.user}`,
+    // Its usual group does not exist in a user namespace, where root is all there is.
+    ...(settings.user === 'root' ? ['group=root'] : []),
     `pid-file=${files.pid}`,
     'log-facility=-',
     'enable-tftp',
