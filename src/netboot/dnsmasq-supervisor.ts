@@ -9,6 +9,8 @@ export interface SupervisorOptions {
   clock: Clock;
   /** For error messages. */
   interface: string;
+  /** Whether it may change to a user of its own; in a user namespace it cannot, and would not start. */
+  changesUser: boolean;
   configurationFile: string;
   /** Where dnsmasq writes its process id: how one is found that outlived its server. */
   pidFile: string;
@@ -49,7 +51,8 @@ export function createDnsmasqSupervisor(options: SupervisorOptions): DnsmasqSupe
   let updates: Promise<void> = Promise.resolve();
 
   const launch = (): RunningProcess => {
-    const started = processes.start('dnsmasq', ['--keep-in-foreground', `--conf-file=${options.configurationFile}`]);
+    const foreground = options.changesUser ? '--keep-in-foreground' : '--no-daemon';
+    const started = processes.start('dnsmasq', [foreground, `--conf-file=${options.configurationFile}`]);
     started.stdin.end();
     passOn(started.stdout, options.said);
     passOn(started.stderr, options.said);

@@ -19,8 +19,8 @@ export interface DnsmasqSettings {
   authoritative: boolean;
   /** URL of our HTTP server as machines see it, without a slash at its end. */
   server: string;
-  /** The user that it runs as once it has its sockets. */
-  user: string;
+  /** The user that it runs as once it has its sockets; absent: it stays who it is. */
+  user?: string;
   files: { tftpRoot: string; leases: string; pid: string; dhcpHosts: string };
 }
 
@@ -42,9 +42,7 @@ export function renderDnsmasqConfiguration(settings: DnsmasqSettings): string {
     'port=0',
     'no-resolv',
     'no-hosts',
-    `user=${settings.user}`,
-    // Its usual group does not exist in a user namespace, where root is all there is.
-    ...(settings.user === 'root' ? ['group=root'] : []),
+    ...(settings.user === undefined ? [] : [`user=${settings.user}`]),
     `pid-file=${files.pid}`,
     'log-facility=-',
     'enable-tftp',

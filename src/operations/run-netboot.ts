@@ -72,10 +72,12 @@ export async function runNetboot(context: Context, options: NetbootOptions): Pro
   const configurationFile = join(paths.dnsmasq, 'dnsmasq.conf');
   await mkdir(paths.dnsmasq, { recursive: true, mode: 0o755 });
   await prepareTftp(options, tftpRoot);
+  const user = await chooseUser(tftpRoot);
   const supervisor = createDnsmasqSupervisor({
     processes: context.processes,
     clock: context.clock,
     interface: network.name,
+    changesUser: user !== undefined,
     configurationFile,
     pidFile: files.pid,
     hostsFiles,
@@ -90,7 +92,7 @@ export async function runNetboot(context: Context, options: NetbootOptions): Pro
     range,
     authoritative: !options.allowForeignDhcp,
     server: options.server,
-    user: await chooseUser(tftpRoot),
+    ...(user !== undefined && { user }),
     files,
   });
   await writeFile(configurationFile, configuration, { mode: 0o644 });
@@ -175,14 +177,14 @@ async function followMachines(context: Context, supervisor: DnsmasqSupervisor): 
 }
 
 /**
- * `dnsmasq`, the user that its package made, where that one can reach the files; else the user that we are (in a user
- * namespace there is no other, and a data directory below a private one stays private).
+ * `dnsmasq`, the user that its package made, where that one can reach the files; else `root`, so that a data directory
+ * below a private one stays private. Undefined in a user namespace, where nobody can change to anyone.
  */
-async function chooseUser(tftpRoot: string): Promise<string> {
-  const users = await readFile('/etc/passwd', 'utf8').catch(() => '');
+async function chooseUser(tftpRoot: string): Promise<string | undefined> {
   const mapping = await readFile('/proc/self/uid_map', 'utf8').catch(() => '');
-  const isWholeSystem = /^\s*0\s+0\s+4294967295\s*$/m.test(mapping);
-  if (!isWholeSystem || !/^dnsmasq:/m.test(users)) return 'root';
+  if (!/^\s*0\s+0\s+4294967295\s*$/m.test(mapping)) return undefined;
+  const users = await readFile('/etc/passwd', 'utf8').catch(() => '');
+  if (!/^dnsmasq:/m.test(users)) return 'root';
   for (let directory = tftpRoot; ; directory = dirname(directory)) {
     if (((await stat(directory)).mode & 0o001) === 0) return 'root';
     if (directory === dirname(directory)) return 'dnsmasq';
