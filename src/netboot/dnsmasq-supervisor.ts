@@ -11,6 +11,8 @@ export interface SupervisorOptions {
   interface: string;
   /** Whether it may change to a user of its own; in a user namespace it cannot, and would not start. */
   changesUser: boolean;
+  /** Aborted when the server is to end: a terminal's Ctrl-C ends dnsmasq, too, and that is no accident. */
+  signal: AbortSignal;
   configurationFile: string;
   /** Where dnsmasq writes its process id: how one is found that outlived its server. */
   pidFile: string;
@@ -41,10 +43,13 @@ export interface DnsmasqSupervisor {
 const settling = 400;
 const steady = 60_000;
 const longestPause = 30_000;
+/** Between the end of dnsmasq and the thought that nobody wanted it. */
+const grace = 200;
 
 export function createDnsmasqSupervisor(options: SupervisorOptions): DnsmasqSupervisor {
   const { processes, clock } = options;
   const stopping = new AbortController();
+  const ending = AbortSignal.any([stopping.signal, options.signal]);
   let child: RunningProcess | undefined;
   let status: SupervisorStatus = { state: 'stopped', restarts: 0 };
   let watching: Promise<void> | undefined;
@@ -63,17 +68,18 @@ export function createDnsmasqSupervisor(options: SupervisorOptions): DnsmasqSupe
   const watch = async (first: RunningProcess): Promise<void> => {
     let running = first;
     let failures = 0;
-    while (!stopping.signal.aborted) {
+    while (!ending.aborted) {
       const since = clock.now();
       status = { state: 'running', restarts: status.restarts };
       const problem = await endOf(running);
-      if (stopping.signal.aborted) break;
+      await clock.sleep(grace, ending).catch(() => {});
+      if (ending.aborted) break;
       failures = clock.now() - since > steady ? 0 : failures + 1;
       const pause = Math.min(longestPause, 500 * 2 ** failures);
       status = { state: 'restarting', problem, restarts: status.restarts + 1 };
       options.died(problem, pause);
-      await clock.sleep(pause, stopping.signal).catch(() => {});
-      if (stopping.signal.aborted) break;
+      await clock.sleep(pause, ending).catch(() => {});
+      if (ending.aborted) break;
       running = launch();
     }
     status = { state: 'stopped', restarts: status.restarts };

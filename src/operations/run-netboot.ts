@@ -78,6 +78,7 @@ export async function runNetboot(context: Context, options: NetbootOptions): Pro
     clock: context.clock,
     interface: network.name,
     changesUser: user !== undefined,
+    signal: options.signal,
     configurationFile,
     pidFile: files.pid,
     hostsFiles,
@@ -105,15 +106,13 @@ export async function runNetboot(context: Context, options: NetbootOptions): Pro
     status: async () => {
       const { state, problem, restarts } = supervisor.status();
       const imager = await hasImager(paths.netboot);
-      const missing = imager ? undefined : 'the imager is missing: imprint media netboot';
-      const said = problem ?? missing;
       return {
         interface: network.name,
         mode: options.proxyDhcp ? 'proxy' : 'dhcp',
         state,
         restarts,
         imager,
-        ...(said !== undefined && { problem: said }),
+        ...(problem !== undefined && { problem }),
       };
     },
     [Symbol.asyncDispose]: async () => {

@@ -198,6 +198,7 @@ function paintStatus() {
   $('pills').replaceChildren(...pills);
   const notices = [];
   if (netboot && netboot.problem) notices.push(el('div', { class: 'notice', tone: 'amber' }, el('b', {}, 'Netboot: '), netboot.problem));
+  if (netboot && !netboot.imager) notices.push(el('div', { class: 'notice hint', tone: 'amber' }, el('b', {}, 'Netboot: '), 'the imager is missing, so machines have nothing to boot. Make it: ', el('code', {}, 'imprint media netboot')));
   if (status.storeProblem && state.images.length) notices.push(el('div', { class: 'notice', tone: 'red' }, el('b', {}, 'Store: '), status.storeProblem));
   $('notices').replaceChildren(...notices);
   const leave = el('button', {}, 'Log out');

@@ -8,7 +8,7 @@ export const netbootStatusSchema = z.object({
   /** `dhcp`: we hand out addresses; `proxy`: the site's DHCP server does, we only add where to boot from. */
   mode: z.enum(['dhcp', 'proxy']),
   state: z.enum(['running', 'restarting', 'stopped']),
-  /** Why it is not running, or what is missing. */
+  /** Why it is not running. */
   problem: z.string().optional(),
   restarts: z.number(),
   /** Whether kernel and initrd of the imager are there. */
