@@ -25,18 +25,19 @@ const unitsPerWorker = 2;
 /** Threads that write units; units are read ahead where threads cannot read the packs by themselves. */
 export class RestorePool implements AsyncDisposable {
   readonly #options: RestorePoolOptions;
-  readonly #workers: { worker: Worker; busy: number }[] = [];
+  readonly #workers: Worker[] = [];
+  readonly #shares: UnitShares;
   readonly #warnings: string[] = [];
   readonly #remaining: SharedArrayBuffer;
   readonly #done = Promise.withResolvers<void>();
   readonly #abort = () => this.#fail(this.#options.task.signal.reason);
-  #next = 0;
   #finished = 0;
   #failed = false;
 
   constructor(options: RestorePoolOptions) {
     this.#options = options;
     this.#remaining = countUnits(options.units);
+    this.#shares = new UnitShares(options.units.units.length, options.workers);
     this.#done.promise.catch(() => {});
     options.task.signal.addEventListener('abort', this.#abort, { once: true });
   }
@@ -49,7 +50,7 @@ export class RestorePool implements AsyncDisposable {
     this.#options.task.signal.throwIfAborted();
     for (let index = 0; index < Math.min(workers, total); index += 1) this.#start();
     for (let round = 0; round < unitsPerWorker; round += 1) {
-      for (const worker of this.#workers) this.#give(worker);
+      for (const index of this.#workers.keys()) this.#give(index);
     }
     await this.#done.promise;
     return this.#warnings;
@@ -58,7 +59,7 @@ export class RestorePool implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#options.task.signal.removeEventListener('abort', this.#abort);
     this.#failed = true;
-    await Promise.all(this.#workers.map(({ worker }) => worker.terminate()));
+    await Promise.all(this.#workers.map((worker) => worker.terminate()));
   }
 
   #start(): void {
@@ -69,24 +70,22 @@ export class RestorePool implements AsyncDisposable {
       execArgv: [...workerArguments],
       resourceLimits: { maxYoungGenerationSizeMb: 8 },
     });
-    const entry = { worker, busy: 0 };
-    worker.on('message', (answer: RestoreAnswer) => this.#receive(answer, entry));
+    const index = this.#workers.length;
+    worker.on('message', (answer: RestoreAnswer) => this.#receive(answer, index));
     worker.on('error', (error) => this.#fail(error));
     worker.on('exit', () => this.#fail(new ImprintError('internal', { problem: 'a thread ended too early' })));
-    this.#workers.push(entry);
+    this.#workers.push(worker);
   }
 
   /** Gives a thread the next unit, if there is one. */
-  #give(entry: { worker: Worker; busy: number }): void {
-    if (this.#failed || this.#next >= this.#options.units.units.length) return;
-    const id = this.#next;
-    this.#next += 1;
-    entry.busy += 1;
+  #give(index: number): void {
+    const id = this.#failed ? undefined : this.#shares.take(index);
+    if (id === undefined) return;
     this.#source(id).then(
       (source) => {
         if (this.#failed) return;
         const message = this.#options.units.message(id, source);
-        entry.worker.postMessage(message, 'bytes' in source ? transferable(source.bytes) : []);
+        this.#workers[index]?.postMessage(message, 'bytes' in source ? transferable(source.bytes) : []);
       },
       (error) => this.#fail(error),
     );
@@ -101,23 +100,47 @@ export class RestorePool implements AsyncDisposable {
     return { bytes: await store.readPack(name, offset, length) };
   }
 
-  #receive(answer: RestoreAnswer, entry: { worker: Worker; busy: number }): void {
+  #receive(answer: RestoreAnswer, index: number): void {
     if (answer.kind === 'failed') {
       this.#fail(ImprintError.fromValue(answer.error));
       return;
     }
-    entry.busy -= 1;
     this.#finished += 1;
     this.#warnings.push(...answer.warnings);
     this.#options.task.advance(answer.bytes);
     if (this.#finished === this.#options.units.units.length) this.#done.resolve();
-    else this.#give(entry);
+    else this.#give(index);
   }
 
   #fail(thrown: unknown): void {
     if (this.#failed) return;
     this.#failed = true;
     this.#done.reject(toImprintError(thrown));
+  }
+}
+
+/**
+ * Who does which unit: each thread has a run of its own, so that two seldom make files in one directory (the kernel lets one
+ * at a time, and the other spins); who is done helps where most is left.
+ */
+class UnitShares {
+  readonly #shares: { next: number; end: number }[];
+
+  constructor(units: number, workers: number) {
+    const at = (index: number) => Math.floor((units * index) / workers);
+    this.#shares = Array.from({ length: workers }, (_, index) => ({ next: at(index), end: at(index + 1) }));
+  }
+
+  take(worker: number): number | undefined {
+    const own = this.#shares[worker];
+    if (own !== undefined && own.next < own.end) {
+      own.next += 1;
+      return own.next - 1;
+    }
+    const most = this.#shares.reduce((left, right) => (right.end - right.next > left.end - left.next ? right : left));
+    if (most.next >= most.end) return undefined;
+    most.end -= 1;
+    return most.end;
   }
 }
 
