@@ -34,6 +34,8 @@ interface Block {
   entries: Pending[];
   paths: RawPath[];
   bytes: number;
+  /** Bytes of content that were taken over from the previous version. */
+  kept: number;
   /** Seconds since 1970 before the first of them was looked at. */
   began: number;
   stored: Promise<StoredFiles> | undefined;
@@ -61,8 +63,8 @@ export class CaptureStream {
   unchanged = 0;
   /** Bytes of content that the walk came by so far. */
   #seen = 0;
-  /** Bytes of content that were announced before it began. */
-  readonly #expected: number;
+  /** Bytes of content that were announced as the total: some way ahead of the walk, so that it is not announced at each step. */
+  #announced: number;
   readonly #options: CaptureStreamOptions;
   readonly #firstNames = new Map<string, RawPath>();
   /** First names of hard links that could not be stored, and which name takes their place. */
@@ -70,7 +72,7 @@ export class CaptureStream {
 
   constructor(options: CaptureStreamOptions) {
     this.#options = options;
-    this.#expected = options.expectedBytes ?? 0;
+    this.#announced = options.expectedBytes ?? 0;
   }
 
   /** All entries in manifest order. When it ends, all content is in the store. */
@@ -85,7 +87,11 @@ export class CaptureStream {
         block.stored.catch(() => {});
       }
       blocks.push(block);
-      if (this.#seen > this.#expected) task.expect(this.#seen, 'bytes');
+      if (this.#seen > this.#announced) {
+        this.#announced = this.#seen + (256 << 20);
+        task.expect(this.#announced, 'bytes');
+      }
+      if (block.kept > 0) task.advance(block.kept);
       while (blocks.length > blocksAtOnce || (blocks.length > 0 && blocks[0]?.stored === undefined)) {
         yield await this.#finish(blocks.shift() as Block);
       }
@@ -143,7 +149,7 @@ export class CaptureStream {
     const { path, status } = walked;
     if (before !== undefined && this.#mayKeep(before, type, status)) {
       this.unchanged += type === 'file' ? 1 : 0;
-      this.#options.task.advance(contentLength(before));
+      block.kept += contentLength(before);
       return { entry: this.#attributes(path, type, status, before.xattrs, before), walked, unchanged: true };
     }
     try {
@@ -297,7 +303,7 @@ export class CaptureStream {
 }
 
 function newBlock(): Block {
-  return { entries: [], paths: [], bytes: 0, began: Math.floor(Date.now() / 1000), stored: undefined };
+  return { entries: [], paths: [], bytes: 0, kept: 0, began: Math.floor(Date.now() / 1000), stored: undefined };
 }
 
 function contentLength(entry: Entry): number {
