@@ -13,6 +13,7 @@ export async function makeGoldenTree(root: string): Promise<void> {
   await writeFile(join(root, 'usr/sbin/init'), 'init');
   await writeFile(join(root, 'usr/lib/systemd/systemd'), 'systemd');
   await writeFile(join(root, 'usr/sbin/sshd'), 'sshd');
+  await writeFile(join(root, 'usr/sbin/make-ssl-cert'), '#!/bin/sh\n');
   await writeFile(join(root, 'etc/hostname'), 'golden\n');
   await writeFile(join(root, 'etc/hosts'), '127.0.0.1\tlocalhost\n127.0.1.1\tgolden\n');
   await writeFile(join(root, 'etc/machine-id'), '0123456789abcdef0123456789abcdef\n');

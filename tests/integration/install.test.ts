@@ -148,6 +148,12 @@ describe.skipIf(!isRoot)('an install on a loop device', { timeout: 120_000 }, ()
       const wanted = join(context.target, 'etc/systemd/system/multi-user.target.wants/imprint-first-boot.service');
       expect(await readlink(wanted)).toBe('/etc/systemd/system/imprint-first-boot.service');
       expect(await text('etc/systemd/system/imprint-first-boot.service')).toContain('ExecStart=');
+      const certificate = join(
+        context.target,
+        'etc/systemd/system/sysinit.target.wants/imprint-own-certificate.service',
+      );
+      expect(await readlink(certificate)).toBe('/etc/systemd/system/imprint-own-certificate.service');
+      expect(await text('etc/systemd/system/imprint-own-certificate.service')).toContain('make-ssl-cert generate');
       await run('sh', ['-n', join(context.target, 'usr/lib/imprint/first-boot')]);
       await run('grub-script-check', [join(context.target, 'boot/grub/grub.cfg')]);
       await run('umount', [context.target]);

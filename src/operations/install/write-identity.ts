@@ -1,5 +1,7 @@
+import { symlink } from 'node:fs/promises';
 import type { Task } from '../../foundation/task.ts';
 import { machineOwnState, renderHostName, renderHosts } from '../../machine/identity-files.ts';
+import { ownCertificatePaths, renderOwnCertificateUnit } from '../../machine/own-certificate.ts';
 import type { StepOf } from '../../planning/step.ts';
 import { type RootFiles, rootFiles } from '../../system/root-files.ts';
 import type { InstallContext } from './install-context.ts';
@@ -24,6 +26,7 @@ export async function writeIdentity(
     for (const gone of await files.remove(pattern)) task.log(`removed /${gone}: it was the golden machine's`);
   }
   await writeHostKeys(step, files, context, task);
+  await writeOwnCertificate(files, task);
   if (step.relabel) await files.write('.autorelabel', '');
 }
 
@@ -43,4 +46,14 @@ async function writeHostKeys(
     const args = ['-q', '-t', type, '-N', '', '-C', `root@${step.name}`, '-f', `${directory}/ssh_host_${type}_key`];
     await processes.run('ssh-keygen', args, { timeout: 300_000, signal: task.signal });
   }
+}
+
+async function writeOwnCertificate(files: RootFiles, task: Task): Promise<void> {
+  const { key, maker, unit, wanted } = ownCertificatePaths;
+  if (!(await files.exists(maker)) || (await files.exists(key))) return;
+  await files.write(unit, renderOwnCertificateUnit());
+  await files.remove(wanted);
+  await files.makeDirectory(wanted.slice(0, wanted.lastIndexOf('/')));
+  await symlink(`/${unit}`, await files.resolve(wanted));
+  task.log('the first boot makes this machine’s own snakeoil certificate');
 }
