@@ -45,6 +45,14 @@ export interface CapturedTree {
  * Errors: `source-not-found`, `disk-full`, `read-only`, `io-failed`, `interrupted`.
  */
 export async function captureDirectory(options: CaptureDirectoryOptions): Promise<CapturedTree> {
+  try {
+    return await capture(options);
+  } catch (error) {
+    throw toImprintError(error);
+  }
+}
+
+async function capture(options: CaptureDirectoryOptions): Promise<CapturedTree> {
   const { directory, transaction, task } = options;
   requireDirectory(directory);
   const previous = options.previous && (await openPreviousVersion(options.previous.store, options.previous.digest));

@@ -24,6 +24,8 @@ export class RestoreWriter {
   /** Writes a unit; nothing of it is written unless all of it is what it should be. */
   write(unit: RestoreUnit): { bytes: number; warnings: string[] } {
     const content = this.#frames.read(unit);
+    // Given back at once: megabytes that the collector would hardly notice.
+    if ('bytes' in unit.source && unit.source.bytes.buffer instanceof ArrayBuffer) unit.source.bytes.buffer.transfer(0);
     const warnings: string[] = [];
     let bytes = 0;
     const rows = unit.pieces.length / pieceColumns;

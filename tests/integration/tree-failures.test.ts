@@ -159,8 +159,28 @@ describe('a capture', () => {
     const controller = new AbortController();
     const captured = capture({ task: Task.silent(controller.signal) });
     setTimeout(() => controller.abort(), 20);
-    await expect(captured).rejects.toMatchObject({ name: expect.stringMatching(/AbortError|ImprintError/) });
+    await expect(captured).rejects.toMatchObject({ code: 'interrupted', exitStatus: 130 });
     await expect(capture()).resolves.toBeDefined();
+  });
+
+  it.skipIf(process.geteuid?.() !== 0)('says that the store is full, and succeeds when there is room', async () => {
+    const small = join(base, 'small');
+    mkdirSync(small);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'imprint-test', small]);
+    try {
+      const full = await DirectoryStore.open(join(small, 'store'), { create: true });
+      const attempt = async () => {
+        const task = Task.silent();
+        await using transaction = await full.begin('test', task);
+        return await captureDirectory({ directory: rawPath(source), transaction, task });
+      };
+      await expect(attempt()).rejects.toMatchObject({ code: 'disk-full', exitStatus: 1 });
+      execFileSync('mount', ['-o', 'remount,size=64m', small]);
+      await expect(attempt()).resolves.toBeDefined();
+      await full.close();
+    } finally {
+      execFileSync('umount', [small]);
+    }
   });
 
   it('stores streams of any length as it stores files', async () => {
