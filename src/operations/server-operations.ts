@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Operation } from '../contract/operation.ts';
-import { installCancel, installOrder } from '../contract/operations/installs.ts';
+import { installCancel, installOrder, installPlan } from '../contract/operations/installs.ts';
 import {
   machineAdd,
   machineApprove,
@@ -16,6 +16,7 @@ import { approveMachine } from './approve-machine.ts';
 import { cancelInstall } from './cancel-install.ts';
 import type { Context } from './context.ts';
 import { orderInstall } from './order-install.ts';
+import { planInstalls } from './plan-installs.ts';
 import { readImages } from './read-images.ts';
 import { listMachines, readMachine } from './read-machines.ts';
 import { listTasks, readTask } from './read-tasks.ts';
@@ -39,6 +40,7 @@ export function serverOperations(facts: ServerFacts): BoundOperation[] {
     bind(machineSet, setMachines),
     bind(machineApprove, approveMachine),
     bind(machineRemove, removeMachines),
+    bind(installPlan, planInstalls),
     bind(installOrder, orderInstall),
     bind(installCancel, cancelInstall),
     bind(taskList, listTasks),

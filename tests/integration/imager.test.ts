@@ -146,9 +146,19 @@ describe.skipIf(process.getuid?.() !== 0)('a bare machine', { timeout: 120_000 }
   it('with two disks refuses, and goes on once it is told which', async () => {
     await using second = await loopDisk(3 * gibibyte);
     await name();
+    const plan = async (more: Record<string, string> = {}) =>
+      (await server.read('install.plan', { machines: 'web01', ...more })).body.plans[0];
+    expect(await plan()).toMatchObject({ machine: 'web01', image: 'golden:1', steps: [] });
     await server.call('install.order', { machines: 'web01' });
     const bare = await bareMachine(server, [disk, second], { directory: disk.directory });
     await state('failed');
+    expect(await plan()).toMatchObject({ refused: { code: 'disk-ambiguous' }, steps: [] });
+    const planned = await plan({ disk: second.device, swap: '67108864' });
+    expect(planned.disk.path).toBe(second.device);
+    expect(planned.steps[0]).toBe(`erase ${second.device}`);
+    expect(planned.steps[1]).toContain('swap 64 MiB');
+    expect(planned.steps.at(-2)).toBe(`make ${second.device} boot on BIOS`);
+    expect((await plan({ machines: 'web01', fileSystem: 'xfs' })).refused.code).toBe('disk-ambiguous');
     expect((await machine()).problem.code).toBe('disk-ambiguous');
     expect(bare.console()).toContain('NOT INSTALLED. NOTHING WAS WRITTEN.');
     for (const { device } of [disk, second]) {

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { digestSchema } from '../image.ts';
+import { diskFactsSchema, diskRuleSchema, rootFileSystemSchema } from '../machine.ts';
 import { defineOperation } from '../operation.ts';
+import { errorValueSchema } from '../task-event.ts';
 import { imageReferenceSchema, installOptionChangesSchema, machineRangeSchema } from './machines.ts';
 
 /** An order to install, as it was placed. Its id is also the id of the task that carries it out. */
@@ -12,6 +14,42 @@ export const placedOrderSchema = z.object({
   digest: digestSchema,
 });
 export type PlacedOrder = z.infer<typeof placedOrderSchema>;
+
+/** What an install of one machine would do, as far as the server knows the machine. */
+export const plannedInstallSchema = z.object({
+  machine: z.string(),
+  /** `web:3`. */
+  image: z.string(),
+  digest: digestSchema,
+  /** What the machine's disk holds now, where it was installed by us. */
+  installed: z.string().optional(),
+  /** The disk that would be erased; absent where the machine was never seen, or the plan is refused. */
+  disk: diskFactsSchema.optional(),
+  /** Each step in words, in order. Empty where the machine was never seen, or the plan is refused. */
+  steps: z.array(z.string()),
+  /** Why nothing would be written. */
+  refused: errorValueSchema.optional(),
+});
+export type PlannedInstall = z.infer<typeof plannedInstallSchema>;
+
+export const installPlan = defineOperation({
+  name: 'install.plan',
+  summary: 'Say what an install of each machine would do to its disk, or why nothing would be written; do nothing',
+  input: z.object({
+    machines: machineRangeSchema,
+    /** Absent: the image that is set on each machine. */
+    image: imageReferenceSchema.optional(),
+    /** Instead of the machines' own install options. */
+    disk: diskRuleSchema.optional(),
+    fileSystem: rootFileSystemSchema.optional(),
+    swap: z.coerce.number().int().nonnegative().optional(),
+  }),
+  output: z.object({ plans: z.array(plannedInstallSchema) }),
+  errors: ['machine-not-found', 'image-not-found', 'signature-missing', 'signature-wrong', 'input-invalid'],
+  effect: 'read',
+  runsOn: 'server',
+  long: false,
+});
 
 export const installOrder = defineOperation({
   name: 'install.order',
