@@ -37,6 +37,7 @@ describe('the script for one machine', () => {
     expect(lines[2]).toBe(jump);
     expect(lines).toContain(`:${jump.slice('goto '.length)}`);
     expect(lines).toContain('sanboot --no-describe --drive 0x80 ||');
+    expect(lines).toContain('chain --timeout 15000 http://10.9.0.1:8080/boot/localdisk.efi ||');
     expect(lines.filter((line) => line === 'exit 1')).toHaveLength(2);
   });
 
@@ -74,5 +75,7 @@ test('the script on TFTP asks the server, asks again, and then goes to the disk'
   expect(script).toContain('/boot/script?mac=${netX/mac}&uuid=${uuid}&platform=${platform}&buildarch=${buildarch} || ');
   expect(script).toContain('iseq ${attempt} 3 && goto disk ||');
   expect(script).toContain(':disk\n');
+  // Nothing is asked of a server that does not answer.
+  expect(script.slice(script.indexOf(':disk\n'))).not.toContain('chain');
   expect(script.endsWith('exit 1\n')).toBe(true);
 });

@@ -29,6 +29,8 @@ export const bootPaths = {
   script: '/boot/script',
   kernel: '/boot/vmlinuz',
   initrd: '/boot/initrd.img',
+  /** An EFI program that starts the boot loader on the machine's own disk. */
+  localDisk: '/boot/localdisk.efi',
 } as const;
 
 /** The script for one machine: the answer to `GET /boot/script`, `text/plain`. */
@@ -97,16 +99,18 @@ function diskLines(options: BootScriptOptions): string[] {
   return [
     `echo Imprint: ${shown(options.machine ?? 'this machine')} boots from its disk`,
     `goto local-${options.platform === 'efi' ? 'efi' : 'pcbios'}`,
-    ...localDisk(),
+    ...localDisk(options.server),
   ];
 }
 
 /**
- * BIOS: the first disk's boot record, else the firmware's next choice. UEFI: an exit with a failure makes the firmware
- * go on to its next boot entry (after a success it would stop in its menu).
+ * BIOS: the first disk's boot record, else the firmware's next choice. UEFI: iPXE of 2019 cannot start what is on a local disk,
+ * so it loads a small GRUB that can. Failing that, an exit with an error makes the firmware go on to its next boot entry
+ * (after a success it would stop in its menu); that may be another try of the network, so it takes longer.
  */
-function localDisk(): string[] {
-  return [':local-pcbios', 'sanboot --no-describe --drive 0x80 ||', 'exit 1', ':local-efi', 'exit 1'];
+function localDisk(server?: string): string[] {
+  const loader = server === undefined ? [] : [`chain --timeout 15000 ${server}${bootPaths.localDisk} ||`];
+  return [':local-pcbios', 'sanboot --no-describe --drive 0x80 ||', 'exit 1', ':local-efi', ...loader, 'exit 1'];
 }
 
 function scriptUrl(server: string): string {

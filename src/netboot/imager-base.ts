@@ -19,6 +19,8 @@ export interface ImagerBase {
   kernel: string;
   /** An archive for the kernel to unpack: a busybox, three modules, and everything else as `imager.squashfs`. */
   archive: string;
+  /** EFI program that starts the machine's own disk. */
+  localDisk: string;
   kernelVersion: string;
   /** Whether it was there already. */
   cached: boolean;
@@ -40,7 +42,7 @@ export interface ImagerBaseOptions {
 
 /**
  * The base for this suite, recipe and Node: from the cache, or made. A base appears in the cache only when it is whole,
- * and two makers at once do no harm. Needs mmdebstrap, squashfs-tools and kmod; works with and without root.
+ * and two makers at once do no harm. Needs mmdebstrap, squashfs-tools, grub-common and kmod; works with and without root.
  *
  * Errors: `tool-missing`, `process-failed`, `imager-unbuilt`, `disk-full`, `interrupted`.
  */
@@ -70,7 +72,12 @@ async function readBase(directory: string): Promise<Omit<ImagerBase, 'cached'> |
   const text = await readFile(join(directory, 'base.json'), 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
   const { kernelVersion: version } = JSON.parse(text) as { kernelVersion: string };
-  return { kernel: join(directory, 'vmlinuz'), archive: join(directory, 'base.cpio'), kernelVersion: version };
+  return {
+    kernel: join(directory, 'vmlinuz'),
+    archive: join(directory, 'base.cpio'),
+    localDisk: join(directory, 'localdisk.efi'),
+    kernelVersion: version,
+  };
 }
 
 async function baseKey({ suite, node, epoch }: ImagerBaseOptions): Promise<string> {
@@ -123,6 +130,7 @@ async function makeBase(work: string, options: ImagerBaseOptions): Promise<void>
   const kernel = await root.find(`/boot/vmlinuz-${version}`);
   if (!kernel) throw new ImprintError('internal', { problem: `there is no kernel ${version}` });
   await copyFile(kernel.host, join(base, 'vmlinuz'));
+  await makeLocalDiskLoader(root, work, join(base, 'localdisk.efi'), processes);
   await writeFile(join(base, 'base.json'), `${JSON.stringify({ kernelVersion: version, suite: options.suite })}\n`);
 }
 
@@ -148,6 +156,20 @@ async function fetchPackages(work: string, rootDirectory: string, options: Image
     { signal },
   );
   await rm(tar);
+}
+
+async function makeLocalDiskLoader(
+  root: DebianRoot,
+  work: string,
+  target: string,
+  processes: Processes,
+): Promise<void> {
+  const modules = await root.find('/usr/lib/grub/x86_64-efi');
+  if (!modules) throw new ImprintError('internal', { problem: 'the packages bring no GRUB for UEFI' });
+  const configuration = join(work, 'localdisk.cfg');
+  await writeFile(configuration, recipe.localDiskConfiguration);
+  const how = ['-O', 'x86_64-efi', '-d', modules.host, '-p', '/EFI/BOOT', '-c', configuration, '-o', target];
+  await processes.run('grub-mkimage', [...how, ...recipe.localDiskModules], { timeout: 60_000 });
 }
 
 /** Without symbols Node is a quarter smaller. A machine without binutils gets the larger imager. */

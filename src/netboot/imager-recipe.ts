@@ -181,3 +181,22 @@ export const checkedModules: readonly string[] = [
   ...['e1000', 'e1000e', 'igb', 'ixgbe', 'i40e', 'ice', 'r8169', 'tg3', 'bnxt_en', 'mlx5_core', 'vmxnet3', 'atlantic'],
   ...['ext4', 'xfs', 'btrfs', 'vfat', 'raid1', 'dm_mod', 'dm_snapshot', 'nls_cp437', 'xhci_pci', 'usbhid'],
 ];
+
+/**
+ * What the GRUB does that iPXE starts on UEFI machines whose disk is to boot: the loader that an install puts on every disk,
+ * first on the ESP that carries our label, else on whichever has one. A line that fails is passed over.
+ */
+export const localDiskConfiguration = [
+  'search.fs_label EFI root',
+  'chainloader /EFI/BOOT/BOOTX64.EFI',
+  'boot',
+  'search.file /EFI/BOOT/BOOTX64.EFI root',
+  'chainloader /EFI/BOOT/BOOTX64.EFI',
+  'boot',
+  'echo Imprint: no disk of this machine has /EFI/BOOT/BOOTX64.EFI',
+  'exit',
+  '',
+].join('\n');
+export const localDiskModules: readonly string[] = [
+  ...['part_gpt', 'part_msdos', 'fat', 'search_label', 'search_fs_file', 'chain', 'boot', 'echo', 'minicmd'],
+];

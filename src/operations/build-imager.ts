@@ -69,8 +69,9 @@ export async function buildImager(
     return await buildOverlay({ bundle: bundle.directory, publicKey: key.publicKeyText, epoch });
   });
   for (const loader of loaders) await placeLoader(loader, join(directory, 'tftp'));
+  await replaceFile(join(directory, 'localdisk.efi'), [await readFile(base.localDisk)]);
   await placeImager(directory, base, overlay);
-  const files = ['vmlinuz', 'initrd.img', ...loaders.map((loader) => `tftp/${loader}`)];
+  const files = ['vmlinuz', 'initrd.img', 'localdisk.efi', ...loaders.map((loader) => `tftp/${loader}`)];
   return {
     directory,
     files: await Promise.all(files.map(async (path) => ({ path, ...(await measure(join(directory, path))) }))),

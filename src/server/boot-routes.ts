@@ -28,6 +28,7 @@ export function bootRoutes(
   const files = new Map([
     [bootPaths.kernel, join(netboot, 'vmlinuz')],
     [bootPaths.initrd, join(netboot, 'initrd.img')],
+    [bootPaths.localDisk, join(netboot, 'localdisk.efi')],
     [`/boot/${tftpFiles.uefi}`, join(netboot, 'tftp', tftpFiles.uefi)],
   ]);
 

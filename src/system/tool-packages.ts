@@ -4,6 +4,7 @@ const packages: Readonly<Record<string, string>> = {
   blockdev: 'util-linux',
   btrfs: 'btrfs-progs',
   cpio: 'cpio',
+  depmod: 'kmod',
   dmsetup: 'dmsetup',
   dnsmasq: 'dnsmasq-base',
   fuser: 'psmisc',
@@ -16,6 +17,7 @@ const packages: Readonly<Record<string, string>> = {
   'mkfs.ext4': 'e2fsprogs',
   'mkfs.vfat': 'dosfstools',
   'mkfs.xfs': 'xfsprogs',
+  mksquashfs: 'squashfs-tools',
   mkswap: 'util-linux',
   mmd: 'mtools',
   mmdebstrap: 'mmdebstrap',
@@ -25,10 +27,12 @@ const packages: Readonly<Record<string, string>> = {
   sfdisk: 'fdisk',
   ssh: 'openssh-client',
   'ssh-keygen': 'openssh-client',
+  strip: 'binutils',
   tar: 'tar',
   udevadm: 'udev',
   umount: 'mount',
   wipefs: 'util-linux',
+  xz: 'xz-utils',
   zstd: 'zstd',
 };
 
