@@ -51,6 +51,7 @@ export async function runCommandLine(words: readonly string[], version: string, 
     await session?.close().catch(() => {});
     const { reportError } = await import('./error-report.ts');
     const cause = controller.signal.aborted && !(thrown instanceof ImprintError) ? controller.signal.reason : thrown;
+    if (controller.signal.aborted && session?.endsByInterrupt) return process.exit(130);
     return process.exit(reportError(stderr, cause, options));
   }
 }

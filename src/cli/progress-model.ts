@@ -72,6 +72,7 @@ export function rateOf(part: ProgressPart, now: number): number | undefined {
   const first = part.samples.find((sample) => sample.time >= now - window) ?? part.samples.at(-1);
   const last = part.samples.at(-1);
   if (!first || !last) return undefined;
+  if (last.time < now - window) return 0;
   const base = first === last ? { time: part.started, done: 0 } : first;
   const seconds = (now - base.time) / 1000;
   return seconds < 0.5 ? undefined : (last.done - base.done) / seconds;

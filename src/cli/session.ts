@@ -63,6 +63,8 @@ export class Session {
   readonly entries: Entries;
   readonly clock: Clock;
   readonly paths: DataPaths;
+  /** Set by commands that run until they are interrupted: their end needs no words. */
+  endsByInterrupt = false;
   readonly #stdinIsTerminal: boolean;
   #progress: ProgressRenderer | undefined;
   #context: Context | undefined;

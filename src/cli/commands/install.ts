@@ -105,7 +105,11 @@ function orderedText(orders: readonly PlacedOrder[]): string {
 async function wait(session: Session, orders: readonly PlacedOrder[]): Promise<void> {
   const client = await session.server();
   const tasks = orders.map(({ id, machine, image }) => ({ id, title: `install ${image} on ${machine}` }));
+  session.endsByInterrupt = true;
+  const farewell = () => session.say('The installs go on; watch them again: imprint watch');
+  session.signal.addEventListener('abort', farewell, { once: true });
   const failures = await followTasks(client, tasks, session.progress(orders.length > 1));
+  session.signal.removeEventListener('abort', farewell);
   const failed = orders.filter(({ id }) => failures.has(id)).map(({ machine }) => machine);
   const installed = orders.filter(({ id }) => !failures.has(id)).map(({ machine }) => machine);
   if (installed.length > 0 || session.globals.json) {

@@ -37,7 +37,8 @@ async function showTask(session: Session, id: string): Promise<void> {
     const said: string[] = [];
     const terminal = { ...session.stdout, write: (line: string) => void said.push(line) };
     const lines = new ProgressLines(terminal, { clock: session.clock, quiet: false, errors: true });
-    for (const event of output.events) lines.show(event as TaskEvent);
+    const { title } = output.task;
+    for (const event of output.events) lines.show({ ...(event as TaskEvent), path: [title, ...event.path.slice(1)] });
     return `${taskTable(session, [output.task])}\n${said.join('')}`;
   });
 }

@@ -12,6 +12,7 @@ import { wholeTaskId } from './tasks.ts';
 /** `imprint watch [MACHINE… | TASK]`: until Ctrl-C, or until the task that was named has ended. */
 export async function run(session: Session, invocation: Invocation): Promise<void> {
   const client = await session.server();
+  session.endsByInterrupt = true;
   const names = invocation.argumentList(0);
   const task = names.length === 1 ? await findTask(client, await wholeTaskId(session, names[0] ?? '')) : undefined;
   if (task !== undefined) {
