@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Operation } from '../contract/operation.ts';
-import { installCancel, installOrder } from '../contract/operations/installs.ts';
+import { installCancel, installOrder, installPlan } from '../contract/operations/installs.ts';
 import {
   machineAdd,
   machineApprove,
@@ -16,6 +16,7 @@ import { approveMachine } from '../operations/approve-machine.ts';
 import { cancelInstall } from '../operations/cancel-install.ts';
 import type { Context } from '../operations/context.ts';
 import { orderInstall } from '../operations/order-install.ts';
+import { planInstalls } from '../operations/plan-installs.ts';
 import { listMachines, readMachine } from '../operations/read-machines.ts';
 import { listTasks, readTask } from '../operations/read-tasks.ts';
 import { removeMachines } from '../operations/remove-machines.ts';
@@ -42,6 +43,7 @@ const operations: readonly LocalOperation[] = [
   local(machineSet, setMachines),
   local(machineApprove, approveMachine),
   local(machineRemove, removeMachines),
+  local(installPlan, planInstalls),
   local(installOrder, orderInstall),
   local(installCancel, cancelInstall),
   local(taskList, listTasks),

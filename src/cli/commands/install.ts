@@ -1,6 +1,11 @@
-import type { Machine } from '../../contract/machine.ts';
-import { installCancel, installOrder, type PlacedOrder } from '../../contract/operations/installs.ts';
-import { machineList } from '../../contract/operations/machines.ts';
+import {
+  installCancel,
+  installOrder,
+  installPlan,
+  type PlacedOrder,
+  type PlannedInstall,
+} from '../../contract/operations/installs.ts';
+import { formatBytes } from '../../foundation/bytes.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Invocation } from '../command.ts';
 import { followTasks } from '../follow-tasks.ts';
@@ -22,14 +27,20 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
     ...(image === undefined ? {} : { image }),
     ...(Object.keys(options).length > 0 ? { options } : {}),
   });
-  const { machines } = await callServer(session, machineList, { machines: range });
-  const plan = machines.map((machine) => planOf(machine, image, options));
+  const { plans } = await callServer(session, installPlan, {
+    machines: range,
+    ...(image === undefined ? {} : { image }),
+    ...planOptions(options),
+  });
+  for (const { machine, refused } of plans) {
+    if (refused?.code === 'machine-not-approved') throw new ImprintError(refused.code, { machine });
+  }
   if (session.globals.dryRun) {
-    session.result({ dryRun: true, orders: plan }, () => planTable(session, plan));
+    session.result({ dryRun: true, plans }, () => planText(session, plans));
     return;
   }
-  const names = listNames(machines.map(({ name }) => name));
-  if (!session.globals.yes) session.say(planTable(session, plan).trimEnd());
+  const names = listNames(plans.map(({ machine }) => machine));
+  if (!session.globals.yes) session.say(planText(session, plans).trimEnd());
   await session.confirm(`Installing ${names}`, `This erases the disk of ${names}. Go on?`);
   const { orders } = await callServer(session, installOrder, input);
   if (!invocation.flag('wait')) {
@@ -37,6 +48,15 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
     return;
   }
   await wait(session, orders);
+}
+
+/** The options that change the plan of a disk; what takes an option away leaves the default. */
+function planOptions({ disk, fileSystem, swap }: InstallOptionChanges) {
+  return {
+    ...(disk ? { disk } : {}),
+    ...(fileSystem ? { fileSystem } : {}),
+    ...(typeof swap === 'number' ? { swap } : {}),
+  };
 }
 
 async function cancel(session: Session, machines: string, force: boolean): Promise<void> {
@@ -52,48 +72,30 @@ async function cancel(session: Session, machines: string, force: boolean): Promi
   );
 }
 
-interface PlannedInstall {
-  machine: string;
-  image: string;
-  /** The rule, or the disk itself where the machine was seen and has only one. */
-  disk: string;
-  has: string;
-  when: string;
-}
-
-function planOf(machine: Machine, image: string | undefined, changes: InstallOptionChanges): PlannedInstall {
-  if (!machine.approved) throw new ImprintError('machine-not-approved', { machine: machine.name });
-  const wanted = image ?? machine.image;
-  if (wanted === undefined) {
-    throw new ImprintError('input-invalid', {
-      field: '--image',
-      problem: `${machine.name} has no image set; say which one to install`,
-    });
-  }
-  const rule = changes.disk === undefined ? machine.options.disk : (changes.disk ?? undefined);
-  const disks = machine.facts?.disks.filter((disk) => !disk.readOnly && !disk.removable) ?? [];
-  const only = disks.length === 1 && disks[0] ? `${disks[0].path} (${disks[0].content})` : 'the only one';
-  return {
-    machine: machine.name,
-    image: wanted,
-    disk: rule ?? only,
-    has: machine.installed?.image ?? 'not ours',
-    when: 'next netboot',
-  };
-}
-
-function planTable(session: Session, plan: readonly PlannedInstall[]): string {
-  return printTable(
+/** What would be done to each machine: one line each, and in a dry run every step. */
+function planText(session: Session, plans: readonly PlannedInstall[]): string {
+  const table = printTable(
     session.globals.dryRun ? session.stdout : session.stderr,
-    [
-      { title: 'MACHINE' },
-      { title: 'GETS' },
-      { title: 'ON DISK', shrink: true },
-      { title: 'HAS NOW' },
-      { title: 'WHEN' },
-    ],
-    plan.map((each) => [each.machine, each.image, each.disk, each.has, each.when]),
+    [{ title: 'MACHINE' }, { title: 'GETS' }, { title: 'ERASES', shrink: true }, { title: 'HAS NOW' }],
+    plans.map((plan) => [plan.machine, plan.image, erasedText(plan), plan.installed ?? 'not ours']),
   );
+  const refusals = plans.flatMap(({ machine, refused }) =>
+    refused ? [`${machine} would refuse: ${refused.message}\n       → ${refused.hint}\n`] : [],
+  );
+  const steps = session.globals.dryRun ? plans.map(stepsText) : [];
+  return [table, ...steps, ...refusals].filter((part) => part !== '').join('\n');
+}
+
+function erasedText({ disk, refused }: PlannedInstall): string {
+  if (refused) return 'nothing: refused';
+  if (!disk) return 'its only disk (never seen yet)';
+  return `${disk.path}, ${formatBytes(disk.size)} (${disk.content})`;
+}
+
+function stepsText({ machine, steps }: PlannedInstall): string {
+  if (steps.length === 0) return '';
+  const width = String(steps.length).length;
+  return `${machine}\n${steps.map((step, index) => `  ${String(index + 1).padStart(width)}. ${step}\n`).join('')}`;
 }
 
 function orderedText(orders: readonly PlacedOrder[]): string {
