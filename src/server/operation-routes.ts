@@ -2,8 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { errorValueSchema } from '../contract/task-event.ts';
 import { errorCatalogue } from '../foundation/error-catalogue.ts';
+import type { BoundOperation } from '../operations/bound-operations.ts';
 import type { Context } from '../operations/context.ts';
-import type { BoundOperation } from '../operations/server-operations.ts';
 import type { Authentication } from './authentication.ts';
 
 const errorAnswer = z.object({ error: errorValueSchema });

@@ -31,8 +31,8 @@ export interface BoundOperation {
   run(context: Context, input: unknown): Promise<unknown>;
 }
 
-/** Everything that a server offers over HTTP. */
-export function serverOperations(facts: ServerFacts): BoundOperation[] {
+/** What needs only the data directory: the server offers it over HTTP, the command line does it where no server runs. */
+export function dataOperations(): BoundOperation[] {
   return [
     bind(machineList, listMachines),
     bind(machineShow, readMachine),
@@ -45,6 +45,13 @@ export function serverOperations(facts: ServerFacts): BoundOperation[] {
     bind(installCancel, cancelInstall),
     bind(taskList, listTasks),
     bind(taskShow, readTask),
+  ];
+}
+
+/** Everything that a server offers over HTTP. */
+export function serverOperations(facts: ServerFacts): BoundOperation[] {
+  return [
+    ...dataOperations(),
     bind(imageList, readImages),
     bind(serverStatus, (context) => readServerStatus(context, facts)),
   ];
