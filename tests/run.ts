@@ -47,7 +47,7 @@ const projects: readonly Check[] = [
 const machines = vitestCheck('e2e', 40, true);
 
 function vitestCheck(project: string, limit: number, needsRoot: boolean): Check {
-  const command = [node, vitest, 'run', '--project', project, '--passWithNoTests'];
+  const command = [node, vitest, 'run', '--project', project];
   return { name: project, command, project, root: needsRoot, limit };
 }
 
