@@ -31,6 +31,10 @@ export class LabNetwork implements AsyncDisposable {
       ['link', 'set', 'lo', 'up'],
       // Forwarding delay and spanning tree would make a booting machine wait for half a minute.
       ['link', 'add', network.bridge, 'type', 'bridge', 'forward_delay', '0', 'stp_state', '0'],
+      // A port that is always plugged in: a bridge without one has no carrier, and counts as down.
+      ['link', 'add', 'port0', 'type', 'veth', 'peer', 'name', 'plug0'],
+      ['link', 'set', 'port0', 'master', network.bridge, 'up'],
+      ['link', 'set', 'plug0', 'up'],
       ['addr', 'add', `${network.address}/24`, 'dev', network.bridge],
       ['link', 'set', network.bridge, 'up'],
     ];
