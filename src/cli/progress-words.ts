@@ -21,7 +21,9 @@ export function countText(part: ProgressPart): string | undefined {
 /** What a part that has ended did: `2 GiB`, `60,000 files`; nothing for steps, which its end says already. */
 export function doneText(part: ProgressPart): string {
   if (part.unit === undefined || part.unit === 'steps') return '';
-  return part.unit === 'bytes' ? amountText(part.done, 'bytes') : `${amountText(part.done, part.unit)} ${part.unit}`;
+  return part.unit === 'bytes'
+    ? amountText(part.done, 'bytes')
+    : `${amountText(part.done, part.unit)} ${part.done === 1 ? part.unit.slice(0, -1) : part.unit}`;
 }
 
 /** `85 MiB/s`, `1,200 files/s`; nothing for steps, whose rate says nothing. */

@@ -46,5 +46,6 @@ function shrink(columns: readonly Column[], widths: number[], width: number | un
   const wanted = widths.reduce((sum, each) => sum + each + 2, -2);
   const index = columns.findIndex((column) => column.shrink);
   if (wanted <= width || index < 0) return;
-  widths[index] = Math.max(8, (widths[index] ?? 0) - (wanted - width));
+  const present = widths[index] ?? 0;
+  widths[index] = Math.min(present, Math.max(8, present - (wanted - width)));
 }

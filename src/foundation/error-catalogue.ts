@@ -104,7 +104,8 @@ export const errorCatalogue = {
   'order-stale': {
     exit: 4,
     http: 409,
-    message: 'The order {order} is no longer one of this machine: it was cancelled, done, or begun again by a later boot.',
+    message:
+      'The order {order} is no longer one of this machine: it was cancelled, done, or begun again by a later boot.',
     hint: 'The machine asks the server again what it is to do.',
   },
   'server-running': {
