@@ -21,7 +21,7 @@ export function formatReport(rows: readonly Row[], tree: TreeSize & { runs: numb
   const lines = rows.map(({ name, own, peer, limit, unit }) => {
     const times = peer === undefined ? '' : ` (× ${(own / peer).toFixed(2)})`;
     const cells = [
-      name,
+      name.replaceAll('|', '\\|'),
       `${number(own)} ${unit}${times}`,
       peer === undefined ? '' : `${number(peer)} ${unit}`,
       `${number(limit)} ${unit}`,
@@ -46,7 +46,7 @@ export function describeMachine(directory: string): string {
   const output = (command: string, args: string[]) => execFileSync(command, args, { encoding: 'utf8' }).trim();
   const tar = output('tar', ['--version']).split('\n')[0] ?? 'tar';
   const zstd = /v[\d.]+/.exec(output('zstd', ['--version']))?.[0] ?? '';
-  const fileSystem = output('stat', ['-f', '-c', '%T', directory]);
+  const fileSystem = output('findmnt', ['-n', '-o', 'FSTYPE', '-T', directory]);
   const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`;
   return `${processor}, ${availableParallelism()} cores, ${memory}, Linux ${release()}, ${fileSystem}, Node ${process.version}, ${tar}, zstd ${zstd}`;
 }

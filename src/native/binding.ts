@@ -17,6 +17,7 @@ function bind() {
     return ffi.dlopen(null, {
       __errno_location: { arguments: [], return: 'pointer' },
       open: { arguments: ['pointer', 'i32', 'u32'], return: 'i32' },
+      openat: { arguments: ['i32', 'pointer', 'i32', 'u32'], return: 'i32' },
       close: { arguments: ['i32'], return: 'i32' },
       pread: { arguments: ['i32', 'pointer', 'u64', 'i64'], return: 'i64' },
       pwrite: { arguments: ['i32', 'pointer', 'u64', 'i64'], return: 'i64' },

@@ -1,5 +1,5 @@
 import type { RawPath } from '../foundation/brand.ts';
-import { atCwd, call, fail, firstPath, symlinkNoFollow, values, withPath } from './binding.ts';
+import { atCwd, call, fail, firstPath, putPath, symlinkNoFollow, values, withPath } from './binding.ts';
 import { close, open, openFlags } from './files.ts';
 import { NativeBuffer } from './native-buffer.ts';
 
@@ -81,19 +81,49 @@ function readStatus(): FileStatus {
   };
 }
 
+/** Status of what `name` is in an open directory; a symbolic link is not followed. For walks: no path to go along. */
+export function statusIn(directory: number, name: string): FileStatus {
+  putPath(name, firstPath);
+  const found = call.statx(
+    directory,
+    firstPath.pointer,
+    symlinkNoFollow,
+    statxBasicStats | statxMountId,
+    statusBuffer.pointer,
+  );
+  return found < 0 ? fail('statx', name) : readStatus();
+}
+
+/** Opens the directory `name` of an open directory; never through a symbolic link. */
+export function openDirectoryIn(directory: number, name: string): number {
+  putPath(name, firstPath);
+  const fd = call.openat(
+    directory,
+    firstPath.pointer,
+    openFlags.readOnly | openFlags.directory | openFlags.noFollow,
+    0,
+  );
+  return fd < 0 ? fail('open', name) : fd;
+}
+
 /** Names in a directory, without `.` and `..`, in the order of the file system. */
 export function readDirectory(path: RawPath): string[] {
   const fd = open(path, openFlags.readOnly | openFlags.directory);
-  const found: string[] = [];
   try {
-    for (;;) {
-      const got = Number(call.getdents64(fd, directoryBuffer.pointer, BigInt(directoryBuffer.size)));
-      if (got < 0) fail('getdents64', path);
-      if (got === 0) return found;
-      collectNames(got, found);
-    }
+    return namesIn(fd);
   } finally {
     close(fd);
+  }
+}
+
+/** Names in an open directory that was not read yet. */
+export function namesIn(directory: number): string[] {
+  const found: string[] = [];
+  for (;;) {
+    const got = Number(call.getdents64(directory, directoryBuffer.pointer, BigInt(directoryBuffer.size)));
+    if (got < 0) fail('getdents64');
+    if (got === 0) return found;
+    collectNames(got, found);
   }
 }
 
