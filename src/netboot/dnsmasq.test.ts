@@ -47,6 +47,7 @@ describe('the configuration of dnsmasq', () => {
   test('beside another DHCP server hands out no address', () => {
     const lines = linesOf({ mode: 'proxy' });
     expect(lines).toContain('dhcp-range=10.9.0.0,proxy,255.255.255.0');
+    expect(lines).toContain('dhcp-leasefile=/d/leases');
     expect(lines.filter((line) => line.startsWith('dhcp-range='))).toHaveLength(1);
     expect(lines).toContain('pxe-service=tag:!ipxe,x86PC,"Imprint",undionly.kpxe');
     expect(lines).toContain('pxe-service=tag:ipxe,X86-64_EFI,"Imprint",boot.ipxe');

@@ -48,6 +48,8 @@ export function renderDnsmasqConfiguration(settings: DnsmasqSettings): string {
     'enable-tftp',
     `tftp-root=${files.tftpRoot}`,
     'tftp-no-fail',
+    // Also where it hands out nothing: it would open the leases of the machine's own dnsmasq, and not start without.
+    `dhcp-leasefile=${files.leases}`,
     'dhcp-match=set:ipxe,175',
     ...(settings.mode === 'dhcp' ? dhcpLines(settings) : proxyLines(settings)),
   ];
@@ -110,7 +112,6 @@ export function readRange(text: string, network: NetbootInterface): { first: str
 function dhcpLines({ interface: network, range, files, authoritative, server }: DnsmasqSettings): string[] {
   return [
     `dhcp-range=${range.first},${range.last},${network.netmask},1h`,
-    `dhcp-leasefile=${files.leases}`,
     `dhcp-hostsfile=${files.dhcpHosts}`,
     ...(authoritative ? ['dhcp-authoritative'] : []),
     // Firmware, iPXE, imager and system each send a client id of their own, and shall all get the machine's one address.

@@ -147,9 +147,14 @@ export class Laboratory implements AsyncDisposable {
     });
   }
 
-  /** Starts `imprint serve` with netboot, and waits until it answers. */
-  async startServer(): Promise<void> {
-    const args = ['serve', '--netboot', this.network.bridge, '--listen', `${this.network.address}:4280`];
+  /** The words of `imprint serve` with netboot in this network. */
+  serveWords(): string[] {
+    return ['serve', '--netboot', this.network.bridge, '--listen', `${this.network.address}:4280`];
+  }
+
+  /** Starts `imprint serve` with netboot and `more` options, and waits until it answers. */
+  async startServer(more: readonly string[] = []): Promise<void> {
+    const args = [...this.serveWords(), ...more];
     const running = this.network.start(join(checkout, 'imprint'), args, { env: this.environment() });
     let said = '';
     running.stdout.on('data', (piece) => {
