@@ -9,6 +9,7 @@ import { canonicalJson } from '../image/canonical-json.ts';
 import type { ChunkReference, Entry } from '../image/entry.ts';
 import { ManifestEncoder } from '../image/manifest-encoder.ts';
 import { ManifestFileWriter } from '../image/manifest-file.ts';
+import { createCompressor } from '../native/zstd.ts';
 import type { DirectoryStore } from './directory-store.ts';
 import { removeDurably, renameDurably, writeFileDurably, writeFilesDurably, writing } from './durable.ts';
 import { formatHints } from './hints.ts';
@@ -30,7 +31,9 @@ import type { StoredVersion } from './store.ts';
 import { fileHash, formatStoreIndex } from './store-index.ts';
 import type { StoreTransaction, VersionDraft, WrittenManifest } from './transaction.ts';
 import { signVersion } from './trust.ts';
-import { compress } from './zstd.ts';
+
+/** zstd level of manifests: the one of packs. */
+const manifestLevel = 3;
 
 /** A change to a store in a directory. */
 export class DirectoryTransaction implements StoreTransaction {
@@ -43,6 +46,7 @@ export class DirectoryTransaction implements StoreTransaction {
   readonly #tables: PackTables;
   #open = true;
   #loaded: Promise<void> | undefined;
+  #ready = false;
   #committing: Promise<StoredVersion> | undefined;
 
   private constructor(store: DirectoryStore, lock: AsyncDisposable, task: Task, directory: string) {
@@ -68,6 +72,11 @@ export class DirectoryTransaction implements StoreTransaction {
     return this.#tables.index.allHashes();
   }
 
+  holds(hash: Uint8Array): Promise<boolean> | boolean {
+    const find = () => this.#tables.index.find(hash) !== undefined;
+    return this.#ready ? find() : this.#load().then(find);
+  }
+
   async addPack(temporaryPath: string, id: string): Promise<void> {
     this.#check();
     if (!isHexHash(id)) throw new RangeError('a pack is named by 64 hexadecimal digits');
@@ -90,7 +99,8 @@ export class DirectoryTransaction implements StoreTransaction {
     // Chunks whose packs are still being written by threads: they must be there when the entries end.
     let late: ChunkReference[] = [];
     let count = 0;
-    const writer = new ManifestFileWriter(compress);
+    const compressor = createCompressor(manifestLevel);
+    const writer = new ManifestFileWriter((content) => compressor.compress(content));
     const encoder = new ManifestEncoder();
     const finished = await writing(path, async () => {
       await using file = await open(path, 'wx', 0o644);
@@ -109,6 +119,7 @@ export class DirectoryTransaction implements StoreTransaction {
       await file.sync();
       return end;
     });
+    compressor.free();
     const lines = [...used].map((number) => {
       const { id, table } = this.#tables.index.pack(number);
       return { pack: id, tableOffset: table.tableOffset, packLength: table.packLength };
@@ -227,6 +238,7 @@ export class DirectoryTransaction implements StoreTransaction {
       await this.#tables.load(packs.filter((pack) => !damaged.has(pack)));
       for (const failure of this.#tables.failures.values()) this.#task.warn(failure.message);
       for (const pack of damaged) this.#task.warn(`The pack ${pack} is damaged; its content is stored again.`);
+      this.#ready = true;
     })();
     return this.#loaded;
   }

@@ -4,7 +4,9 @@ import { ImprintError } from '../foundation/errors.ts';
 import type { Entry } from '../image/entry.ts';
 import { FormatError } from '../image/format-error.ts';
 import { ManifestDecoder } from '../image/manifest-decoder.ts';
-import { type ManifestFile, parseManifestFile } from '../image/manifest-file.ts';
+import { type ManifestFile, manifestBlockLimit, parseManifestFile } from '../image/manifest-file.ts';
+import { NativeBuffer } from '../native/native-buffer.ts';
+import { createDecompressor } from '../native/zstd.ts';
 import { manifestPath } from './layout.ts';
 import type { StoreFiles } from './store-files.ts';
 import { decompress } from './zstd.ts';
@@ -40,6 +42,16 @@ export async function* readManifest(files: StoreFiles, digest: Digest): AsyncGen
 function verifyContent(file: ManifestFile, digest: Digest): void {
   if (file.digest !== digest) throw new FormatError(`it is another one, ${file.digest}`);
   const content = createHash('sha256');
-  for (const block of file.blocks) content.update(decompress(block.compressed, block.contentLength));
+  const decompressor = createDecompressor();
+  const buffer = new NativeBuffer(manifestBlockLimit);
+  try {
+    for (const { compressed, contentLength } of file.blocks) {
+      if (decompressor.decompress(compressed, buffer, 0) !== contentLength)
+        throw new FormatError('it cannot be decompressed');
+      content.update(buffer.bytes.subarray(0, contentLength));
+    }
+  } finally {
+    decompressor.free();
+  }
   if (`sha256:${content.digest('hex')}` !== digest) throw new FormatError('its content does not match its digest');
 }

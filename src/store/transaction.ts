@@ -40,6 +40,8 @@ export interface StoreTransaction extends AsyncDisposable {
    * left out, so that capturing again heals). A chunk that is not here must be written, whatever hints say.
    */
   knownChunks(): Promise<Uint8Array>;
+  /** A question to the same: whether the store holds the chunk with this hash (32 bytes). */
+  holds(hash: Uint8Array): Promise<boolean> | boolean;
   /** Takes in a finished pack: complete, closed and fsynced by its writer. `id` is what `PackBuilder.finish` gave. */
   addPack(temporaryPath: string, id: string): Promise<void>;
   /**

@@ -1,6 +1,8 @@
 import type { ErrorValue } from '../foundation/errors.ts';
 import type { DataSegment } from '../image/entry.ts';
 
+import type { StopRequest } from './end-workers.ts';
+
 /** What a thread that stores content is started with. */
 export interface ContentWorkerData {
   /** Tells its packs from those of other threads. */
@@ -8,6 +10,8 @@ export interface ContentWorkerData {
   /** Where packs are written. */
   directory: string;
   claims: SharedArrayBuffer[];
+  /** One number, not zero when the thread shall do nothing more. */
+  stopped: SharedArrayBuffer;
 }
 
 /** What the main thread asks of it. */
@@ -17,7 +21,8 @@ export type ContentRequest =
   | { kind: 'chunks'; id: number; bytes: Uint8Array; lengths: Uint32Array }
   | { kind: 'claims'; memory: SharedArrayBuffer }
   /** Finish the pack; nothing comes after it. */
-  | { kind: 'finish'; id: number };
+  | { kind: 'finish'; id: number }
+  | StopRequest;
 
 /** What it answers; `stored` and `chunks` name the question. */
 export type ContentAnswer =

@@ -7,6 +7,7 @@ import type { ChunkReference } from '../image/entry.ts';
 import type { StoreTransaction } from '../store/transaction.ts';
 import { ClaimTable } from './claim-table.ts';
 import type { ContentAnswer, ContentRequest, ContentWorkerData, StoredFiles } from './content-message.ts';
+import { endWorkers } from './end-workers.ts';
 import { type StoredStream, StreamCutter } from './stream-cutter.ts';
 import { workerArguments, workerUrl } from './worker-url.ts';
 
@@ -25,7 +26,9 @@ const mostWorkers = 8;
 
 /** Opens a pool; its threads start with the first content that there is to store. */
 export async function openContentPool(options: ContentPoolOptions): Promise<ContentPool> {
-  return new ContentPool(options, await options.transaction.knownChunks());
+  // Asked once here, so that every later answer comes at once.
+  await options.transaction.holds(new Uint8Array(32));
+  return new ContentPool(options);
 }
 
 /**
@@ -36,7 +39,8 @@ export async function openContentPool(options: ContentPoolOptions): Promise<Cont
  */
 export class ContentPool implements AsyncDisposable {
   readonly #options: ContentPoolOptions;
-  readonly #claims: ClaimTable;
+  #claims: ClaimTable | undefined;
+  #claimsMade: Promise<void> | undefined;
   readonly #workers: { worker: Worker; pending: Map<number, PromiseWithResolvers<unknown>> }[] = [];
   readonly #waiting: { request: ContentRequest & { id: number }; answer: PromiseWithResolvers<unknown> }[] = [];
   readonly #cutter = new StreamCutter((bytes, lengths) => this.#storeChunks(bytes, lengths));
@@ -44,23 +48,25 @@ export class ContentPool implements AsyncDisposable {
   readonly #abort = () => this.#fail(this.#options.task.signal.reason);
   #packs: Promise<void> = Promise.resolve();
   #failure: ImprintError | undefined;
+  readonly #stopped = new SharedArrayBuffer(4);
   #lastId = 0;
-  /** For `has`: a hash in its place in memory, and as words. */
-  readonly #hash = new Uint8Array(32);
-  readonly #hashWords = new Int32Array(this.#hash.buffer);
 
-  constructor(options: ContentPoolOptions, knownChunks: Uint8Array) {
+  constructor(options: ContentPoolOptions) {
     this.#options = options;
-    const known = new Int32Array(new Uint8Array(knownChunks).buffer);
-    this.#claims = ClaimTable.create(known.length / 8);
-    for (let at = 0; at < known.length; at += 8) this.#claims.claim(known.subarray(at, at + 8));
     options.task.signal.addEventListener('abort', this.#abort, { once: true });
   }
 
-  /** Whether the chunk is in the store or on its way there. */
+  /** Whether the store holds the chunk (32 bytes of hash); what is still on its way there does not count. */
   has(hash: Uint8Array): boolean {
-    this.#hash.set(hash);
-    return this.#claims.has(this.#hashWords);
+    return this.#options.transaction.holds(hash) === true;
+  }
+
+  /** The table of all chunks, made when there is the first content to store: capturing what did not change needs none. */
+  async #makeClaims(): Promise<void> {
+    const known = new Int32Array(new Uint8Array(await this.#options.transaction.knownChunks()).buffer);
+    const claims = ClaimTable.create(known.length / 8);
+    for (let at = 0; at < known.length; at += 8) claims.claim(known.subarray(at, at + 8));
+    this.#claims = claims;
   }
 
   /** Resolves when another request would not have to wait long: what to await before giving more. */
@@ -109,7 +115,10 @@ export class ContentPool implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#options.task.signal.removeEventListener('abort', this.#abort);
     this.#fail(new ImprintError('interrupted', {}));
-    await Promise.all(this.#workers.map(({ worker }) => worker.terminate()));
+    await endWorkers(
+      this.#workers.map(({ worker }) => worker),
+      this.#stopped,
+    );
     await this.#packs.catch(() => {});
   }
 
@@ -129,6 +138,8 @@ export class ContentPool implements AsyncDisposable {
   }
 
   async #ask<Answer>(request: ContentRequest & { id: number }): Promise<Answer> {
+    this.#claimsMade ??= this.#makeClaims();
+    if (this.#claims === undefined) await this.#claimsMade;
     if (this.#failure !== undefined) throw this.#failure;
     const answer = Promise.withResolvers<unknown>();
     this.#waiting.push({ request, answer });
@@ -173,7 +184,8 @@ export class ContentPool implements AsyncDisposable {
     const workerData: ContentWorkerData = {
       index,
       directory: this.#options.transaction.directory,
-      claims: this.#claims.memories,
+      stopped: this.#stopped,
+      claims: this.#claims?.memories ?? [],
     };
     const worker = new Worker(workerUrl('content-worker'), { workerData, execArgv: [...workerArguments] });
     const pending = new Map<number, PromiseWithResolvers<unknown>>();
@@ -199,14 +211,14 @@ export class ContentPool implements AsyncDisposable {
       default: {
         pending.get(answer.id)?.resolve(answer);
         pending.delete(answer.id);
-        if (this.#claims.crowded) this.#grow();
+        if (this.#claims?.crowded) this.#grow(this.#claims);
         this.#dispatch();
       }
     }
   }
 
-  #grow(): void {
-    const memory = this.#claims.grow();
+  #grow(claims: ClaimTable): void {
+    const memory = claims.grow();
     for (const { worker } of this.#workers) worker.postMessage({ kind: 'claims', memory } satisfies ContentRequest);
   }
 

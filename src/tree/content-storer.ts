@@ -30,10 +30,12 @@ export class ContentStorer {
   readonly #sha256 = bindSha256();
   readonly #hash = new NativeBuffer(32);
   readonly #words: Int32Array;
+  readonly #stopped: Int32Array;
 
   constructor(data: ContentWorkerData, answer: Answer) {
     this.#answer = answer;
     this.#claims = new ClaimTable(data.claims);
+    this.#stopped = new Int32Array(data.stopped);
     this.#words = new Int32Array(this.#hash.bytes.buffer, 0, 8);
     const onPack = (path: string, pack: string) => answer({ kind: 'pack', path, pack });
     this.#packs = new PackFiles(data.directory, `w${data.index}`, onPack);
@@ -54,11 +56,14 @@ export class ContentStorer {
         this.#packs.finish();
         this.#answer({ kind: 'finished', id: request.id });
         break;
+      case 'stop':
+        break;
     }
   }
 
   /** Stores one chunk unless it is stored already; its hash is then in `#hash`. */
   #store(source: NativeBuffer, offset: number, length: number): void {
+    if (Atomics.load(this.#stopped, 0) !== 0) throw new ImprintError('interrupted', {});
     this.#sha256(source.at(offset), length, this.#hash.pointer);
     if (!this.#claims.claim(this.#words)) return;
     this.#packs.builder().append(this.#hash.bytes, source.bytes.subarray(offset, offset + length));

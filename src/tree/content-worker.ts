@@ -11,6 +11,10 @@ const answer = (message: ContentAnswer, transfer: ArrayBuffer[] = []) => port.po
 const storer = new ContentStorer(workerData as ContentWorkerData, answer);
 
 port.on('message', (request: ContentRequest) => {
+  if (request.kind === 'stop') {
+    port.close();
+    return;
+  }
   try {
     storer.handle(request);
   } catch (error) {

@@ -40,6 +40,12 @@ export class FrameReader {
     return this.#content;
   }
 
+  close(): void {
+    if (this.#open !== undefined) close(this.#open.fd);
+    this.#open = undefined;
+    this.#decompressor.free();
+  }
+
   #verify({ pack, chunks, hashes }: Pick<RestoreUnit, 'pack' | 'chunks' | 'hashes'>): void {
     for (let row = 0; row * chunkColumns < chunks.length; row += 1) {
       const offset = chunks[row * chunkColumns] as number;

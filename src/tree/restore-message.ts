@@ -12,6 +12,8 @@ export interface RestoreWorkerData {
   gid: number;
   /** Of each file that several units write: how many of them have not done so yet. */
   remaining: SharedArrayBuffer;
+  /** One number, not zero when the thread shall do nothing more. */
+  stopped: SharedArrayBuffer;
 }
 
 /** Attributes of an entry, in the form that they are set in. */

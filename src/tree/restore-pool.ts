@@ -3,6 +3,7 @@ import type { RawPath } from '../foundation/brand.ts';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
 import type { Store } from '../store/store.ts';
+import { endWorkers } from './end-workers.ts';
 import type { RestoreAnswer, RestoreUnit, RestoreWorkerData } from './restore-message.ts';
 import type { RestorePlan } from './restore-plan.ts';
 import type { RestoreUnits } from './restore-units.ts';
@@ -29,6 +30,7 @@ export class RestorePool implements AsyncDisposable {
   readonly #shares: UnitShares;
   readonly #warnings: string[] = [];
   readonly #remaining: SharedArrayBuffer;
+  readonly #stopped = new SharedArrayBuffer(4);
   readonly #done = Promise.withResolvers<void>();
   readonly #abort = () => this.#fail(this.#options.task.signal.reason);
   #finished = 0;
@@ -59,12 +61,18 @@ export class RestorePool implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#options.task.signal.removeEventListener('abort', this.#abort);
     this.#failed = true;
-    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+    await endWorkers(this.#workers, this.#stopped);
   }
 
   #start(): void {
     const { store, target, creator } = this.#options;
-    const workerData: RestoreWorkerData = { store: store.location, target, ...creator, remaining: this.#remaining };
+    const workerData: RestoreWorkerData = {
+      store: store.location,
+      target,
+      ...creator,
+      remaining: this.#remaining,
+      stopped: this.#stopped,
+    };
     const worker = new Worker(workerUrl('restore-worker'), {
       workerData,
       execArgv: [...workerArguments],

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { toImprintError } from '../foundation/errors.ts';
+import type { StopRequest } from './end-workers.ts';
 import type { RestoreAnswer, RestoreUnit, RestoreWorkerData } from './restore-message.ts';
 import { RestoreWriter } from './restore-writer.ts';
 
@@ -9,7 +10,12 @@ const port = parentPort;
 if (port === null) throw new Error('restore-worker runs as a thread only');
 const writer = new RestoreWriter(workerData as RestoreWorkerData);
 
-port.on('message', (unit: RestoreUnit) => {
+port.on('message', (unit: RestoreUnit | StopRequest) => {
+  if ('kind' in unit) {
+    writer.close();
+    port.close();
+    return;
+  }
   let answer: RestoreAnswer;
   try {
     answer = { kind: 'written', id: unit.id, ...writer.write(unit) };

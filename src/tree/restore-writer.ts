@@ -1,4 +1,5 @@
 import type { RawPath } from '../foundation/brand.ts';
+import { ImprintError } from '../foundation/errors.ts';
 import { close, open, openFlags, truncate, writeAt } from '../native/files.ts';
 import type { NativeBuffer } from '../native/native-buffer.ts';
 import { FrameReader } from './frame-reader.ts';
@@ -13,16 +14,19 @@ export class RestoreWriter {
   readonly #creator: Creator;
   readonly #frames: FrameReader;
   readonly #remaining: Int32Array;
+  readonly #stopped: Int32Array;
 
-  constructor({ store, target, umask, uid, gid, remaining }: RestoreWorkerData) {
+  constructor({ store, target, umask, uid, gid, remaining, stopped }: RestoreWorkerData) {
     this.#base = target === '/' ? '' : target;
     this.#creator = { umask, uid, gid };
     this.#frames = new FrameReader(store);
     this.#remaining = new Int32Array(remaining);
+    this.#stopped = new Int32Array(stopped);
   }
 
   /** Writes a unit; nothing of it is written unless all of it is what it should be. */
   write(unit: RestoreUnit): { bytes: number; warnings: string[] } {
+    this.#goOn();
     const content = this.#frames.read(unit);
     // Given back at once: megabytes that the collector would hardly notice.
     if ('bytes' in unit.source && unit.source.bytes.buffer instanceof ArrayBuffer) unit.source.bytes.buffer.transfer(0);
@@ -30,6 +34,7 @@ export class RestoreWriter {
     let bytes = 0;
     const rows = unit.pieces.length / pieceColumns;
     for (let row = 0; row < rows; ) {
+      this.#goOn();
       const file = unit.pieces[row * pieceColumns] as number;
       let end = row + 1;
       while (end < rows && unit.pieces[end * pieceColumns] === file) end += 1;
@@ -37,6 +42,14 @@ export class RestoreWriter {
       row = end;
     }
     return { bytes, warnings };
+  }
+
+  close(): void {
+    this.#frames.close();
+  }
+
+  #goOn(): void {
+    if (Atomics.load(this.#stopped, 0) !== 0) throw new ImprintError('interrupted', {});
   }
 
   #file(unit: RestoreUnit, file: number, content: NativeBuffer, from: number, to: number, warnings: string[]): number {
