@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 const second = 1000;
 const minute = 60 * second;
 
-/** The project that runs the tests of `include`. One at a time where the tests share devices or the machine's cores. */
-function project(name: string, include: string, testTimeout: number, oneAtATime = false) {
+/** The project that runs the tests of `include`: as many files at once as there are cores, or `atOnce`. */
+function project(name: string, include: string, testTimeout: number, atOnce?: number) {
   return {
     test: {
       name,
@@ -14,8 +14,8 @@ function project(name: string, include: string, testTimeout: number, oneAtATime 
       teardownTimeout: 30 * second,
       environment: 'node' as const,
       pool: 'forks' as const,
-      ...(oneAtATime ? { fileParallelism: false, maxWorkers: 1 } : {}),
-      sequence: { groupOrder: oneAtATime ? 1 : 0 },
+      ...(atOnce === undefined ? {} : { fileParallelism: atOnce > 1, maxWorkers: atOnce }),
+      sequence: { groupOrder: atOnce ?? 0 },
     },
   };
 }
@@ -26,8 +26,10 @@ export default defineConfig({
       project('unit', 'src/**/*.test.ts', 20 * second),
       project('architecture', 'tests/architecture/**/*.test.ts', 60 * second),
       project('contract', 'tests/contract/**/*.test.ts', 60 * second),
-      project('integration', 'tests/integration/**/*.test.ts', 3 * minute, true),
-      project('e2e', 'tests/e2e/**/*.test.ts', 15 * minute, true),
+      // One at a time: loop devices and mounts are the whole machine's.
+      project('integration', 'tests/integration/**/*.test.ts', 3 * minute, 1),
+      // A virtual machine keeps one core busy; more than two at once would only be slow together.
+      project('e2e', 'tests/e2e/**/*.test.ts', 20 * minute, 2),
     ],
   },
 });

@@ -1,6 +1,7 @@
-import { access, mkdir, mkdtemp, rename } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { access, mkdtemp, rename } from 'node:fs/promises';
+import { join } from 'node:path';
 import { systemProcesses } from '../../src/system/run.ts';
+import { withFileLock } from '../lab/cache.ts';
 import { goldenAddress, Laboratory } from '../lab/laboratory.ts';
 
 /**
@@ -10,10 +11,7 @@ import { goldenAddress, Laboratory } from '../lab/laboratory.ts';
 export async function laboratoryWithImage(): Promise<Laboratory> {
   const lab = await Laboratory.open();
   try {
-    const shared = process.env.IMPRINT_TEST_RUN && join(process.env.IMPRINT_TEST_RUN, 'captured');
-    const present = shared !== undefined && shared !== '' && (await exists(shared));
-    if (present) await copyTree(shared, lab.data);
-    else await captureGolden(lab, shared);
+    await provideImage(lab);
     await lab.buildImager();
     await lab.startServer();
     return lab;
@@ -31,16 +29,24 @@ export async function failed(lab: Laboratory, error?: unknown): Promise<void> {
   );
 }
 
-async function captureGolden(lab: Laboratory, shared: string | undefined): Promise<void> {
+async function provideImage(lab: Laboratory): Promise<void> {
+  const run = process.env.IMPRINT_TEST_RUN;
+  if (!run) return captureGolden(lab);
+  const shared = join(run, 'captured');
+  await withFileLock(`${shared}.lock`, async () => {
+    if (await exists(shared)) return copyTree(shared, lab.data);
+    await captureGolden(lab);
+    const copy = await mkdtemp(`${shared}-`);
+    await copyTree(lab.data, copy);
+    await rename(copy, shared);
+  });
+}
+
+async function captureGolden(lab: Laboratory): Promise<void> {
   const golden = await lab.startGolden();
   await lab.imprintJson(['capture', `ssh://root@${goldenAddress}`, '--name', 'web', ...lab.captureOptions()]);
   await golden.cutPower();
   await lab.stopSiteDhcp();
-  if (!shared) return;
-  await mkdir(dirname(shared), { recursive: true });
-  const copy = await mkdtemp(`${shared}-`);
-  await copyTree(lab.data, copy);
-  await rename(copy, shared);
 }
 
 async function copyTree(from: string, to: string): Promise<void> {

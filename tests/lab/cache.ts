@@ -48,15 +48,20 @@ async function removeOlder(parent: string, name: string, current: string): Promi
   }
 }
 
-/** Lets one process at a time into `work` that names the same lock: two test runs do not build the same thing twice. */
+/** Lets one process at a time into `work` on this file of the cache: two test runs do not build the same thing twice. */
 export async function locked<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
   const directory = join(cacheDirectory(), 'lab');
   await mkdir(directory, { recursive: true });
+  return withFileLock(join(directory, `.${name}.lock`), work);
+}
+
+/** Runs `work` while this process alone holds the lock on `file`, which is made if it does not exist. */
+export async function withFileLock<Result>(file: string, work: () => Promise<Result>): Promise<Result> {
   // The lock is held by a child that waits for the end of its standard input: it goes when we go, however we go.
-  const holder = systemProcesses.start('flock', [join(directory, `.${name}.lock`), 'sh', '-c', 'echo locked; cat']);
+  const holder = systemProcesses.start('flock', [file, 'sh', '-c', 'echo locked; cat']);
   await new Promise<void>((resolve, reject) => {
     holder.stdout.once('data', () => resolve());
-    holder.ended.then(() => reject(new Error(`the lock ${name} was not to be had`)), reject);
+    holder.ended.then(() => reject(new Error(`the lock ${file} was not to be had`)), reject);
   });
   try {
     return await work();

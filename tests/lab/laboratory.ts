@@ -179,7 +179,11 @@ export class Laboratory implements AsyncDisposable {
     const running = this.#server;
     this.#server = undefined;
     if (!running) return;
-    process.kill(running.pid, signal);
+    try {
+      process.kill(running.pid, signal);
+    } catch {
+      // It ended by itself before.
+    }
     await running.ended.catch(() => {});
   }
 
