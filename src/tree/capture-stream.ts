@@ -5,8 +5,9 @@ import { readXattrs } from '../native/attributes.ts';
 import { type FileStatus, fileTypes, readLink } from '../native/status.ts';
 import type { CaptureDirectoryOptions } from './capture-directory.ts';
 import type { HintWriter } from './capture-hints.ts';
-import { fileOutcomes, type StoredFiles, statusColumns } from './content-message.ts';
+import type { StoredFiles } from './content-message.ts';
 import type { ContentPool } from './content-pool.ts';
+import { FileResults } from './file-results.ts';
 import type { PreviousVersion } from './previous-version.ts';
 import { type WalkedEntry, walk } from './walk.ts';
 
@@ -315,57 +316,5 @@ function tryXattrs(path: RawPath): ExtendedAttribute[] {
     return readXattrs(path);
   } catch {
     return [];
-  }
-}
-
-/** Reads the columns of a batch, file after file. */
-class FileResults {
-  readonly #files: StoredFiles;
-  #chunk = 0;
-
-  constructor(files: StoredFiles) {
-    this.#files = files;
-  }
-
-  outcome(index: number): (typeof fileOutcomes)[number] {
-    return fileOutcomes[this.#files.outcomes[index] as number] ?? 'unreadable';
-  }
-
-  problem(index: number): string {
-    return this.#files.problems.get(index) ?? '';
-  }
-
-  /** The content of the next file; must be asked for each in order. */
-  next(index: number): Pick<Entry, 'size' | 'chunks' | 'segments'> {
-    const { chunkCounts, chunkLengths, hashes, sizes, segments } = this.#files;
-    const content: Pick<Entry, 'size' | 'chunks' | 'segments'> = { size: sizes[index] as number };
-    const count = chunkCounts[index] as number;
-    if (count > 0) {
-      content.chunks = Array.from({ length: count }, (_, offset) => {
-        const at = this.#chunk + offset;
-        return { hash: hashes.subarray(at * 32, at * 32 + 32), length: chunkLengths[at] as number };
-      });
-      this.#chunk += count;
-    }
-    const holes = segments.get(index);
-    if (holes !== undefined) content.segments = holes;
-    return content;
-  }
-
-  /** The status of the file when it was read; what is not in the columns is as it was on the walk. */
-  status(index: number, walked: FileStatus): FileStatus {
-    const at = (column: number) => this.#files.statuses[index * statusColumns + column] as number;
-    return {
-      ...walked,
-      mode: at(0),
-      uid: at(1),
-      gid: at(2),
-      device: at(3),
-      mtimeSeconds: at(4),
-      mtimeNanoseconds: at(5),
-      ctimeSeconds: at(6),
-      ctimeNanoseconds: at(7),
-      inode: this.#files.inodes[index] as bigint,
-    };
   }
 }
