@@ -44,8 +44,8 @@ export async function startForeignDhcp(network: LabNetwork, directory: string): 
   const words = ['netns', 'exec', name];
   const server = systemProcesses.start('ip', [
     ...[...words, 'setpriv', '--pdeathsig', 'TERM', '--', 'dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null'],
-    // A change of user would take away what ends it with us.
-    ...['--user=root', '--port=0', '--log-facility=-', '--interface=eth0', '--bind-interfaces'],
+    // A change of user or group would take away what ends it with us.
+    ...['--user=root', '--group=root', '--port=0', '--log-facility=-', '--interface=eth0', '--bind-interfaces'],
     ...['--dhcp-range=10.9.0.100,10.9.0.149,255.255.255.0,12h', `--dhcp-leasefile=${leaseFile}`],
     `--pid-file=${join(directory, 'foreign-dhcp.pid')}`,
   ]);
