@@ -7,13 +7,17 @@ export interface HttpOptions {
   /** Ends every request under way with the signal's reason. */
   signal?: AbortSignal;
   clock?: Clock;
-  /** How often a request that failed for want of an answer is tried again; waits 0.25 s, 0.5 s, 1 s … 8 s between. */
+  /**
+   * How often a request that failed for want of an answer is tried again; waits 0.25 s, 0.5 s, 1 s … 8 s between. Absent: 6
+   * times where the server has answered before, else twice, so that a wrong address is told soon.
+   */
   retries?: number;
   /** Milliseconds without a byte after which a connection counts as dead. */
   stall?: number;
 }
 
-const defaultRetries = 6;
+const retriesOfKnown = 6;
+const retriesOfUnknown = 2;
 const defaultStall = 20_000;
 
 /**
@@ -24,16 +28,17 @@ export class HttpFiles implements StoreFiles {
   readonly location: string;
   readonly #base: string;
   readonly #clock: Clock;
-  readonly #retries: number;
+  readonly #retries: number | undefined;
   readonly #stall: number;
   readonly #closed = new AbortController();
   readonly #signal: AbortSignal;
+  #answered = false;
 
   constructor(url: string, options: HttpOptions = {}) {
     this.location = url.replace(/\/+$/, '');
     this.#base = `${this.location}/`;
     this.#clock = options.clock ?? systemClock;
-    this.#retries = options.retries ?? defaultRetries;
+    this.#retries = options.retries;
     this.#stall = options.stall ?? defaultStall;
     this.#signal = options.signal ? AbortSignal.any([options.signal, this.#closed.signal]) : this.#closed.signal;
   }
@@ -110,6 +115,7 @@ export class HttpFiles implements StoreFiles {
       headers: { 'accept-encoding': 'identity', ...headers },
       signal: attempt.signal,
     });
+    this.#answered = true;
     const { status } = response;
     if (status === 200 || status === 206 || status === 416) return response;
     await response.body?.cancel();
@@ -139,7 +145,7 @@ export class HttpFiles implements StoreFiles {
         if (error instanceof ImprintError || error instanceof FormatError) throw error;
         if (progress() > reached) tries = 0;
         reached = progress();
-        if (tries >= this.#retries)
+        if (tries >= (this.#retries ?? (this.#answered ? retriesOfKnown : retriesOfUnknown)))
           throw new ImprintError(
             'store-unreachable',
             { store: this.location, problem: problemOf(error) },
