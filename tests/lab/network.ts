@@ -37,9 +37,21 @@ export class LabNetwork implements AsyncDisposable {
       ['link', 'set', 'plug0', 'up'],
       ['addr', 'add', `${network.address}/24`, 'dev', network.bridge],
       ['link', 'set', network.bridge, 'up'],
+      ['addr', 'add', 'fd09::1/64', 'dev', network.bridge, 'nodad'],
     ];
     for (const args of setUp) await network.run('ip', args, { timeout: 20_000 });
+    network.#startIpv6Router();
     return network;
+  }
+
+  /** iPXE asks for an IPv6 router at every boot, and waits 13 seconds where none answers. It ends with the namespace. */
+  #startIpv6Router(): void {
+    const router = this.start('dnsmasq', [
+      ...['--keep-in-foreground', '--conf-file=/dev/null', '--port=0', '--user=root', '--pid-file=', '--leasefile-ro'],
+      ...[`--interface=${this.bridge}`, '--bind-interfaces', '--enable-ra', '--dhcp-range=fd09::,ra-only'],
+    ]);
+    router.stdout.resume();
+    router.stderr.resume();
   }
 
   /** A new tap on the bridge, for one machine's network card. */
