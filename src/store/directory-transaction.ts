@@ -14,6 +14,7 @@ import type { DirectoryStore } from './directory-store.ts';
 import { removeDurably, renameDurably, writeFileDurably, writeFilesDurably, writing } from './durable.ts';
 import { formatHints } from './hints.ts';
 import { indexWith, makeIndex } from './index-maker.ts';
+import { LateChunks } from './late-chunks.ts';
 import {
   damagedMarkPath,
   hintsPath,
@@ -97,7 +98,7 @@ export class DirectoryTransaction implements StoreTransaction {
     const path = join(this.directory, `${randomUUID()}.manifest`);
     const used = new Set<number>();
     // Chunks whose packs are still being written by threads: they must be there when the entries end.
-    let late: ChunkReference[] = [];
+    const late = new LateChunks();
     let count = 0;
     const compressor = createCompressor(manifestLevel);
     const writer = new ManifestFileWriter((content) => compressor.compress(content));
@@ -108,12 +109,13 @@ export class DirectoryTransaction implements StoreTransaction {
         this.#check();
         count += batch.length;
         for (const { chunks } of batch)
-          for (const chunk of chunks ?? []) if (!this.#notePack(chunk, used)) late.push(chunk);
-        if (late.length > 20_000) late = late.filter((chunk) => !this.#notePack(chunk, used));
+          for (const chunk of chunks ?? []) if (!this.#notePack(chunk, used)) late.add(chunk);
+        late.look((chunk) => this.#notePack(chunk, used));
         await writeAll(file, writer.add(encoder.encode(batch)));
       }
       encoder.end();
-      for (const chunk of late) if (!this.#notePack(chunk, used)) throw this.#missing(chunk);
+      const missing = late.firstMissing((chunk) => this.#notePack(chunk, used));
+      if (missing !== undefined) throw this.#missing(missing);
       const end = writer.finish();
       await writeAll(file, end.out);
       await file.sync();

@@ -8,6 +8,8 @@ import { createCompressor } from '../native/zstd.ts';
 export type PackSink = (path: string, id: string) => void;
 
 const level = 3;
+/** Of one pack: a table of contents of some two megabytes, whatever the size of the chunks. */
+const mostChunks = 60_000;
 
 /**
  * Writes one pack after another into a directory, each closed and durable when it is full. Throws ImprintErrors (`disk-full`
@@ -29,7 +31,7 @@ export class PackFiles {
 
   /** The builder to give a chunk to. Ask anew for each chunk: a pack that is full is finished here. */
   builder(): PackBuilder {
-    if (this.#open?.builder.full) this.finish();
+    if (this.#open !== undefined && (this.#open.builder.full || this.#open.builder.chunks >= mostChunks)) this.finish();
     this.#open ??= this.#begin();
     return this.#open.builder;
   }
