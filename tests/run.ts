@@ -48,7 +48,10 @@ const machines = vitestCheck('e2e', 40, true);
 
 function vitestCheck(project: string, limit: number, needsRoot: boolean): Check {
   const command = [node, vitest, 'run', '--project', project];
-  return { name: project, command, project, root: needsRoot, limit };
+  // In a mount namespace of its own, so that nothing started meanwhile elsewhere (`ip netns exec` copies every mount)
+  // keeps a test's file system busy, and no mount outlives the tests.
+  const alone = project === 'integration' ? ['unshare', '--mount', '--propagation', 'slave', '--'] : [];
+  return { name: project, command: [...alone, ...command], project, root: needsRoot, limit };
 }
 
 function chosen(words: readonly string[]): readonly Check[] {
@@ -65,13 +68,15 @@ function chosen(words: readonly string[]): readonly Check[] {
   return [{ ...check, command: [...check.command, ...names] }];
 }
 
-async function perform(check: Check, reports: string): Promise<Outcome> {
-  console.log(`\n── ${check.name} ${'─'.repeat(Math.max(0, 100 - check.name.length))}`);
+async function perform(check: Check, output: 'shown' | 'held'): Promise<Outcome> {
+  const title = `\n── ${check.name} ${'─'.repeat(Math.max(0, 100 - check.name.length))}`;
+  if (output === 'shown') console.log(title);
   const report = join(reports, `${check.name}.json`);
   const extra =
     check.project === undefined ? [] : ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   const began = performance.now();
-  const ok = await succeeds([...asRoot(check), ...check.command, ...extra], check.limit);
+  const { ok, said } = await run([...asRoot(check), ...check.command, ...extra], check.limit, output);
+  if (output === 'held') process.stdout.write(`${title}\n${said}`);
   const seconds = (performance.now() - began) / 1000;
   const counted = check.project === undefined ? undefined : await count(report);
   if (counted === undefined) return { check, seconds, passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 };
@@ -84,12 +89,16 @@ function asRoot(check: Check): string[] {
   return ['sudo', '--preserve-env=PATH,HOME,IMPRINT_CACHE,IMPRINT_TEST_RUN,NODE_OPTIONS', '--'];
 }
 
-function succeeds(command: readonly string[], minutes: number): Promise<boolean> {
+function run(
+  command: readonly string[],
+  minutes: number,
+  output: 'shown' | 'held',
+): Promise<{ ok: boolean; said: string }> {
   const [program = '', ...args] = command;
   const path = `${bin}:${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
   const child = spawn(program, args, {
     cwd: root,
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: output === 'shown' ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
     env: {
       ...process.env,
       PATH: path,
@@ -97,7 +106,14 @@ function succeeds(command: readonly string[], minutes: number): Promise<boolean>
       IMPRINT_TEST_RUN: reports,
     },
   });
+  const said: Buffer[] = [];
+  child.stdout?.on('data', (part: Buffer) => said.push(part));
+  child.stderr?.on('data', (part: Buffer) => said.push(part));
   return new Promise((resolve) => {
+    const end = (ok: boolean) => {
+      clearTimeout(timer);
+      resolve({ ok, said: Buffer.concat(said).toString() });
+    };
     const timer = setTimeout(() => {
       console.error(`test: no end after ${minutes} minutes: ended`);
       child.kill('SIGTERM');
@@ -105,13 +121,9 @@ function succeeds(command: readonly string[], minutes: number): Promise<boolean>
     }, minutes * 60_000);
     child.on('error', (error) => {
       console.error(`test: ${program}: ${error.message}`);
-      clearTimeout(timer);
-      resolve(false);
+      end(false);
     });
-    child.on('exit', (status) => {
-      clearTimeout(timer);
-      resolve(status === 0);
-    });
+    child.on('close', (status) => end(status === 0));
   });
 }
 
@@ -126,7 +138,13 @@ async function count(report: string): Promise<{ passed: number; failed: number; 
   }
 }
 
-function summarise(outcomes: readonly Outcome[]): boolean {
+async function inTurn(checks: readonly Check[], output: 'shown' | 'held'): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const check of checks) outcomes.push(await perform(check, output));
+  return outcomes;
+}
+
+function summarise(outcomes: readonly Outcome[], seconds: number): boolean {
   const sum = (pick: (outcome: Outcome) => number) => outcomes.reduce((total, outcome) => total + pick(outcome), 0);
   console.log(`\n── summary ${'─'.repeat(93)}`);
   for (const { check, seconds, passed, failed, skipped } of outcomes) {
@@ -136,16 +154,22 @@ function summarise(outcomes: readonly Outcome[]): boolean {
       `${failed > 0 ? '✗' : '✓'} ${check.name.padEnd(14)}${counts} ${seconds.toFixed(1).padStart(8)} s${left}`,
     );
   }
-  console.log(`in ${sum((outcome) => outcome.seconds).toFixed(0)} s`);
+  console.log(`in ${seconds.toFixed(0)} s`);
   console.log(`${sum((outcome) => outcome.passed)} passed, ${sum((outcome) => outcome.failed)} failed`);
   return outcomes.every((outcome) => outcome.failed === 0);
 }
 
 const reports = await mkdtemp(join(tmpdir(), 'imprint-test-'));
 try {
-  const outcomes: Outcome[] = [];
-  for (const check of chosen(process.argv.slice(2))) outcomes.push(await perform(check, reports));
-  process.exitCode = summarise(outcomes) ? 0 : 1;
+  const checks = chosen(process.argv.slice(2));
+  const began = performance.now();
+  // Integration tests wait more than they work, one at a time; what keeps the processors busy runs beside them.
+  const beside = checks.length > 1 ? checks.filter(({ name }) => name === 'integration') : [];
+  const held = inTurn(beside, 'held');
+  const last = checks.filter(({ name }) => name === machines.name);
+  const first = checks.filter((check) => !beside.includes(check) && !last.includes(check));
+  const outcomes = [...(await inTurn(first, 'shown')), ...(await held), ...(await inTurn(last, 'shown'))];
+  process.exitCode = summarise(outcomes, (performance.now() - began) / 1000) ? 0 : 1;
 } finally {
   await rm(reports, { recursive: true, force: true });
 }
