@@ -48,9 +48,9 @@ const machines = vitestCheck('e2e', 40, true);
 
 function vitestCheck(project: string, limit: number, needsRoot: boolean): Check {
   const command = [node, vitest, 'run', '--project', project];
-  // In a mount namespace of its own, so that nothing started meanwhile elsewhere (`ip netns exec` copies every mount)
-  // keeps a test's file system busy, and no mount outlives the tests.
-  const alone = project === 'integration' ? ['unshare', '--mount', '--propagation', 'slave', '--'] : [];
+  // In a mount namespace of its own, so that nothing started meanwhile elsewhere (`ip netns exec` copies every mount) keeps a
+  // test's file system busy. Where mounts are shared between namespaces, unmounting is, too.
+  const alone = project === 'integration' ? ['unshare', '--mount', '--propagation', 'unchanged', '--'] : [];
   return { name: project, command: [...alone, ...command], project, root: needsRoot, limit };
 }
 
