@@ -83,7 +83,7 @@ step('two disks that could take the image: refused, with the command that says w
 });
 
 step('a disk that is too small: refused, with what it would need', async () => {
-  const refused = await lab.imprint(['install', name, '--disk', 'smallest', '--yes', '--wait'], 2 * minute);
+  const refused = await lab.imprint(['install', name, '--disk', 'serial=bare-0', '--yes', '--wait'], 2 * minute);
   expect(refused, refused.stderr).toMatchObject({ status: 4 });
   expect(refused.stderr).toMatch(/needs at least/);
   expect(await hashes()).toEqual(untouched);
