@@ -14,6 +14,7 @@ function project(name: string, include: string, testTimeout: number, atOnce?: nu
       teardownTimeout: 30 * second,
       environment: 'node' as const,
       pool: 'forks' as const,
+      execArgv: ['--disable-warning=ExperimentalWarning'],
       ...(atOnce === undefined ? {} : { fileParallelism: atOnce > 1, maxWorkers: atOnce }),
       sequence: { groupOrder: atOnce ?? 0 },
     },

@@ -32,6 +32,8 @@ interface Outcome {
 const root = join(import.meta.dirname, '..');
 const bin = join(root, 'node_modules/.bin');
 const node = process.execPath;
+/** We know that `node:ffi` and `node:sqlite` are experimental. */
+const quiet = '--disable-warning=ExperimentalWarning';
 const vitest = join(root, 'node_modules/vitest/vitest.mjs');
 
 const plain: readonly Check[] = [
@@ -47,7 +49,7 @@ const projects: readonly Check[] = [
 const machines = vitestCheck('e2e', 40, true);
 
 function vitestCheck(project: string, limit: number, needsRoot: boolean): Check {
-  const command = [node, vitest, 'run', '--project', project];
+  const command = [node, quiet, vitest, 'run', '--project', project];
   // In a mount namespace of its own, so that nothing started meanwhile elsewhere (`ip netns exec` copies every mount) keeps a
   // test's file system busy. Where mounts are shared between namespaces, unmounting is, too.
   const alone = project === 'integration' ? ['unshare', '--mount', '--propagation', 'unchanged', '--'] : [];
@@ -86,7 +88,7 @@ async function perform(check: Check, output: 'shown' | 'held'): Promise<Outcome>
 
 function asRoot(check: Check): string[] {
   if (!check.root || process.getuid?.() === 0) return [];
-  return ['sudo', '--preserve-env=PATH,HOME,IMPRINT_CACHE,IMPRINT_TEST_RUN,NODE_OPTIONS', '--'];
+  return ['sudo', '--preserve-env=PATH,HOME,IMPRINT_CACHE,IMPRINT_TEST_RUN', '--'];
 }
 
 function run(
@@ -102,7 +104,6 @@ function run(
     env: {
       ...process.env,
       PATH: path,
-      NODE_OPTIONS: '--disable-warning=ExperimentalWarning',
       IMPRINT_TEST_RUN: reports,
     },
   });

@@ -87,7 +87,6 @@ export function createDnsmasqSupervisor(options: SupervisorOptions): DnsmasqSupe
 
   return {
     start: async () => {
-      await endOrphan(options);
       await processes.run('dnsmasq', ['--test', `--conf-file=${options.configurationFile}`], { timeout: 10_000 });
       const started = launch();
       const early = await Promise.race([endOf(started), clock.sleep(settling).then(() => undefined)]);
@@ -140,8 +139,14 @@ function hangUp(pid: number): void {
   }
 }
 
-/** Ends the dnsmasq of a server that was killed without a chance to do so: known by its pid file and its command line. */
-async function endOrphan({ pidFile, configurationFile, clock }: SupervisorOptions): Promise<void> {
+/**
+ * Ends the dnsmasq of a server that was killed without a chance to do so: known by its pid file and its command line. To be
+ * called before anything asks who serves DHCP here.
+ */
+export async function endOrphan(
+  options: Pick<SupervisorOptions, 'pidFile' | 'configurationFile' | 'clock'>,
+): Promise<void> {
+  const { pidFile, configurationFile, clock } = options;
   const pid = Number((await readFile(pidFile, 'utf8').catch(() => '')).trim());
   if (!Number.isInteger(pid) || pid <= 1) return;
   const isOurs = async () =>

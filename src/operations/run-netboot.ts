@@ -16,7 +16,7 @@ import {
   tftpFiles,
   usualRange,
 } from '../netboot/dnsmasq.ts';
-import { createDnsmasqSupervisor, type DnsmasqSupervisor } from '../netboot/dnsmasq-supervisor.ts';
+import { createDnsmasqSupervisor, type DnsmasqSupervisor, endOrphan } from '../netboot/dnsmasq-supervisor.ts';
 import type { Context } from './context.ts';
 
 export interface NetbootOptions {
@@ -60,7 +60,6 @@ export async function runNetboot(context: Context, options: NetbootOptions): Pro
   const { paths, log } = context;
   const network = findInterface(options.interface);
   const range = options.proxyDhcp ? { first: network.address, last: network.address } : chooseRange(options, network);
-  if (!options.proxyDhcp && !options.allowForeignDhcp) await refuseForeignDhcp(context, network, options.signal);
   const tftpRoot = join(paths.netboot, 'tftp');
   const files = {
     tftpRoot,
@@ -70,6 +69,8 @@ export async function runNetboot(context: Context, options: NetbootOptions): Pro
   };
   const hostsFiles = { dhcp: files.dhcpHosts, plain: join(paths.dnsmasq, 'hosts') };
   const configurationFile = join(paths.dnsmasq, 'dnsmasq.conf');
+  await endOrphan({ pidFile: files.pid, configurationFile, clock: context.clock });
+  if (!options.proxyDhcp && !options.allowForeignDhcp) await refuseForeignDhcp(context, network, options.signal);
   await mkdir(paths.dnsmasq, { recursive: true, mode: 0o755 });
   await prepareTftp(options, tftpRoot);
   const user = await chooseUser(tftpRoot);
