@@ -1,6 +1,7 @@
 import { comparePaths, type Entry } from './entry.ts';
 import { FormatError } from './format-error.ts';
 import { chunkLimit } from './pack.ts';
+import { SortedPaths } from './sorted-paths.ts';
 
 /** Length of a path in bytes, at most. */
 const pathLimit = 65_535;
@@ -13,8 +14,7 @@ const pathLimit = 65_535;
 export class EntryCheck {
   #previous: string | undefined;
   readonly #directories: string[] = [];
-  /** In order, as they came: looked up by halving, for hard links only. A set would hash every path. */
-  readonly #linkable: string[] = [];
+  readonly #linkable = new SortedPaths();
 
   /** Throws a `FormatError` that names the path. */
   check(entry: Entry): void {
@@ -56,7 +56,7 @@ export class EntryCheck {
         ? 'is a symlink to nothing'
         : undefined;
     if (entry.type === 'hardlink')
-      return entry.target !== undefined && includesSorted(this.#linkable, entry.target)
+      return entry.target !== undefined && this.#linkable.has(entry.target)
         ? undefined
         : 'is a hard link to what is no earlier file';
     return undefined;
@@ -80,17 +80,4 @@ function checkContent({ size = 0, chunks = [], segments }: Entry): string | unde
     data -= length;
   }
   return data === 0 ? undefined : 'has chunks that do not make up its content';
-}
-
-function includesSorted(paths: readonly string[], path: string): boolean {
-  let from = 0;
-  let to = paths.length;
-  while (from < to) {
-    const middle = (from + to) >> 1;
-    const order = comparePaths(paths[middle] ?? '', path);
-    if (order === 0) return true;
-    if (order < 0) from = middle + 1;
-    else to = middle;
-  }
-  return false;
 }

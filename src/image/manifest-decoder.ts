@@ -81,7 +81,9 @@ function nextIsComplete(reader: WireReader): boolean {
       return false;
     }
     if (wireType === wireTypes.varint) return true;
-    const length = new WireReader(buffer, valueAt, end).varint();
+    reader.position = valueAt;
+    const length = reader.varint();
+    reader.position = position;
     if (length > messageLimit) throw new FormatError('an entry is too long');
     return length <= end - at - 1;
   }
@@ -198,7 +200,10 @@ function putContent(entry: Entry, hashes: Buffer | undefined, lengths: number[],
   if ((hashes?.length ?? 0) !== lengths.length * 32) throw new FormatError('hashes and lengths of chunks do not match');
   if (hashes !== undefined) {
     const all = hashes;
-    entry.chunks = lengths.map((length, index) => ({ hash: all.subarray(index * 32, index * 32 + 32), length }));
+    const [only] = lengths;
+    // Most files are one chunk.
+    if (lengths.length === 1 && only !== undefined) entry.chunks = [{ hash: all, length: only }];
+    else entry.chunks = lengths.map((length, index) => ({ hash: all.subarray(index * 32, index * 32 + 32), length }));
   }
   if (numbers !== undefined) {
     if (numbers.length % 2 !== 0) throw new FormatError('a segment has no length');

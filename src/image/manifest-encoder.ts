@@ -13,6 +13,7 @@ export class ManifestEncoder {
   readonly #check = new EntryCheck();
   readonly #message = new WireWriter();
   readonly #out = new WireWriter();
+  readonly #inner = new WireWriter();
   #begun = false;
 
   /** The bytes of the next entries. Throws a `FormatError` where one breaks the rules (`EntryCheck`). */
@@ -24,7 +25,7 @@ export class ManifestEncoder {
       this.#check.check(entry);
       const message = this.#message;
       message.clear();
-      writeEntry(message, entry);
+      writeEntry(message, entry, this.#inner);
       out.bytes(manifestField.entry, message.view(), true);
     }
     return Buffer.from(out.view());
@@ -43,7 +44,7 @@ export class ManifestEncoder {
   }
 }
 
-function writeEntry(out: WireWriter, entry: Entry): void {
+function writeEntry(out: WireWriter, entry: Entry, inner: WireWriter): void {
   out.latin1(entryField.path, entry.path);
   out.number(entryField.type, typeNumbers.get(entry.type) ?? 0);
   out.number(entryField.mode, entry.mode);
@@ -52,7 +53,7 @@ function writeEntry(out: WireWriter, entry: Entry): void {
   out.signed(entryField.mtimeSeconds, entry.mtime.seconds);
   out.number(entryField.mtimeNanoseconds, entry.mtime.nanoseconds);
   for (const xattr of sortedXattrs(entry)) {
-    const inner = new WireWriter();
+    inner.clear();
     inner.latin1(xattrField.name, xattr.name);
     inner.bytes(xattrField.value, xattr.value);
     out.bytes(entryField.xattr, inner.view(), true);

@@ -78,10 +78,16 @@ export class WireWriter {
   #varint(value: number): void {
     if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${value} cannot be written as a number`);
     let rest = value;
-    while (rest > 0x7f) {
+    // Most numbers are small ones, for which the processor's own operations do.
+    while (rest > 0x7fffffff) {
       this.#buffer[this.#length] = (rest % 0x80) + 0x80;
       this.#length += 1;
       rest = Math.floor(rest / 0x80);
+    }
+    while (rest > 0x7f) {
+      this.#buffer[this.#length] = (rest & 0x7f) | 0x80;
+      this.#length += 1;
+      rest >>>= 7;
     }
     this.#buffer[this.#length] = rest;
     this.#length += 1;

@@ -26,8 +26,6 @@ interface Pending {
   index?: number;
   /** Files with other content than their own. */
   replaced?: Promise<ChunkReference[]>;
-  /** What did not change since the previous version. */
-  unchanged?: boolean;
 }
 
 /** A run of entries, and what became of the files among them. */
@@ -151,7 +149,7 @@ export class CaptureStream {
     if (before !== undefined && this.#mayKeep(before, type, status)) {
       this.unchanged += type === 'file' ? 1 : 0;
       block.kept += contentLength(before);
-      return { entry: this.#attributes(path, type, status, before.xattrs, before), walked, unchanged: true };
+      return { entry: before, walked };
     }
     try {
       const entry = this.#attributes(path, type, status, readXattrs(walked.absolute));
@@ -192,13 +190,7 @@ export class CaptureStream {
     return { entry, walked };
   }
 
-  #attributes(
-    path: RawPath,
-    type: EntryType,
-    status: FileStatus,
-    xattrs: ExtendedAttribute[] | undefined,
-    before?: Entry,
-  ): Entry {
+  #attributes(path: RawPath, type: EntryType, status: FileStatus, xattrs: ExtendedAttribute[] | undefined): Entry {
     const entry: Entry = {
       path,
       type,
@@ -212,16 +204,12 @@ export class CaptureStream {
       entry.major = status.major;
       entry.minor = status.minor;
     }
-    if (before?.size !== undefined) entry.size = before.size;
-    if (before?.chunks !== undefined) entry.chunks = before.chunks;
-    if (before?.segments !== undefined) entry.segments = before.segments;
-    if (before?.target !== undefined) entry.target = before.target;
     return entry;
   }
 
   /** Whether what the previous version has for this entry may be taken over. */
   #mayKeep(before: Entry, type: EntryType, status: FileStatus): boolean {
-    if (before.type !== type) return false;
+    if (before.type !== type || !sameAttributes(before, status)) return false;
     if (type !== 'file') return true;
     if ((before.size ?? 0) !== status.size || this.#options.substitute?.(before.path, status) !== undefined)
       return false;
@@ -305,6 +293,17 @@ export class CaptureStream {
 
 function newBlock(): Block {
   return { entries: [], paths: [], bytes: 0, kept: 0, began: Math.floor(Date.now() / 1000), stored: undefined };
+}
+
+/** Belt and braces: the change time says so already. */
+function sameAttributes({ mode, uid, gid, mtime }: Entry, status: FileStatus): boolean {
+  return (
+    mode === (status.mode & 0o7777) &&
+    uid === status.uid &&
+    gid === status.gid &&
+    mtime.seconds === status.mtimeSeconds &&
+    mtime.nanoseconds === status.mtimeNanoseconds
+  );
 }
 
 function contentLength(entry: Entry): number {

@@ -15,6 +15,8 @@ export interface PlannedUnit {
 /** Of a unit, at most: compressed and decompressed bytes. */
 const mostCompressed = 4 << 20;
 const mostContent = 8 << 20;
+/** Pieces after which no other frame is added: small files by the ten thousand would make a message of many megabytes. */
+const manyPieces = 4096;
 /** Bytes between two frames that are rather read along than left out. */
 const smallGap = 64 << 10;
 
@@ -55,6 +57,7 @@ export class RestoreUnits {
         const fits =
           open !== undefined &&
           open.pack === pack &&
+          open.to - open.from < manyPieces &&
           offset - (open.offset + open.length) <= smallGap &&
           end - open.offset <= mostCompressed &&
           open.content + content <= mostContent;
