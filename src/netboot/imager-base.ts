@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ImprintError } from '../foundation/errors.ts';
@@ -12,6 +12,8 @@ import { DebianRoot } from './debian-root.ts';
 import * as recipe from './imager-recipe.ts';
 import { fillImagerTree } from './imager-tree.ts';
 import { addKernelModules, firstStagePaths, kernelVersion } from './kernel-modules.ts';
+
+const unusedAfter = 30 * 24 * 3600 * 1000;
 
 /** The part of the imager that is dear to make and the same for every server: kernel, and all programs. */
 export interface ImagerBase {
@@ -50,7 +52,10 @@ export async function ensureImagerBase(options: ImagerBaseOptions): Promise<Imag
   const directory = join(options.cache, 'imager', await baseKey(options));
   if (!options.refresh) {
     const cached = await readBase(directory);
-    if (cached) return { ...cached, cached: true };
+    if (cached) {
+      await utimes(directory, new Date(), new Date());
+      return { ...cached, cached: true };
+    }
   }
   await mkdir(join(options.cache, 'imager'), { recursive: true });
   const work = await mkdtemp(join(options.cache, 'imager', 'work-'));
@@ -63,9 +68,19 @@ export async function ensureImagerBase(options: ImagerBaseOptions): Promise<Imag
   } finally {
     await rm(work, { recursive: true, force: true });
   }
+  await removeUnused(join(options.cache, 'imager'));
   const made = await readBase(directory);
   if (!made) throw new ImprintError('internal', { problem: `${directory} is gone again` });
   return { ...made, cached: false };
+}
+
+/** Removes bases, and what broken-off makers left, that nobody used for a month. */
+async function removeUnused(parent: string): Promise<void> {
+  for (const name of await readdir(parent)) {
+    const path = join(parent, name);
+    const used = (await stat(path).catch(() => undefined))?.mtimeMs ?? Number.POSITIVE_INFINITY;
+    if (Date.now() - used > unusedAfter) await rm(path, { recursive: true, force: true });
+  }
 }
 
 async function readBase(directory: string): Promise<Omit<ImagerBase, 'cached'> | undefined> {
@@ -82,12 +97,10 @@ async function readBase(directory: string): Promise<Omit<ImagerBase, 'cached'> |
 
 async function baseKey({ suite, node, epoch }: ImagerBaseOptions): Promise<string> {
   const hash = createHash('sha256');
-  // Functions of the recipe count by what they say; lists by what they hold.
-  const parts = Object.entries(recipe).map(([name, value]) => [
-    name,
-    typeof value === 'object' ? value : String(value),
-  ]);
-  hash.update(JSON.stringify([suite, epoch, parts, recipe.imagerPackages(), recipe.imagerPrograms()]));
+  // Only its data: how its functions are written down differs between the sources and the bundle.
+  const data = Object.entries(recipe).filter(([, value]) => typeof value !== 'function');
+  const patterns = data.map(([name, value]) => [name, value instanceof RegExp ? value.source : value]);
+  hash.update(JSON.stringify([suite, epoch, patterns, recipe.imagerPackages(), recipe.imagerPrograms()]));
   await pipeline(createReadStream(node), hash);
   return hash.digest('hex').slice(0, 32);
 }
@@ -126,12 +139,15 @@ async function makeBase(work: string, options: ImagerBaseOptions): Promise<void>
   );
   const entries: CpioEntry[] = [{ kind: 'file', path: 'imager.squashfs', content: await readFile(squashfs) }];
   for (const entry of await firstStage(root, version, firstStagePaths(dependencies), processes)) entries.push(entry);
-  await writeFile(join(base, 'base.cpio'), buildCpio(entries, epoch));
+  // Flushed: a base that a power cut emptied would still be found by its name.
+  await writeFile(join(base, 'base.cpio'), buildCpio(entries, epoch), { flush: true });
   const kernel = await root.find(`/boot/vmlinuz-${version}`);
   if (!kernel) throw new ImprintError('internal', { problem: `there is no kernel ${version}` });
-  await copyFile(kernel.host, join(base, 'vmlinuz'));
+  await writeFile(join(base, 'vmlinuz'), await readFile(kernel.host), { flush: true });
   await makeLocalDiskLoader(root, work, join(base, 'localdisk.efi'), processes);
-  await writeFile(join(base, 'base.json'), `${JSON.stringify({ kernelVersion: version, suite: options.suite })}\n`);
+  await writeFile(join(base, 'base.json'), `${JSON.stringify({ kernelVersion: version, suite: options.suite })}\n`, {
+    flush: true,
+  });
 }
 
 /** Unpacks the packages without running anything of theirs: nothing is configured, and no other architecture is needed. */

@@ -129,7 +129,8 @@ export const imagerData: readonly string[] = [
 /** Parts of GRUB's directories that only other ways of booting need. */
 export const leftOutData = /\/usr\/lib\/grub\/[^/]+\/(monolithic|signed)(\/|$)/;
 
-const wantedModules = [
+/** Kernel modules to take: what their paths begin with. */
+export const wantedModules: readonly string[] = [
   ...['arch/x86/crypto/', 'crypto/', 'drivers/ata/', 'drivers/block/', 'drivers/char/hw_random/', 'drivers/hv/'],
   ...['drivers/hid/hid-generic.', 'drivers/hid/hid-hyperv.', 'drivers/hid/hid.', 'drivers/hid/usbhid/'],
   ...['drivers/md/', 'drivers/message/', 'drivers/mmc/', 'drivers/net/bonding/', 'drivers/net/ethernet/'],
@@ -148,7 +149,7 @@ const wantedModules = [
   ...['fs/nls/nls_iso8859-1.', 'fs/nls/nls_utf8.', 'fs/overlayfs/', 'fs/squashfs/', 'fs/xfs/', 'net/8021q/'],
 ];
 /** No machine is installed through these, or probing them costs time (a floppy that is not there: seconds). */
-const unwantedModules = [
+export const unwantedModules: readonly string[] = [
   ...[
     'drivers/block/aoe/',
     'drivers/block/drbd/',
