@@ -2,6 +2,7 @@ import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemProcesses } from '../../src/system/run.ts';
+import { cacheDirectory } from '../lab/cache.ts';
 import { hashDisk } from '../lab/disk.ts';
 import type { Laboratory } from '../lab/laboratory.ts';
 import type { Machine } from '../lab/machine.ts';
@@ -46,6 +47,7 @@ step('an imager that carries another server’s key obeys nothing that ours says
   const other = join(lab.directory, 'other');
   await systemProcesses.run(join(import.meta.dirname, '../../imprint'), ['media', 'netboot', '--data', other], {
     timeout: 10 * minute,
+    env: { IMPRINT_CACHE: cacheDirectory() },
   });
   await copyFile(join(other, 'netboot/initrd.img'), initrd);
   try {
