@@ -7,14 +7,10 @@ export interface AptSource {
   options: Record<string, string>;
 }
 
-/** Debian's own packages, for where the machine names no mirror of the wanted suite (an Ubuntu machine, say). */
-const defaultMirror = 'http://deb.debian.org/debian';
-const defaultSecurityMirror = 'http://deb.debian.org/debian-security';
-
 /**
  * The sources of Debian's `suite` (`bookworm`) among those that a machine uses: the suite itself, its `-updates` and its
- * `-security`, component `main` only. Third parties that name their suites alike are left out. Where the suite itself is
- * missing, Debian's default mirror.
+ * `-security`, component `main` only. Third parties that name their suites alike are left out. Empty where the suite itself is
+ * missing (an Ubuntu machine, say): mmdebstrap then takes Debian's own mirror, with updates and security.
  */
 export function debianSources(sources: readonly AptSource[], suite: string): AptSource[] {
   const wanted = new Set([suite, `${suite}-updates`, `${suite}-security`]);
@@ -22,11 +18,7 @@ export function debianSources(sources: readonly AptSource[], suite: string): Apt
     .filter((source) => wanted.has(source.suite) && source.components.includes('main') && isDebian(source))
     .map((source) => ({ ...source, components: ['main'] }));
   if (ours.some((source) => source.suite === suite)) return withoutRepeats(ours);
-  return [
-    { uri: defaultMirror, suite, components: ['main'], options: {} },
-    { uri: defaultMirror, suite: `${suite}-updates`, components: ['main'], options: {} },
-    { uri: defaultSecurityMirror, suite: `${suite}-security`, components: ['main'], options: {} },
-  ];
+  return [];
 }
 
 /** A source as one line of `sources.list`, which is also what mmdebstrap takes as a mirror. */

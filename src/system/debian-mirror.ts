@@ -12,7 +12,7 @@ import { type Processes, systemProcesses } from './run.ts';
 
 /** Where packages of a Debian suite come from, in the words of mmdebstrap's command line. */
 export interface DebianMirror {
-  /** Lines of `sources.list`: mmdebstrap's last arguments. */
+  /** Lines of `sources.list`: mmdebstrap's last arguments. Empty: its own default mirror. */
   sources: string[];
   /**
    * How this machine reaches them: its proxies, certificates, retries and date checks, each as `--aptopt=…`. mmdebstrap leaves these
@@ -25,7 +25,7 @@ export interface DebianMirror {
 const fetchSettings = /^Acquire::(https?::|ftp::|Retries|ForceIPv|Check-(Date|Valid-Until))/i;
 
 /**
- * Finds a mirror of Debian's `suite`: what this machine's own apt is set up to use, or Debian's default.
+ * Finds a mirror of Debian's `suite`: what this machine's own apt is set up to use; mmdebstrap's own default where it has none of that suite.
  *
  * @param suite `bookworm`, `trixie`.
  * @param etc apt's configuration directory.
