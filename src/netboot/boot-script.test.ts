@@ -36,7 +36,8 @@ describe('the script for one machine', () => {
     expect(lines[1]).toBe('echo Imprint: web01 boots from its disk');
     expect(lines[2]).toBe(jump);
     expect(lines).toContain(`:${jump.slice('goto '.length)}`);
-    expect(lines).toContain('sanboot --no-describe --drive 0x80 ||');
+    const first = lines.indexOf('sanboot --no-describe --drive 0x80 ||');
+    expect(lines[first + 1], 'the installed disk need not be the first').toBe('sanboot --no-describe --drive 0x81 ||');
     expect(lines).toContain('chain --timeout 15000 http://10.9.0.1:8080/boot/localdisk.efi ||');
     expect(lines.filter((line) => line === 'exit 1')).toHaveLength(2);
   });

@@ -103,6 +103,9 @@ function diskLines(options: BootScriptOptions): string[] {
   ];
 }
 
+/** The BIOS's numbers of the first disks: the installed one need not be the first, and a disk without boot code fails at once. */
+const biosDrives = ['0x80', '0x81', '0x82', '0x83'] as const;
+
 /**
  * BIOS: the first disk's boot record, else the firmware's next choice. UEFI: iPXE of 2019 cannot start what is on a local disk,
  * so it loads a small GRUB that can. Failing that, an exit with an error makes the firmware go on to its next boot entry
@@ -110,7 +113,8 @@ function diskLines(options: BootScriptOptions): string[] {
  */
 function localDisk(server?: string): string[] {
   const loader = server === undefined ? [] : [`chain --timeout 15000 ${server}${bootPaths.localDisk} ||`];
-  return [':local-pcbios', 'sanboot --no-describe --drive 0x80 ||', 'exit 1', ':local-efi', ...loader, 'exit 1'];
+  const disks = biosDrives.map((drive) => `sanboot --no-describe --drive ${drive} ||`);
+  return [':local-pcbios', ...disks, 'exit 1', ':local-efi', ...loader, 'exit 1'];
 }
 
 function scriptUrl(server: string): string {

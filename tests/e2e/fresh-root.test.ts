@@ -49,7 +49,8 @@ function isolation(): string[] {
 
 function inside(root: string): string {
   return [
-    `set -e; cd '${root}'`,
+    // `ip netns exec` needs a root directory that is a mount point.
+    `set -e; mount --bind '${root}' '${root}'; cd '${root}'`,
     'mount -t proc proc proc; mount --rbind /dev dev; mount --rbind /sys sys; mount -t tmpfs run run; mount -t tmpfs tmp tmp',
     // Device names of loop partitions come from the host's udev.
     'mkdir -p run/udev; if [ -d /run/udev ]; then mount --bind /run/udev run/udev; fi',
