@@ -113,6 +113,29 @@ export const imageCommands: readonly CommandDefinition[] = [
     load: () => import('./commands/image-checkout.ts'),
   },
   {
+    name: 'image export',
+    group: 'Images',
+    summary: 'write a version as a tar or an OCI image',
+    description:
+      'The same version gives the same bytes, always. The target appears when it is whole. What each format keeps, and how ' +
+      'other programs read it, is in docs/import-export.md.',
+    arguments: [
+      reference,
+      { name: 'TARGET', description: 'a file, oci:DIRECTORY, or - for a tar on stdout; its name may say the format' },
+    ],
+    options: [
+      { flags: '-f, --format <format>', description: 'tar, oci-archive or oci' },
+      { flags: '-c, --compress <how>', description: 'none, gzip or zstd; default: by the name, else none (OCI: gzip)' },
+      { flags: '--force', description: 'replace the file or OCI layout that is there' },
+    ],
+    examples: [
+      ['imprint image export web:3 web.tar.zst', 'a compressed tar with every attribute'],
+      ['imprint image export web:3 oci-archive:web.oci.tar', 'for podman load, docker load, skopeo'],
+      ['imprint image export web:3 -', 'a tar for the next program in a pipe'],
+    ],
+    load: () => import('./commands/image-export.ts'),
+  },
+  {
     name: 'image tag',
     group: 'Images',
     summary: 'give a version a tag, move a tag, or take it away',

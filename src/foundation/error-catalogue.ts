@@ -126,6 +126,18 @@ export const errorCatalogue = {
     message: '{path} is not an empty directory. Nothing was written.',
     hint: 'Name a directory that is empty or does not exist yet.',
   },
+  'target-exists': {
+    exit: 4,
+    http: 409,
+    message: '{path} cannot be written: {problem}. Nothing was changed.',
+    hint: 'Name another place, or replace it with --force.',
+  },
+  'export-unfit': {
+    exit: 4,
+    http: 409,
+    message: '{reference} cannot be written as {format}: {problem}. Nothing was written.',
+    hint: '{hint}',
+  },
   'confirmation-needed': {
     exit: 4,
     http: 409,
@@ -192,6 +204,42 @@ export const errorCatalogue = {
     http: 409,
     message: 'The signature of {what} was not made by a key that is trusted here ({key}). Nothing was written.',
     hint: 'Make the imager again on the server that holds the key (imprint media netboot), or sign with that key.',
+  },
+  'signatures-few': {
+    exit: 5,
+    http: 409,
+    message: '{reference} carries {count} of the {threshold} signatures by release keys that it needs.',
+    hint: 'Another who holds a release key signs it: imprint image sign {reference} --key FILE',
+  },
+  'version-withdrawn': {
+    exit: 5,
+    http: 409,
+    message: '{reference} was withdrawn: the security floor of the image is {floor}.',
+    hint: 'Use {floor} or a newer one. To bring the old content back under a new number: imprint image renew {reference}',
+  },
+  'version-expired': {
+    exit: 5,
+    http: 409,
+    message: '{reference} expired on {expired}, and no newer version vouches for it.',
+    hint: 'Get the newest records from the server. There: imprint image renew {reference}',
+  },
+  'trust-missing': {
+    exit: 5,
+    http: 409,
+    message: 'No key is known here that could vouch for what {store} holds.',
+    hint: 'Keep the server’s key (its DATA/keys/server.pub): imprint trust pin FILE. To read it all the same: --trust none',
+  },
+  'trust-wrong': {
+    exit: 5,
+    http: 409,
+    message: 'The trust document {document} cannot be trusted: {problem}.',
+    hint: 'Ask the people who run the server before you trust another: imprint trust pin FILE',
+  },
+  'trust-expired': {
+    exit: 5,
+    http: 409,
+    message: 'The trust document {document} expired on {expired}.',
+    hint: 'Its root keys sign a new one: imprint trust change --expires 1y',
   },
   'tree-differs': {
     exit: 5,
