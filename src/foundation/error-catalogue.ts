@@ -50,7 +50,13 @@ export const errorCatalogue = {
     exit: 3,
     http: 404,
     message: 'The source {source} does not exist or is not a directory.',
-    hint: 'Give a directory, or ssh://root@HOST.',
+    hint: 'Give a directory, an archive, a disk image, or ssh://root@HOST.',
+  },
+  'oci-image-not-found': {
+    exit: 3,
+    http: 404,
+    message: 'There is no image {reference} in {source}.',
+    hint: 'It holds: {known}.',
   },
   // ── refused for safety ─────────────────────────────────────────────────────────────────────────────────────────
   'disk-none': {
@@ -193,6 +199,12 @@ export const errorCatalogue = {
     message: '{store} has {count} defects.',
     hint: 'Each is named above. Restore the files from a copy of the store, or capture again.',
   },
+  'blob-corrupt': {
+    exit: 5,
+    http: 422,
+    message: 'In {source}, {blob} is not what its digest says: {problem}. No version was made.',
+    hint: 'Fetch or make the image again.',
+  },
   'signature-missing': {
     exit: 5,
     http: 409,
@@ -308,6 +320,24 @@ export const errorCatalogue = {
     http: 500,
     message: 'Machines cannot boot from {interface}: {problem}.',
     hint: '{hint}',
+  },
+  'source-unfit': {
+    exit: 1,
+    http: 422,
+    message: '{source} cannot be captured: {problem}.',
+    hint: '{hint}',
+  },
+  'archive-damaged': {
+    exit: 1,
+    http: 422,
+    message: '{source} cannot be decompressed ({compression}): {problem}. No version was made.',
+    hint: 'Copy or make the archive again.',
+  },
+  'oci-invalid': {
+    exit: 1,
+    http: 422,
+    message: '{source} is not an OCI image that can be read: {problem}.',
+    hint: 'It must be an OCI image layout (a directory with oci-layout and index.json), or what docker save writes.',
   },
   'tar-invalid': {
     exit: 1,

@@ -10,14 +10,31 @@ import type { Signer } from '../image/signature.ts';
 import { openWritableStore } from '../store/open-store.ts';
 import type { StoredVersion } from '../store/store.ts';
 import type { WritableStore } from '../store/transaction.ts';
-import { captureGolden } from './capture/capture-golden.ts';
-import { captureLocal } from './capture/capture-local.ts';
-import { type CapturedSource, digestOf } from './capture/captured-source.ts';
+import { type CapturedSource, digestOf, type SourceCapture } from './capture/captured-source.ts';
+import { findSource, type SourceKind } from './capture/source-place.ts';
 import { checkExcludes } from './capture/source-rules.ts';
 import type { Context } from './context.ts';
 
+/** How each kind of source is captured; loaded when it is asked for. */
+const captures: { readonly [Kind in SourceKind]: () => Promise<(capture: SourceCapture) => Promise<CapturedSource>> } =
+  {
+    ssh: async () => (await import('./capture/capture-golden.ts')).captureGolden,
+    directory: async () => (await import('./capture/capture-local.ts')).captureLocal,
+    tar: async () => (await import('./capture/capture-archive.ts')).captureTar,
+    oci: async () => (await import('./capture/capture-archive.ts')).captureOci,
+    'oci-archive': async () => (await import('./capture/capture-archive.ts')).captureOci,
+    'docker-archive': async () => (await import('./capture/capture-archive.ts')).captureOci,
+    disk: async () => {
+      throw new ImprintError('source-unfit', {
+        source: 'a disk image',
+        problem: 'disk images cannot be captured yet',
+        hint: 'Mount it, and capture the directory.',
+      });
+    },
+  };
+
 /**
- * Makes a new version of an image from a directory, or from a machine that runs (`ssh://…`). The version appears in the store
+ * Makes a new version of an image from a directory, a machine that runs (`ssh://…`), an archive or a disk image. The version appears in the store
  * last, whole; whatever goes wrong before leaves nothing visible, and what was stored is used again by the next try.
  *
  * Errors: those of `captureOperation`, and those of the store.
@@ -25,6 +42,7 @@ import type { Context } from './context.ts';
 export async function captureImage(context: Context, request: CaptureRequest, task: Task): Promise<CaptureOutput> {
   const input = parseInput(request);
   checkExcludes(input.excludes);
+  const place = await findSource(input.source);
   const signer = await findSigner(context, task);
   const store = await openWritableStore(context.storeLocation, {
     create: true,
@@ -32,9 +50,10 @@ export async function captureImage(context: Context, request: CaptureRequest, ta
   });
   try {
     const versions = await versionsOf(store, input.name);
-    const capture = input.source.startsWith('ssh:') ? captureGolden : captureLocal;
+    const capture = await captures[place.kind]();
     const source = await capture({
       input,
+      place,
       store,
       ownDirectories: [context.storeLocation, context.paths.data],
       begin: () => store.begin(`capture of ${input.name} from ${input.source}`, task),

@@ -5,10 +5,13 @@ import type { Task } from '../../foundation/task.ts';
 import type { StoredVersion } from '../../store/store.ts';
 import type { StoreTransaction, WritableStore, WrittenManifest } from '../../store/transaction.ts';
 import type { Processes } from '../../system/run.ts';
+import type { SourcePlace } from './source-place.ts';
 
 /** What a capture of any kind of source is given. */
 export interface SourceCapture {
   input: CaptureInput;
+  /** `input.source`, with its kind known. */
+  place: SourcePlace;
   store: WritableStore;
   /** Directories of this server, never captured: the store (into itself), and the data with its keys. */
   ownDirectories: readonly string[];
