@@ -3,7 +3,7 @@ import { digestSchema, imageNameSchema, tagSchema, versionListingSchema } from '
 import { defineOperation } from '../operation.ts';
 
 /** `web`, `web:3`, `web:TAG`, `web@sha256:…`, `sha256:…`; checked where it is resolved, with a message that explains. */
-const referenceSchema = z.string().trim().min(1).max(300);
+export const referenceSchema = z.string().trim().min(1).max(300);
 
 /** One path of a version as it is listed. */
 export const listedEntrySchema = z.object({
