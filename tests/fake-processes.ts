@@ -24,5 +24,8 @@ export function fakeProcesses(answer: (command: string) => FakeAnswer | undefine
     start(tool) {
       throw new Error(`a unit test tried to start ${tool}`);
     },
+    attach(tool) {
+      throw new Error(`a unit test tried to start ${tool}`);
+    },
   };
 }

@@ -1,3 +1,5 @@
+import { type StdioOptions, spawn } from 'node:child_process';
+import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { execa, type Options } from 'execa';
 import { ImprintError } from '../foundation/errors.ts';
@@ -39,6 +41,27 @@ export interface RunningProcess {
   stop(): Promise<void>;
 }
 
+/** What one stream of an attached process is: ours, nothing, a pipe to us, or a file that is open here. */
+export type AttachedStream = 'inherit' | 'ignore' | 'pipe' | number;
+
+export interface AttachOptions {
+  /** Its streams from number 0 on. */
+  streams: readonly AttachedStream[];
+  /** Its whole environment. */
+  env: Readonly<Record<string, string>>;
+  /** Kills it (SIGKILL): it is ours no longer to ask. */
+  signal?: AbortSignal;
+}
+
+/** A process that has our terminal, or whatever else it was given. */
+export interface AttachedProcess {
+  readonly pid: number;
+  /** Those of its streams that are pipes from it to us. They must be read. */
+  readonly pipes: ReadonlyMap<number, Readable>;
+  /** Its exit status when it has ended; 128 and the signal's number where it was killed. Rejects with `tool-missing`. */
+  readonly ended: Promise<number>;
+}
+
 /**
  * The only way to a process. Arguments are always an array, never a shell's line.
  *
@@ -48,10 +71,12 @@ export interface RunningProcess {
 export interface Processes {
   run(tool: string, args: readonly string[], options?: ProcessOptions): Promise<ProcessResult>;
   start(tool: string, args: readonly string[], options?: Omit<ProcessOptions, 'timeout'>): RunningProcess;
+  /** A process that people talk to, or whose streams are files. */
+  attach(tool: string, args: readonly string[], options: AttachOptions): AttachedProcess;
 }
 
 /** Real processes of this machine. Tests that may not start any take `fakeProcesses` of `tests/fake-processes.ts`. */
-export const systemProcesses: Processes = { run, start };
+export const systemProcesses: Processes = { run, start, attach };
 
 const stderrKept = 8192;
 const stopPatience = 5000;
@@ -83,6 +108,27 @@ function start(tool: string, args: readonly string[], options: ProcessOptions = 
     await ended.catch(() => {});
   };
   return { pid: child.pid ?? 0, stdin, stdout, stderr, ended, stop };
+}
+
+function attach(tool: string, args: readonly string[], options: AttachOptions): AttachedProcess {
+  const { streams, env, signal } = options;
+  const child = spawn(tool, args, { stdio: [...streams] as StdioOptions, env: { ...env }, cwd: '/' });
+  const pipes = new Map<number, Readable>();
+  child.stdio.forEach((stream, number) => {
+    if (stream !== null && stream !== undefined && number !== 0) pipes.set(number, stream as Readable);
+  });
+  const kill = () => void child.kill('SIGKILL');
+  if (signal?.aborted) kill();
+  signal?.addEventListener('abort', kill, { once: true });
+  const ended = new Promise<number>((resolve, reject) => {
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      const missing = error.code === 'ENOENT' && child.pid === undefined;
+      reject(missing ? new ImprintError('tool-missing', { tool, package: packageOf(tool) }) : error);
+    });
+    child.once('exit', (status, ending) => resolve(status ?? 128 + (ending === null ? 0 : constants.signals[ending])));
+  }).finally(() => signal?.removeEventListener('abort', kill));
+  ended.catch(() => {});
+  return { pid: child.pid ?? 0, pipes, ended };
 }
 
 function execaOptions(options: ProcessOptions) {

@@ -16,7 +16,14 @@ export interface CaptureDirectoryOptions extends Pick<WalkOptions, 'exclude' | '
   transaction: StoreTransaction;
   task: Task;
   /** An earlier version of the same directory: what did not change since is not read again. */
-  previous?: { store: WritableStore; digest: Digest };
+  previous?: {
+    store: WritableStore;
+    digest: Digest;
+    /** What is known of this directory as it was then; absent: what the store keeps with that version. */
+    hints?: Uint8Array;
+  };
+  /** The directory goes when it was captured: nothing need be kept to capture it faster again. */
+  once?: boolean;
   /** Other content for a file, whose own is not to be captured; undefined: its own. */
   substitute?: (path: RawPath, status: FileStatus) => Uint8Array | undefined;
   /**
@@ -55,9 +62,10 @@ export async function captureDirectory(options: CaptureDirectoryOptions): Promis
 async function capture(options: CaptureDirectoryOptions): Promise<CapturedTree> {
   const { directory, transaction, task } = options;
   requireDirectory(directory);
-  const previous = options.previous && (await openPreviousVersion(options.previous.store, options.previous.digest));
+  const { previous: before } = options;
+  const previous = before && (await openPreviousVersion(before.store, before.digest, before.hints));
   if (options.expectedBytes !== undefined) task.expect(options.expectedBytes, 'bytes');
-  const before = { ...transaction.added };
+  const addedBefore = { ...transaction.added };
   await using pool = await openContentPool({
     transaction,
     task,
@@ -67,14 +75,14 @@ async function capture(options: CaptureDirectoryOptions): Promise<CapturedTree> 
   const hints = new HintWriter();
   const stream = new CaptureStream({ ...options, pool, previous, hints });
   const manifest = await transaction.writeManifest(stream.entries());
-  await transaction.writeHints(manifest.digest, hints.take());
+  if (options.once !== true) await transaction.writeHints(manifest.digest, hints.take());
   const { added } = transaction;
   return {
     manifest,
     stats: {
       ...stream.counts,
-      newChunks: added.chunks - before.chunks,
-      newBytes: added.bytes - before.bytes,
+      newChunks: added.chunks - addedBefore.chunks,
+      newBytes: added.bytes - addedBefore.bytes,
     },
     warnings: stream.warnings,
     unchanged: stream.unchanged,

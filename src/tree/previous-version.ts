@@ -10,9 +10,13 @@ export interface PreviousVersion {
   unchanged(path: RawPath, status: FileStatus): Entry | undefined | Promise<Entry | undefined>;
 }
 
-/** Opens an earlier version; undefined where it left no hints. */
-export async function openPreviousVersion(store: WritableStore, digest: Digest): Promise<PreviousVersion | undefined> {
-  const content = await store.readHints(digest);
+/** Opens an earlier version; undefined where it left no hints. `hints`: others than those that the store keeps with it. */
+export async function openPreviousVersion(
+  store: WritableStore,
+  digest: Digest,
+  hints?: Uint8Array,
+): Promise<PreviousVersion | undefined> {
+  const content = hints ?? (await store.readHints(digest));
   if (content === undefined) return undefined;
   return new Alongside(store.entries(digest)[Symbol.asyncIterator](), new HintReader(content));
 }
