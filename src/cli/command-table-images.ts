@@ -89,6 +89,36 @@ export const imageCommands: readonly CommandDefinition[] = [
     load: () => import('./commands/image-cat.ts'),
   },
   {
+    name: 'image diff',
+    group: 'Images',
+    summary: 'compare two versions: packages, then paths by attribute',
+    description:
+      'With one version, it is compared with the one before it. Paths that belong to a package which changed are counted ' +
+      'with it, and listed with --all. dpkg, rpm, apk and pacman are known.',
+    arguments: [
+      { ...reference, name: 'FROM' },
+      { name: 'TO', description: 'the version to compare with', optional: true },
+    ],
+    options: [
+      { flags: '-p, --path <path>', description: 'only this path and what lies below' },
+      { flags: '-a, --all', description: 'also the paths of packages that changed' },
+      { flags: '--times', description: 'also paths whose modification time alone differs' },
+    ],
+    examples: [
+      ['imprint image diff web', 'what the newest version brought'],
+      ['imprint image diff web:1 web:4 --path /etc', 'what became of the configuration'],
+    ],
+    load: () => import('./commands/image-diff.ts'),
+  },
+  {
+    name: 'image blame',
+    group: 'Images',
+    summary: 'tell which version gave a path, or each of its lines, what it has',
+    arguments: [reference, { name: 'PATH', description: 'a path in it' }],
+    examples: [['imprint image blame web /etc/ssh/sshd_config', 'since when is that line there?']],
+    load: () => import('./commands/image-blame.ts'),
+  },
+  {
     name: 'image verify',
     group: 'Images',
     summary: 'check a version, or compare it with a directory',

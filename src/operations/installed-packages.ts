@@ -76,11 +76,6 @@ export class PackageSurvey {
   }
 }
 
-/** Whether a path is part of a package manager's own state, which changes with every package. */
-export function isPackageState(path: string): boolean {
-  return /^(?:var\/lib\/(?:dpkg|rpm|pacman|apt)|usr\/lib\/sysimage\/rpm|(?:usr\/)?lib\/apk)(?:\/|$)/.test(path);
-}
-
 function isDatabaseFile(path: string): boolean {
   if (!path.startsWith('var/lib/') && !path.startsWith('usr/lib/') && !path.startsWith('lib/apk/')) return false;
   return databaseFiles.has(path) || dpkgListPattern.test(path) || pacmanPattern.test(path);

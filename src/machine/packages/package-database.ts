@@ -68,3 +68,8 @@ export function pathInTree(listed: string, topLinks: ReadonlyMap<string, string>
   const target = slash < 0 ? undefined : topLinks.get(top);
   return (target === undefined ? path : `${target}${path.slice(slash)}`) as RawPath;
 }
+
+/** Whether a path is part of a package manager's own state, which changes with every package. */
+export function isPackageState(path: string): boolean {
+  return /^(?:var\/lib\/(?:dpkg|rpm|pacman|apt)|usr\/lib\/sysimage\/rpm|(?:usr\/)?lib\/apk)(?:\/|$)/.test(path);
+}
