@@ -94,7 +94,7 @@ function parseInput(request: CaptureRequest): CaptureInput {
 }
 
 /** The server's key, if it can be had; without it the version is made all the same, unsigned, and can be signed later. */
-async function findSigner(context: Context, task: Task): Promise<Signer | undefined> {
+export async function findSigner(context: Context, task: Task): Promise<Signer | undefined> {
   try {
     return (await context.key()).signer;
   } catch (error) {
@@ -104,7 +104,8 @@ async function findSigner(context: Context, task: Task): Promise<Signer | undefi
   }
 }
 
-async function versionsOf(store: WritableStore, image: string): Promise<StoredVersion[]> {
+/** All versions of an image; none where there is no such image yet. */
+export async function versionsOf(store: WritableStore, image: string): Promise<StoredVersion[]> {
   try {
     return await store.versions(image);
   } catch (error) {
