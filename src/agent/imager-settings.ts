@@ -6,12 +6,15 @@ export interface ImagerSettings {
   server?: string;
   /** Path of the public key file. */
   keyFile: string;
+  /** Directory with what is trusted for versions (`docs/trust.md`); need not be there. */
+  trustDirectory: string;
   /** How a person gets a shell on this console. */
   shellHint: string;
 }
 
 const defaults: ImagerSettings = {
   keyFile: '/etc/imprint/server.pub',
+  trustDirectory: '/etc/imprint/trust',
   shellHint: 'The machine stays up and waits for a new order. A shell: Alt+F2 on the screen, Enter on a serial line.',
 };
 
@@ -35,6 +38,7 @@ export function imagerSettings(
   return {
     ...(server ? { server } : {}),
     keyFile: argument('--key') ?? environment.IMPRINT_KEY ?? defaults.keyFile,
+    trustDirectory: environment.IMPRINT_TRUST_DIRECTORY ?? defaults.trustDirectory,
     shellHint: environment.IMPRINT_SHELL_HINT ?? defaults.shellHint,
   };
 }

@@ -5,20 +5,24 @@ import type { Digest } from '../foundation/brand.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
+import { parseCanonicalJson } from '../image/canonical-json.ts';
 import type { PublicKey } from '../image/signature.ts';
+import { type TrustDocument, trustOfKey } from '../image/trust-document.ts';
 import { readImageContent } from '../machine/image-content.ts';
 import { executeInstall } from '../operations/install/execute-install.ts';
 import { freshIdentity } from '../operations/install/fresh-identity.ts';
 import { planInstall } from '../planning/plan-install.ts';
 import { describeStep, type Step } from '../planning/step.ts';
 import type { Store, StoredVersion } from '../store/store.ts';
-import { verifyVersion } from '../store/trust.ts';
+import { createGuard, type TrustMemory, type VersionGuard } from '../store/version-guard.ts';
 import type { Processes } from '../system/run.ts';
 import type { RestoreReport } from '../tree/restore-tree.ts';
 
 /** What an install on this machine is done with. */
 export interface Installer {
   readonly key: PublicKey;
+  /** Whom to trust for versions, and what was seen of them; absent: `key` alone. */
+  readonly trust?: { readonly start: TrustDocument; readonly memory: TrustMemory };
   readonly server: string;
   readonly session: string;
   readonly processes: Processes;
@@ -36,7 +40,7 @@ export type OrderResult =
   | { kind: 'failed'; error: ImprintError; step?: string };
 
 /**
- * Carries out an order: checks the signature, reads the manifest, plans, and only then writes. Never rejects: how it ended is the
+ * Carries out an order: checks the version's signatures, reads the manifest, plans, and only then writes. Never rejects: how it ended is the
  * result, and in the task's events.
  */
 export async function carryOut(
@@ -49,9 +53,10 @@ export async function carryOut(
   let writing = false;
   try {
     await run(async (task) => {
-      const version = checkVersion(order, installer.key);
+      const version = orderedVersion(order);
       const store = await installer.openStore(order.store, task.signal);
       try {
+        await guardOf(installer).check(version, 'use', store);
         const content = await readImageContent(store.entries(version.record.digest as Digest));
         const plan = planInstall({
           name: order.name,
@@ -94,21 +99,24 @@ function isRefusal(error: ImprintError): boolean {
   return error.exitStatus === 4 || error.exitStatus === 5 || error.code === 'input-invalid';
 }
 
-/** The version of an order, once it is certain that our key signed it: `signature-missing`, `signature-wrong`. */
-export function checkVersion(order: InstallOrder, key: PublicKey): StoredVersion {
+/** The version of an order as it came: nothing is believed of it yet. Throws `signature-missing`, `signature-wrong`. */
+function orderedVersion(order: InstallOrder): StoredVersion {
   const record = parseRecord(order.record);
   if (record === undefined || record.digest !== order.digest) {
     throw new ImprintError('signature-wrong', { what: order.image, key: 'its record is not the one that was ordered' });
   }
-  const signature = order.recordSignature === '' ? {} : { signature: order.recordSignature };
-  const version: StoredVersion = { record, recordText: order.record, ...signature, tags: [] };
-  verifyVersion(version, [key]);
-  return version;
+  if (order.recordSignature === '') throw new ImprintError('signature-missing', { reference: order.image });
+  return { record, recordText: order.record, signature: order.recordSignature, tags: [] };
+}
+
+/** Says whether a version is one that machines may have: by the trust document that the imager carries, else by its key alone. */
+function guardOf({ key, trust, clock }: Installer): VersionGuard {
+  return createGuard({ start: trustOfKey(key), ...trust, clock });
 }
 
 function parseRecord(text: string): VersionRecord | undefined {
   try {
-    return versionRecordSchema.parse(JSON.parse(text));
+    return versionRecordSchema.parse(parseCanonicalJson(text));
   } catch {
     return undefined;
   }

@@ -13,6 +13,7 @@ export const globalOptions: readonly OptionDefinition[] = [
   { flags: '--server <url>', description: 'the image server (IMPRINT_SERVER; else the one that runs here)' },
   { flags: '--token <token>', description: 'token for the server (IMPRINT_TOKEN; else DATA/admin-token)' },
   { flags: '--store <dir|url>', description: 'the store (IMPRINT_STORE; else DATA/store)' },
+  { flags: '--trust <file>', description: 'whom to trust: a trust document or public key; “none” checks nothing' },
   { flags: '--data <dir>', description: 'the data directory (IMPRINT_DATA; else /var/lib/imprint)' },
 ];
 

@@ -17,6 +17,7 @@ export interface GlobalOptions {
   server?: string;
   token?: string;
   store?: string;
+  trust?: string;
   data: string;
 }
 
@@ -66,6 +67,7 @@ export class Session {
   /** Set by commands that run until they are interrupted: their end needs no words. */
   endsByInterrupt = false;
   readonly #stdinIsTerminal: boolean;
+  readonly #warned = new Set<string>();
   #progress: ProgressRenderer | undefined;
   #context: Context | undefined;
 
@@ -100,6 +102,14 @@ export class Session {
     this.stderr.write(`${this.stderr.plain(text)}\n`);
   }
 
+  /** A warning beside the result, each once: to stderr, with `--quiet` too; with `--json` it has no place there. */
+  warn(text: string): void {
+    if (this.globals.json || this.#warned.has(text)) return;
+    this.#warned.add(text);
+    this.closeProgress();
+    this.stderr.write(`${this.stderr.plain(`imprint: ${text}`)}\n`);
+  }
+
   /** Runs `work` as a task that the terminal shows; interrupting the command aborts it. */
   async task<Result>(name: string, work: (task: Task) => Promise<Result>): Promise<Result> {
     const progress = this.progress();
@@ -129,11 +139,13 @@ export class Session {
     if (this.#context === undefined) {
       const { createContext } = await import('../operations/context.ts');
       const { silentLog } = await import('../operations/log.ts');
-      const { data, store } = this.globals;
+      const { data, store, trust } = this.globals;
       this.#context = createContext({
         data,
         log: silentLog,
         clock: this.clock,
+        warn: (message) => this.warn(message),
+        ...(trust === undefined ? {} : { trust }),
         ...(store === undefined ? {} : { store }),
       });
     }
@@ -190,6 +202,7 @@ export function readGlobals(values: Readonly<Record<string, unknown>>, environme
   const server = text('server', 'IMPRINT_SERVER');
   const token = text('token', 'IMPRINT_TOKEN');
   const store = text('store', 'IMPRINT_STORE');
+  const trust = text('trust', 'IMPRINT_TRUST');
   return {
     json: values.json === true,
     dryRun: values.dryRun === true,
@@ -199,6 +212,7 @@ export function readGlobals(values: Readonly<Record<string, unknown>>, environme
     ...(server === undefined ? {} : { server }),
     ...(token === undefined ? {} : { token }),
     ...(store === undefined ? {} : { store }),
+    ...(trust === undefined ? {} : { trust }),
     data: text('data', 'IMPRINT_DATA') ?? defaultDataDirectory,
   };
 }

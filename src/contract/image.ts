@@ -23,6 +23,11 @@ export const sourceFileSystemSchema = z.object({
   used: z.number().optional(),
   /** Whether its content is part of the version. */
   captured: z.boolean(),
+  /**
+   * What it was captured from: `btrfs-snapshot`, `lvm-snapshot`, `frozen-copy`, `read-only` (it could not change), or `live`. Each of the
+   * first four is the file system as it was at one moment. Absent where nothing was captured of it, and in older records.
+   */
+  consistency: z.string().optional(),
 });
 
 export const sourcePartitionSchema = z.object({
@@ -97,6 +102,10 @@ export const versionRecordSchema = z.looseObject({
   /** ISO 8601, UTC. */
   created: z.string(),
   message: z.string().optional(),
+  /** ISO 8601, UTC: from then on the record vouches for nothing (`docs/trust.md`); absent: never. */
+  expires: z.iso.datetime().optional(),
+  /** Security floor: versions of the image with a smaller number are withdrawn. Never greater than `number`. */
+  floor: z.int().positive().optional(),
   source: sourceFactsSchema,
   stats: versionStatsSchema,
   /** Globs given by the user, and mount points left out because their file systems hold nothing of the machine. */
@@ -113,5 +122,7 @@ export const versionListingSchema = z.object({
   record: versionRecordSchema,
   tags: z.array(z.string()),
   signedBy: z.string().optional(),
+  /** All keys that it says it is signed by, where they are several. */
+  signers: z.array(z.string()).optional(),
 });
 export type VersionListing = z.infer<typeof versionListingSchema>;

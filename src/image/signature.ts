@@ -20,6 +20,8 @@ export interface Signer {
   signRaw(data: Uint8Array): Uint8Array;
 }
 
+/** Signatures in one file, at most. */
+const signatureLimit = 128;
 const commentHead = 'untrusted comment: ';
 const trustedHead = 'trusted comment: ';
 const ed25519Head = Buffer.from('302a300506032b6570032100', 'hex');
@@ -93,6 +95,55 @@ export function parseSignature(text: string): Signature {
     trustedComment: trusted.slice(trustedHead.length),
     globalSignature,
   };
+}
+
+/**
+ * The signatures of a file that may hold several: one after the other, four lines each. minisign reads the first. Throws a
+ * `FormatError` where one is not a signature, or there is none.
+ */
+export function parseSignatures(text: string): Signature[] {
+  return signatureTexts(text).map(parseSignature);
+}
+
+/** The same as texts, each that of a file with one signature. */
+export function signatureTexts(text: string): string[] {
+  const lines = text.split('\n');
+  if (lines.at(-1) === '') lines.pop();
+  if (lines.length === 0 || lines.length % 4 !== 0 || lines.length > 4 * signatureLimit)
+    throw new FormatError('it is not a minisign signature');
+  return Array.from(
+    { length: lines.length / 4 },
+    (_, index) => `${lines.slice(index * 4, index * 4 + 4).join('\n')}\n`,
+  );
+}
+
+/**
+ * Those of the keys that signed `data`, each once however often and under however many ids its signature is there. Throws a
+ * `FormatError` for a text that holds no signatures.
+ */
+export function signersOf(text: string, data: Uint8Array, keys: readonly PublicKey[]): PublicKey[] {
+  const signers: PublicKey[] = [];
+  for (const signature of parseSignatures(text)) {
+    const key = verifySignature(signature, data, keys);
+    if (key !== undefined && !signers.some((known) => known.key.equals(key.key))) signers.push(key);
+  }
+  return signers;
+}
+
+/**
+ * A file of signatures with more of them, the new ones in front, where minisign looks. What the same keys made before is replaced, so that
+ * signing twice changes nothing. Throws a `FormatError`.
+ */
+export function addSignatures(text: string | undefined, added: string): string {
+  const ids = new Set(parseSignatures(added).map(({ keyId }) => keyId));
+  const others = text === undefined ? [] : signatureTexts(text).filter((each) => !ids.has(parseSignature(each).keyId));
+  return [...signatureTexts(added), ...others].join('');
+}
+
+/** Several signers as one, who signs once for each of them. The first one is who signs answers. */
+export function joinSigners(signers: readonly [Signer, ...Signer[]]): Signer {
+  const [first] = signers;
+  return { ...first, sign: (data, comment) => signers.map((signer) => signer.sign(data, comment)).join('') };
 }
 
 /** Whether `signature` was made over `data`, comment included, by one of the keys: then that key. */

@@ -9,8 +9,10 @@ import { checkedModules, imagerPrograms } from './imager-recipe.ts';
 export interface OverlayInput {
   /** Directory of the bundle: `imager.mjs` and whatever it loads from beside it. */
   bundle: string;
-  /** Text of the public key file; the imager trusts this key and nothing else. */
+  /** Text of the public key file; the imager trusts the answers of this key and of no other. */
   publicKey: string;
+  /** Files of `/etc/imprint/trust`, by their paths in it: whom to trust for versions, and what was seen of them. */
+  trust?: Readonly<Record<string, string>>;
   /** Time of every file, seconds since 1970. */
   epoch: number;
 }
@@ -41,7 +43,7 @@ const textFiles: Readonly<Record<string, string>> = {
 };
 
 /** The overlay as a compressed archive, to follow the base's in the initrd. Errors: `imager-unbuilt`, `io-failed`. */
-export async function buildOverlay({ bundle, publicKey, epoch }: OverlayInput): Promise<Uint8Array> {
+export async function buildOverlay({ bundle, publicKey, trust, epoch }: OverlayInput): Promise<Uint8Array> {
   const source = await scriptDirectory();
   const entries: CpioEntry[] = [];
   const add = (path: string, content: string | Uint8Array, mode = 0o644) =>
@@ -52,6 +54,7 @@ export async function buildOverlay({ bundle, publicKey, epoch }: OverlayInput): 
   add('overlay/etc/imprint/selftest-programs', programs.map((program) => `${program.name}\n`).join(''));
   add('overlay/etc/imprint/selftest-modules', checkedModules.map((name) => `${name}\n`).join(''));
   add('overlay/etc/imprint/server.pub', publicKey);
+  for (const [path, text] of Object.entries(trust ?? {})) add(`overlay/etc/imprint/trust/${path}`, text);
   entries.push({ kind: 'symlink', path: 'overlay/usr/bin/udevd', target: '/usr/bin/udevadm' });
   for (const name of await bundleFiles(bundle))
     add(`overlay/usr/lib/imprint/${name}`, await readFile(join(bundle, name)));

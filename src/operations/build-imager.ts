@@ -21,6 +21,7 @@ import type { Task } from '../foundation/task.ts';
 import { ensureImagerBase, type ImagerBase } from '../netboot/imager-base.ts';
 import { buildOverlay } from '../netboot/imager-overlay.ts';
 import type { Context } from './context.ts';
+import { trustForImager } from './trust/trust-for-imager.ts';
 
 /** Time of every file in the imager where SOURCE_DATE_EPOCH says nothing: 2000-01-01. */
 const defaultEpoch = 946_684_800;
@@ -64,9 +65,10 @@ export async function buildImager(
     processes: context.processes,
     task,
   });
+  const trust = await trustForImager(context);
   const overlay = await task.part('add our programs and the key', async (part) => {
     await using bundle = await findBundle(context, part, options.bundle);
-    return await buildOverlay({ bundle: bundle.directory, publicKey: key.publicKeyText, epoch });
+    return await buildOverlay({ bundle: bundle.directory, publicKey: key.publicKeyText, trust, epoch });
   });
   for (const loader of loaders) await placeLoader(loader, join(directory, 'tftp'));
   await replaceFile(join(directory, 'localdisk.efi'), [await readFile(base.localDisk)]);

@@ -21,7 +21,7 @@ export async function* catFile(
   task: Task,
 ): AsyncGenerator<Uint8Array> {
   const store = await context.store();
-  const digest = (await store.resolve(input.reference)).record.digest as Digest;
+  const digest = (await store.resolve(input.reference, 'look')).record.digest as Digest;
   const { signal } = task;
   let entry = await findEntry(store, digest, rawArgument(input.path), input.reference, { follow: true, signal });
   if (entry.type === 'hardlink') {

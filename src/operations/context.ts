@@ -20,9 +20,13 @@ export interface Context extends AsyncDisposable {
   readonly log: Log;
   readonly processes: Processes;
   readonly changes: Changes;
+  /** `--trust`: a trust document or public key file, or `none`; undefined: what the data directory knows. */
+  readonly trust: string | undefined;
+  /** Tells people something that is no error, beside the result. */
+  warn(message: string): void;
   /** Errors: `database-unfit`, `disk-full`, `read-only`, `io-failed`. */
   database(): Promise<Database>;
-  /** For reading. Errors: `store-not-found`, `store-unreachable`. */
+  /** For reading; gives out only versions that are trusted here (`trust.ts`). Errors: `store-not-found`, `store-unreachable`. */
   store(): Promise<Store>;
   /** The server's key, made when there is none yet. */
   key(): Promise<ServerKey>;
@@ -33,6 +37,10 @@ export interface ContextOptions {
   data: string;
   /** Absent: `DATA/store`. */
   store?: string;
+  /** A trust document or public key file, or `none`. Absent: what the data directory knows. */
+  trust?: string;
+  /** Absent: to the log. */
+  warn?: (message: string) => void;
   log: Log;
   clock?: Clock;
   processes?: Processes;
@@ -48,11 +56,18 @@ export function createContext(options: ContextOptions): Context {
     await mkdir(paths.data, { recursive: true });
     return openDatabase(paths.databaseFile);
   });
-  const store = once(async () => (await import('../store/open-store.ts')).openStore(storeLocation));
+  const store = once(async () => {
+    const { findGuard } = await import('./trust/find-guard.ts');
+    const guard = await findGuard(context);
+    const { openStore } = await import('../store/open-store.ts');
+    return openStore(storeLocation, guard === undefined ? {} : { guard });
+  });
   const key = once(async () => (await import('../store/keys.ts')).ensureServerKey(paths.data));
-  return {
+  const context: Context = {
     paths,
     storeLocation,
+    trust: options.trust,
+    warn: options.warn ?? ((message) => log.warn({}, message)),
     clock: options.clock ?? systemClock,
     log,
     processes: options.processes ?? systemProcesses,
@@ -65,6 +80,7 @@ export function createContext(options: ContextOptions): Context {
       await (await database.opened())?.close();
     },
   };
+  return context;
 }
 
 /** Opens a thing when it is first asked for; a failure is not kept, so that the next asking tries again. */

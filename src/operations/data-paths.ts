@@ -4,6 +4,8 @@ import { join, resolve } from 'node:path';
 export interface DataPaths {
   readonly data: string;
   readonly keys: string;
+  /** What is trusted, and what was seen (`docs/trust.md`). */
+  readonly trust: string;
   /** Mode 0600: whoever may read it may do everything the API offers. */
   readonly adminToken: string;
   /** URL and process of the running server; there only while it runs. */
@@ -23,6 +25,7 @@ export function dataPaths(directory: string): DataPaths {
   return {
     data,
     keys: join(data, 'keys'),
+    trust: join(data, 'trust'),
     adminToken: join(data, 'admin-token'),
     serverFile: join(data, 'server.json'),
     databaseFile: join(data, 'imprint.db'),

@@ -16,7 +16,7 @@ export async function* listEntries(
   task: Task,
 ): AsyncGenerator<ListedEntry[]> {
   const store = await context.store();
-  const { record } = await store.resolve(input.reference);
+  const { record } = await store.resolve(input.reference, 'look');
   const digest = record.digest as Digest;
   const { signal } = task;
   // As `ls` has it: a slash at the end of a link's name means what it points at.

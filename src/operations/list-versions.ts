@@ -2,8 +2,8 @@ import type { z } from 'zod';
 import type { VersionListing } from '../contract/image.ts';
 import type { imageShow, imageVersions } from '../contract/operations/images.ts';
 import { ImprintError } from '../foundation/errors.ts';
-import { parseSignature } from '../image/signature.ts';
 import type { StoredVersion } from '../store/store.ts';
+import { signerIds } from '../store/trust.ts';
 import type { Context } from './context.ts';
 
 /** The versions of all images, or of one, as the store keeps them: images by name, numbers rising. */
@@ -21,19 +21,17 @@ export async function listVersions(
 
 /** One version. */
 export async function showVersion(context: Context, input: z.output<typeof imageShow.input>): Promise<VersionListing> {
-  return listVersion(await (await context.store()).resolve(input.reference));
+  return listVersion(await (await context.store()).find(input.reference));
 }
 
 /** A version as it is listed. Whether its signature is good is for `image verify` and the imager to say. */
 export function listVersion(version: StoredVersion): VersionListing {
-  const signedBy = version.signature === undefined ? undefined : keyOf(version.signature);
-  return { record: version.record, tags: version.tags, ...(signedBy === undefined ? {} : { signedBy }) };
-}
-
-function keyOf(signature: string): string {
-  try {
-    return parseSignature(signature).keyId;
-  } catch {
-    return 'unreadable';
-  }
+  const signers = signerIds(version);
+  const [signedBy] = signers;
+  return {
+    record: version.record,
+    tags: version.tags,
+    ...(signedBy === undefined ? {} : { signedBy }),
+    ...(signers.length > 1 ? { signers } : {}),
+  };
 }

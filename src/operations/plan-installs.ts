@@ -45,7 +45,7 @@ export async function planInstalls(context: Context, input: Input): Promise<z.in
 async function look(context: Context, reference: string): Promise<Wanted> {
   const { image } = await resolveInstallable(context, reference);
   const store = await context.store();
-  const version = await store.resolve(reference);
+  const version = await store.find(reference);
   return { version, image, content: await readImageContent(store.entries(version.record.digest as Digest)) };
 }
 

@@ -20,7 +20,7 @@ export async function removeVersions(
   return changeStore(context, async (store) => {
     const chosen = new Map<string, StoredVersion>();
     for (const reference of input.references) {
-      const version = await store.resolve(reference);
+      const version = await store.find(reference);
       chosen.set(nameOf(version), version);
     }
     const machines = await knownMachines(context);

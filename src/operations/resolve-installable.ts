@@ -1,8 +1,7 @@
 import type { Digest } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
-import { parseSignature, verifySignature } from '../image/signature.ts';
-import type { StoredVersion } from '../store/store.ts';
 import type { Context } from './context.ts';
+import { strictGuard } from './trust/find-guard.ts';
 
 /** A version that an imager of this server will accept. */
 export interface InstallableVersion {
@@ -14,27 +13,15 @@ export interface InstallableVersion {
 }
 
 /**
- * The version that a reference names now, refused where our key did not sign it: the imager would refuse it, too, but only
- * once the machine has booted. Errors: `image-not-found`, `signature-missing`, `signature-wrong`.
+ * The version that a reference names now, refused where it is not one that machines may have: the imager would refuse it, too, but
+ * only once the machine has booted. Errors: `image-not-found`, and those of `VersionGuard.check`.
  */
 export async function resolveInstallable(context: Context, reference: string): Promise<InstallableVersion> {
-  const version = await (await context.store()).resolve(reference);
-  const image = `${version.record.image}:${version.record.number}`;
-  const recordSignature = await checkedSignature(context, version, image);
-  return { image, digest: version.record.digest as Digest, record: version.recordText, recordSignature };
-}
-
-async function checkedSignature(context: Context, version: StoredVersion, image: string): Promise<string> {
-  const { signature } = version;
+  const store = await context.store();
+  const version = await store.find(reference);
+  const { record, recordText, signature } = version;
+  const image = `${record.image}:${record.number}`;
   if (signature === undefined) throw new ImprintError('signature-missing', { reference: image });
-  const { publicKey } = (await context.key()).signer;
-  let key = 'unknown';
-  try {
-    const parsed = parseSignature(signature);
-    key = parsed.keyId;
-    if (verifySignature(parsed, Buffer.from(version.recordText, 'utf8'), [publicKey])) return signature;
-  } catch (cause) {
-    throw new ImprintError('signature-wrong', { what: image, key: 'its form is damaged' }, { cause });
-  }
-  throw new ImprintError('signature-wrong', { what: image, key });
+  await (await strictGuard(context)).check(version, 'use', store);
+  return { image, digest: record.digest as Digest, record: recordText, recordSignature: signature };
 }

@@ -9,9 +9,9 @@ import { listVersion } from './list-versions.ts';
 export async function tagVersion(context: Context, input: z.output<typeof imageTag.input>): Promise<VersionListing> {
   return changeStore(context, async (store) => {
     if (!input.remove) return listVersion(await store.setTag(input.reference, input.tag));
-    const { record } = await store.resolve(input.reference);
+    const { record } = await store.find(input.reference);
     await store.removeTag(record.image, input.tag);
-    return listVersion(await store.resolve(`${record.image}:${record.number}`));
+    return listVersion(await store.find(`${record.image}:${record.number}`));
   });
 }
 

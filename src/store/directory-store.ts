@@ -4,7 +4,7 @@ import { tagSchema, type VersionRecord } from '../contract/image.ts';
 import type { Digest } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
-import type { Signer } from '../image/signature.ts';
+import { addSignatures, type Signer } from '../image/signature.ts';
 import { DirectoryFiles } from './directory-files.ts';
 import { DirectoryTransaction } from './directory-transaction.ts';
 import { type DurableFile, removeDurably, writeFileDurably, writeFilesDurably, writing } from './durable.ts';
@@ -20,22 +20,27 @@ import {
   storeFileText,
   tagPath,
   temporaryDirectory,
+  trustPath,
+  trustSignaturePath,
 } from './layout.ts';
 import { lockStore } from './lock.ts';
 import { PackTables } from './pack-tables.ts';
 import { type ImageListing, ReadingStore } from './reading-store.ts';
 import { removeVersions } from './removal.ts';
-import type { ChunkLocation, StoredVersion } from './store.ts';
+import type { ChunkLocation, StoredTrust, StoredVersion } from './store.ts';
 import { formatStoreIndex, type ImageIndex, parseStoreIndex, type VersionIndex } from './store-index.ts';
 import type { RemovalReport, StoreTransaction, WritableStore } from './transaction.ts';
 import { signVersion } from './trust.ts';
 import { formatTag, readTag, type TagTarget } from './version-files.ts';
+import type { VersionGuard } from './version-guard.ts';
 
 export interface DirectoryOptions {
   /** Makes the store where there is none; the directory must then be empty or not exist. */
   create?: boolean;
   /** Signs what is committed. */
   signer?: Signer;
+  /** Decides which versions `resolve` gives out. */
+  guard?: VersionGuard;
 }
 
 /** A store in a directory. */
@@ -44,8 +49,8 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
   readonly directoryFiles: DirectoryFiles;
   readonly signer: Signer | undefined;
 
-  private constructor(files: DirectoryFiles, signer: Signer | undefined) {
-    super(files);
+  private constructor(files: DirectoryFiles, { signer, guard }: DirectoryOptions) {
+    super(files, guard);
     this.directoryFiles = files;
     this.directory = files.location;
     this.signer = signer;
@@ -54,7 +59,7 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
   /** Throws `store-not-found`, `target-not-empty`, `corrupt-record`, `read-only`, `disk-full`. */
   static async open(directory: string, options: DirectoryOptions = {}): Promise<DirectoryStore> {
     const files = new DirectoryFiles(directory);
-    const store = new DirectoryStore(files, options.signer);
+    const store = new DirectoryStore(files, options);
     const text = (await files.read(storeFile, 1 << 16))?.toString('latin1');
     if (text === storeFileText) return store;
     if (text !== undefined)
@@ -167,19 +172,19 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
         problem: `“${tag}” must be a word that is not a number`,
       });
     await using _lock = await this.#lock(`tag ${reference} as ${tag}`);
-    const version = await this.resolve(reference);
+    const version = await this.find(reference);
     const { image, number } = version.record;
     const images = indexWith(await makeIndex(this, () => {}), image, { tags: { [tag]: number } });
     await writeFilesDurably(
       [this.tagFile(version.record, tag), { path: this.path(indexFile), content: formatStoreIndex(images) }],
       this.temporary,
     );
-    return this.resolve(`${version.record.image}:${version.record.number}`);
+    return this.find(`${version.record.image}:${version.record.number}`);
   }
 
   async removeTag(image: string, tag: string): Promise<void> {
     await using _lock = await this.#lock(`remove tag ${image}:${tag}`);
-    const version = await this.resolve(`${image}:${tag}`);
+    const version = await this.find(`${image}:${tag}`);
     if (!version.tags.includes(tag))
       throw new ImprintError('input-invalid', { field: 'tag', problem: `“${tag}” is no tag` });
     await removeDurably(this.path(tagPath(image, tag)));
@@ -197,12 +202,29 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
         problem: 'There is no key to sign with.',
         hint: 'Name the server’s data directory with --data.',
       });
+    const { record, recordText } = await this.find(reference);
+    return this.addSignatures(`${record.image}:${record.number}`, signVersion(this.signer, record, recordText));
+  }
+
+  async addSignatures(reference: string, added: string): Promise<StoredVersion> {
     await using _lock = await this.#lock(`sign ${reference}`);
-    const { record, recordText } = await this.resolve(reference);
-    const text = signVersion(this.signer, record, recordText);
+    const { record, signature } = await this.find(reference);
+    const text = addSignatures(signature, added);
     await writeFileDurably(this.path(signaturePath(record.image, record.number)), text, this.temporary);
     await this.writeIndex();
-    return this.resolve(`${record.image}:${record.number}`);
+    return this.find(`${record.image}:${record.number}`);
+  }
+
+  async publishTrust(version: number, { text, signatures }: StoredTrust): Promise<void> {
+    await using _lock = await this.#lock(`publish trust document ${version}`);
+    // The signatures come first, so that a reader who finds the document finds them as well.
+    await writeFilesDurably(
+      [
+        { path: this.path(trustSignaturePath(version)), content: signatures },
+        { path: this.path(trustPath(version)), content: text },
+      ],
+      this.temporary,
+    );
   }
 
   async readHints(digest: Digest): Promise<Uint8Array | undefined> {

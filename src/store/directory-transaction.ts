@@ -182,7 +182,7 @@ export class DirectoryTransaction implements StoreTransaction {
       this.directory,
     );
     await this.#end();
-    return this.#store.resolve(`${image}:${number}`);
+    return this.#store.find(`${image}:${number}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -205,7 +205,13 @@ export class DirectoryTransaction implements StoreTransaction {
     const { tags: _, created, ...rest } = draft;
     const { versions, removed } = await this.#store.numbers(draft.image);
     const number = Math.max(0, ...versions, ...removed) + 1;
-    const record = { ...rest, format: 1, number, created: created ?? new Date().toISOString() };
+    const floor = draft.floor ?? (await this.#floorBefore(draft.image, versions.at(-1)));
+    if (floor !== undefined && floor > number)
+      throw new ImprintError('input-invalid', {
+        field: 'floor',
+        problem: `it is ${floor}, but this is version ${number}, which cannot withdraw itself`,
+      });
+    const record = { ...rest, floor, format: 1, number, created: created ?? new Date().toISOString() };
     // Through JSON, so that what is undefined is absent, as it will be for every reader.
     const parsed = versionRecordSchema.safeParse(JSON.parse(JSON.stringify(record)));
     if (parsed.success) return parsed.data;
@@ -214,6 +220,13 @@ export class DirectoryTransaction implements StoreTransaction {
       field: issue?.path.join('.') ?? 'version',
       problem: issue?.message ?? 'it is not a version',
     });
+  }
+
+  /** A floor never sinks by itself: a new record takes over that of the one before. */
+  async #floorBefore(image: string, number: number | undefined): Promise<number | undefined> {
+    if (number === undefined) return undefined;
+    const before = await this.#store.find(`${image}:${number}`).catch(() => undefined);
+    return before?.record.floor;
   }
 
   /** Notes the pack that a chunk lies in; false where it lies in none. */

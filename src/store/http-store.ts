@@ -6,18 +6,19 @@ import type { PackListLine } from './pack-list.ts';
 import { type ImageListing, ReadingStore } from './reading-store.ts';
 import { parseStoreIndex, type StoreIndex } from './store-index.ts';
 import { guarded, type TagTarget } from './version-files.ts';
+import type { VersionGuard } from './version-guard.ts';
 
 const indexLimit = 256 << 20;
 
 /** A store behind plain HTTP, for reading. `index.json` says what there is; all of it is verified when it is read. */
 export class HttpStore extends ReadingStore {
-  private constructor(files: HttpFiles) {
-    super(files);
+  private constructor(files: HttpFiles, guard: VersionGuard | undefined) {
+    super(files, guard);
   }
 
   /** Opens the store at a URL. Throws `store-not-found`, `store-unreachable`, `corrupt-record`. */
-  static async open(url: string, options: HttpOptions = {}): Promise<HttpStore> {
-    const store = new HttpStore(new HttpFiles(url, options));
+  static async open(url: string, options: HttpOptions & { guard?: VersionGuard } = {}): Promise<HttpStore> {
+    const store = new HttpStore(new HttpFiles(url, options), options.guard);
     await guarded(store.files, storeFile, async () => {
       const bytes = await store.files.read(storeFile, 1 << 16);
       if (bytes?.toString('latin1') === storeFileText) return;

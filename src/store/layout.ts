@@ -45,6 +45,15 @@ export function tagPath(image: string, tag: string): string {
   return `images/${image}/tags/${tag}`;
 }
 
+/** A trust document; `version` counts from 1. */
+export function trustPath(version: number): string {
+  return `trust/${version}.json`;
+}
+
+export function trustSignaturePath(version: number): string {
+  return `${trustPath(version)}.minisig`;
+}
+
 export function hintsPath(digest: Digest): string {
   return `hints/${digestHex(digest)}.hints`;
 }

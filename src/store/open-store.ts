@@ -24,6 +24,7 @@ export async function openWritableStore(location: string, options: DirectoryOpti
   });
 }
 
-function isUrl(location: string): boolean {
+/** True for a store behind HTTP. */
+export function isUrl(location: string): boolean {
   return /^https?:\/\//i.test(location);
 }

@@ -7,10 +7,12 @@ import { isHexHash, packPath } from './layout.ts';
 import { readManifest } from './manifest-reader.ts';
 import type { PackListLine } from './pack-list.ts';
 import { PackTables } from './pack-tables.ts';
-import type { ChunkLocation, Store, StoredVersion } from './store.ts';
+import type { ChunkLocation, Purpose, Store, StoredTrust, StoredVersion } from './store.ts';
 import type { StoreFiles } from './store-files.ts';
 import type { VersionIndex } from './store-index.ts';
+import { readTrust } from './trust-files.ts';
 import { readVersion, type TagTarget } from './version-files.ts';
+import type { VersionGuard } from './version-guard.ts';
 
 /** What a store says it holds of one image, before any record is read. */
 export interface ImageListing {
@@ -26,9 +28,11 @@ export interface ImageListing {
 export abstract class ReadingStore implements Store {
   readonly files: StoreFiles;
   readonly tables: PackTables;
+  readonly #guard: VersionGuard | undefined;
 
-  constructor(files: StoreFiles) {
+  constructor(files: StoreFiles, guard?: VersionGuard) {
     this.files = files;
+    this.#guard = guard;
     this.tables = new PackTables(files);
   }
 
@@ -55,7 +59,30 @@ export abstract class ReadingStore implements Store {
     return versions;
   }
 
-  async resolve(text: string): Promise<StoredVersion> {
+  async resolve(text: string, purpose: Purpose = 'use'): Promise<StoredVersion> {
+    const version = await this.find(text);
+    await this.#guard?.check(version, purpose, this);
+    return version;
+  }
+
+  async *newer(image: string, number: number): AsyncGenerator<StoredVersion> {
+    const [listing] = await this.images(image, () => {});
+    for (const each of listing?.versions.toReversed() ?? []) {
+      if (each <= number) return;
+      try {
+        yield await this.#load(listing as ImageListing, each);
+      } catch (error) {
+        if (!(error instanceof ImprintError) || (error.code !== 'corrupt-record' && error.code !== 'image-not-found'))
+          throw error;
+      }
+    }
+  }
+
+  trustDocument(version: number): Promise<StoredTrust | undefined> {
+    return readTrust(this.files, version);
+  }
+
+  async find(text: string): Promise<StoredVersion> {
     const reference = parseReference(text);
     if (reference.kind === 'digest') return this.#byDigest(reference, text);
     const [listing] = await this.images(reference.image);

@@ -52,7 +52,7 @@ async function removeContent(
 async function chosen(store: DirectoryStore, reference: string): Promise<StoredVersion[]> {
   const image = /^([^:@]+):\*$/.exec(reference)?.[1];
   if (image !== undefined && parseReference(image).kind === 'newest') return store.versions(image);
-  return [await store.resolve(reference)];
+  return [await store.find(reference)];
 }
 
 async function removeVersion(store: DirectoryStore, { record, tags }: StoredVersion): Promise<void> {

@@ -12,6 +12,15 @@ export interface StoredVersion {
   tags: string[];
 }
 
+/** What a version is resolved for: to be used as a system now, or only to be looked at, old and withdrawn ones too. */
+export type Purpose = 'use' | 'look';
+
+/** A trust document as the store keeps it, unverified: its text and that of its signatures. */
+export interface StoredTrust {
+  text: string;
+  signatures: string;
+}
+
 /** Where a chunk lies: the frame that holds it and its place in the frame once that is decompressed. */
 export interface ChunkLocation {
   pack: string;
@@ -36,8 +45,17 @@ export interface Store {
   readonly location: string;
   /** All versions, images by name, numbers rising. */
   versions(image?: string): Promise<StoredVersion[]>;
-  /** The version that a reference names: `web` (newest), `web:3`, `web:v3`, `web:TAG`, `web@sha256:…`, `sha256:…`. */
-  resolve(reference: string): Promise<StoredVersion>;
+  /**
+   * The version that a reference names: `web` (newest), `web:3`, `web:v3`, `web:TAG`, `web@sha256:…`, `sha256:…`. Where the store was
+   * opened with a guard, that has found it trustworthy for the purpose (absent: `use`).
+   */
+  resolve(reference: string, purpose?: Purpose): Promise<StoredVersion>;
+  /** The same, whoever signed it: for listings, and to change the store. */
+  find(reference: string): Promise<StoredVersion>;
+  /** Versions of an image above a number, from the newest down; records that cannot be read are left out. */
+  newer(image: string, number: number): AsyncIterable<StoredVersion>;
+  /** A trust document, counted from 1; undefined where there is none. */
+  trustDocument(version: number): Promise<StoredTrust | undefined>;
   /** The manifest's entries in order. The whole manifest is verified against its digest before the first entry comes. */
   entries(digest: Digest): AsyncIterable<Entry[]>;
   /**

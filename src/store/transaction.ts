@@ -2,7 +2,7 @@ import type { SourceFacts, VersionStats } from '../contract/image.ts';
 import type { Digest } from '../foundation/brand.ts';
 import type { Task } from '../foundation/task.ts';
 import type { Entry } from '../image/entry.ts';
-import type { Store, StoredVersion } from './store.ts';
+import type { Store, StoredTrust, StoredVersion } from './store.ts';
 
 /** A version as its maker describes it: the record without what the store itself adds (format, number). */
 export interface VersionDraft {
@@ -15,6 +15,10 @@ export interface VersionDraft {
   /** ISO 8601, UTC; absent: now. */
   created?: string;
   message?: string;
+  /** ISO 8601, UTC: from then on the record vouches for nothing. */
+  expires?: string;
+  /** Versions with a smaller number are withdrawn. Absent: as the version before has it. */
+  floor?: number;
   source: SourceFacts;
   stats: VersionStats;
   excluded: string[];
@@ -82,8 +86,12 @@ export interface WritableStore extends Store {
   removeTag(image: string, tag: string): Promise<void>;
   /** Removes the version that a reference names (`web:3`), or every version of an image (`web:*`). */
   remove(reference: string): Promise<RemovalReport>;
-  /** Signs a version anew with the signer that the store was opened with (`usage` where there is none). */
+  /** Signs a version with the signer that the store was opened with (`usage` where there is none), beside who signed it before. */
   sign(reference: string): Promise<StoredVersion>;
+  /** Adds signatures that were made elsewhere, as minisign's files have them; whoever adds them has verified them. */
+  addSignatures(reference: string, text: string): Promise<StoredVersion>;
+  /** Shows the next trust document, with its signatures. */
+  publishTrust(version: number, trust: StoredTrust): Promise<void>;
   /** What `writeHints` kept; undefined where there is nothing, or where it is damaged. */
   readHints(digest: Digest): Promise<Uint8Array | undefined>;
 }

@@ -3,7 +3,7 @@ import { type Digest, isDigest } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import { parseCanonicalJson } from '../image/canonical-json.ts';
 import { FormatError } from '../image/format-error.ts';
-import { parseSignature } from '../image/signature.ts';
+import { parseSignatures } from '../image/signature.ts';
 import { recordPath, signaturePath, tagPath } from './layout.ts';
 import type { StoredVersion } from './store.ts';
 import type { StoreFiles } from './store-files.ts';
@@ -51,7 +51,7 @@ async function readSignature(files: StoreFiles, image: string, number: number): 
     const bytes = await files.read(path, smallLimit);
     if (bytes === undefined) return undefined;
     const text = bytes.toString('utf8');
-    parseSignature(text);
+    parseSignatures(text);
     return text;
   });
 }

@@ -1,0 +1,20 @@
+import { formatEvidence, memoryName } from '../../store/trust-memory.ts';
+import { currentTrust } from '../../store/version-guard.ts';
+import type { Context } from '../context.ts';
+import { guardOptions, requireTrust } from './find-guard.ts';
+
+/**
+ * Files of the imager's `/etc/imprint/trust`: the newest trust document, and what this server has seen of each image. None where there
+ * is no document, but the server's key alone.
+ */
+export async function trustForImager(context: Context): Promise<Record<string, string>> {
+  const trust = await requireTrust(context);
+  const store = await context.store().catch(() => undefined);
+  if (store === undefined) return trust.start.version === 0 ? {} : { pinned: trust.start.text };
+  const document = await currentTrust(guardOptions(context, trust), store);
+  if (document.version === 0) return {};
+  const files: Record<string, string> = { pinned: document.text };
+  for (const evidence of await trust.memory.allSeen())
+    files[`${memoryName(document)}/seen/${evidence.record.image}.json`] = formatEvidence(evidence);
+  return files;
+}
