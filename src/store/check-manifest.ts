@@ -1,7 +1,10 @@
 import type { Digest } from '../foundation/brand.ts';
 import { displayPath } from '../foundation/brand.ts';
+import { FormatError } from '../image/format-error.ts';
+import { ChunkUses, parseUses } from './chunk-uses.ts';
 import { type Defect, defectOf } from './defect.ts';
-import { manifestPath, packListPath, packPath } from './layout.ts';
+import { DirectoryStore } from './directory-store.ts';
+import { manifestPath, packListPath, packPath, usesPath } from './layout.ts';
 import { type PackListLine, parsePackList } from './pack-list.ts';
 import type { PackTables } from './pack-tables.ts';
 import type { ReadingStore } from './reading-store.ts';
@@ -19,15 +22,20 @@ export async function* checkManifest(
 ): AsyncGenerator<Defect> {
   const { index } = tables;
   const used = new Set<number>();
+  const uses = await readUseFile(store, digest);
+  const wanted = uses instanceof ChunkUses ? (pack: string, chunk: number) => uses.has(pack, chunk) : undefined;
+  let unnamed = 0;
   let missing = 0;
   let example = '';
   try {
     for await (const batch of store.entries(digest)) {
       for (const { path, chunks } of batch) {
         for (const { hash, length } of chunks ?? []) {
-          const place = index.find(hash);
-          if (place !== undefined && index.location(place).length === length) used.add(place.pack);
-          else {
+          const place = index.find(hash, wanted);
+          if (place !== undefined && index.location(place).length === length) {
+            used.add(place.pack);
+            if (wanted?.(index.pack(place.pack).id, place.chunk) === false) unnamed += 1;
+          } else {
             missing += 1;
             example ||= displayPath(path);
           }
@@ -49,7 +57,27 @@ export async function* checkManifest(
       problem: `${missing} chunks that it needs are in no readable pack (the first is of ${example})`,
       affects: references,
     };
+  const problem =
+    uses instanceof FormatError
+      ? uses.message
+      : unnamed > 0
+        ? `${unnamed} chunks that are needed are not in it`
+        : undefined;
+  if (problem !== undefined)
+    yield { kind: 'uses', path: usesPath(digest), code: 'corrupt-manifest', problem, affects: references };
   yield* checkPackList(store, digest, references, tables);
+}
+
+/** What a use file says; undefined where there is none, which is no defect: a collection makes it. */
+async function readUseFile(store: ReadingStore, digest: Digest): Promise<ChunkUses | FormatError | undefined> {
+  if (!(store instanceof DirectoryStore)) return undefined;
+  try {
+    const bytes = await store.files.read(usesPath(digest), 1 << 30);
+    return bytes === undefined ? undefined : parseUses(digest, bytes);
+  } catch (error) {
+    if (error instanceof FormatError) return error;
+    throw error;
+  }
 }
 
 async function* checkPackList(

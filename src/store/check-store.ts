@@ -9,9 +9,10 @@ import { checkVersions } from './check-versions.ts';
 import type { Defect } from './defect.ts';
 import { DirectoryStore } from './directory-store.ts';
 import { parseHints } from './hints.ts';
-import { hintsPath, packPath, storeFile, storeFileText } from './layout.ts';
+import { hintsPath, packPath, retiredMarkPath, storeFile, storeFileText } from './layout.ts';
 import { PackTables } from './pack-tables.ts';
 import { ReadingStore } from './reading-store.ts';
+import { parseRetiredMark } from './retired-mark.ts';
 import type { Store } from './store.ts';
 
 export interface CheckOptions {
@@ -51,7 +52,10 @@ export async function* checkStore(store: Store, task: Task, options: CheckOption
       await store.markPack(pack, problem !== undefined);
     task.advance(1);
   }
-  if (store instanceof DirectoryStore) yield* checkHints(store);
+  if (store instanceof DirectoryStore) {
+    yield* checkMarks(store);
+    yield* checkHints(store);
+  }
 }
 
 async function* checkHead(store: ReadingStore): AsyncGenerator<Defect> {
@@ -59,6 +63,19 @@ async function* checkHead(store: ReadingStore): AsyncGenerator<Defect> {
   if (text === storeFileText) return;
   const problem = text === undefined ? 'it is missing' : 'it is not what it should be';
   yield { kind: 'store', path: storeFile, code: 'corrupt-record', problem, affects: [] };
+}
+
+async function* checkMarks(store: DirectoryStore): AsyncGenerator<Defect> {
+  for (const pack of await store.retiredPacks()) {
+    const path = retiredMarkPath(pack);
+    try {
+      const bytes = await store.files.read(path, 1 << 24);
+      if (bytes !== undefined) parseRetiredMark(bytes.toString('latin1'));
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      yield { kind: 'mark', path, code: 'corrupt-record', problem: error.message, affects: [] };
+    }
+  }
 }
 
 async function* checkHints(store: DirectoryStore): AsyncGenerator<Defect> {

@@ -49,16 +49,19 @@ export class ChunkIndex {
     return number === undefined ? undefined : this.#packs[number]?.table;
   }
 
-  /** Where the chunk with this hash (32 bytes) lies. */
-  find(hash: Uint8Array): ChunkPlace | undefined {
+  /** Where the chunk with this hash (32 bytes) lies; of several places the first that is preferred, else the first. */
+  find(hash: Uint8Array, preferred?: (pack: string, chunk: number) => boolean): ChunkPlace | undefined {
     const mask = this.#slots.length - 1;
+    let first: ChunkPlace | undefined;
     for (let slot = firstSlot(hash, 0, mask); ; slot = (slot + 1) & mask) {
       const entry = this.#slots[slot] as number;
-      if (entry === 0) return undefined;
+      if (entry === 0) return first;
       const place = this.#place(entry - 1);
       const pack = this.#packs[place.pack];
-      if (pack !== undefined && pack.hashes.compare(hash, 0, 32, place.chunk * 32, place.chunk * 32 + 32) === 0)
-        return place;
+      if (pack === undefined || pack.hashes.compare(hash, 0, 32, place.chunk * 32, place.chunk * 32 + 32) !== 0)
+        continue;
+      if (preferred === undefined || preferred(pack.id, place.chunk)) return place;
+      first ??= place;
     }
   }
 

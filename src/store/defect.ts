@@ -3,7 +3,19 @@ import { toImprintError } from '../foundation/errors.ts';
 
 /** One thing that is wrong with a store. */
 export interface Defect {
-  kind: 'store' | 'index' | 'record' | 'signature' | 'tag' | 'manifest' | 'pack-list' | 'content' | 'pack' | 'hints';
+  kind:
+    | 'store'
+    | 'index'
+    | 'record'
+    | 'signature'
+    | 'tag'
+    | 'manifest'
+    | 'pack-list'
+    | 'uses'
+    | 'content'
+    | 'pack'
+    | 'mark'
+    | 'hints';
   /** The file, relative to the store. */
   path: string;
   code: ErrorCode;

@@ -1,13 +1,17 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tagSchema, type VersionRecord } from '../contract/image.ts';
 import type { Digest } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
+import type { Entry } from '../image/entry.ts';
 import { addSignatures, type Signer } from '../image/signature.ts';
 import { DirectoryFiles } from './directory-files.ts';
 import { DirectoryTransaction } from './directory-transaction.ts';
 import { type DurableFile, removeDurably, writeFileDurably, writeFilesDurably, writing } from './durable.ts';
+import { collectGarbage, planCollection } from './gc.ts';
 import { readHintsFile } from './hints.ts';
 import { indexWith, makeIndex } from './index-maker.ts';
 import {
@@ -15,6 +19,8 @@ import {
   indexFile,
   isHexHash,
   lockFile,
+  manifestPath,
+  packPath,
   signaturePath,
   storeFile,
   storeFileText,
@@ -23,13 +29,14 @@ import {
   trustPath,
   trustSignaturePath,
 } from './layout.ts';
+import { Leases } from './leases.ts';
 import { lockStore } from './lock.ts';
 import { PackTables } from './pack-tables.ts';
 import { type ImageListing, ReadingStore } from './reading-store.ts';
 import { removeVersions } from './removal.ts';
 import type { ChunkLocation, StoredTrust, StoredVersion } from './store.ts';
 import { formatStoreIndex, type ImageIndex, parseStoreIndex, type VersionIndex } from './store-index.ts';
-import type { RemovalReport, StoreTransaction, WritableStore } from './transaction.ts';
+import type { CollectReport, RemovalReport, StoreTransaction, WritableStore } from './transaction.ts';
 import { signVersion } from './trust.ts';
 import { formatTag, readTag, type TagTarget } from './version-files.ts';
 import type { VersionGuard } from './version-guard.ts';
@@ -48,11 +55,14 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
   readonly directory: string;
   readonly directoryFiles: DirectoryFiles;
   readonly signer: Signer | undefined;
+  readonly #leases: Leases;
+  #sound: { damaged: string; tables: PackTables } | undefined;
 
   private constructor(files: DirectoryFiles, { signer, guard }: DirectoryOptions) {
     super(files, guard);
     this.directoryFiles = files;
     this.directory = files.location;
+    this.#leases = new Leases((digest) => this.path(manifestPath(digest)));
     this.signer = signer;
   }
 
@@ -133,6 +143,11 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
     return new Set(await this.#packFiles('.damaged'));
   }
 
+  /** Packs that nobody needed when they were marked so (docs/store.md). */
+  async retiredPacks(): Promise<Set<string>> {
+    return new Set(await this.#packFiles('.retired'));
+  }
+
   async #packFiles(ending: string): Promise<string[]> {
     const packs: string[] = [];
     for (const directory of await this.directoryFiles.names('packs')) {
@@ -145,13 +160,36 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
     return packs;
   }
 
+  override async lease(digest: Digest): Promise<AsyncDisposable> {
+    return this.#leases.take(digest);
+  }
+
+  override async *entries(digest: Digest): AsyncGenerator<Entry[]> {
+    await this.#leases.hold(digest);
+    yield* super.entries(digest);
+  }
+
   /** As for every store; where packs are marked as damaged, chunks are looked for in the others first. */
   override async locate(hashes: Iterable<string>, digest?: Digest): Promise<Map<string, ChunkLocation>> {
+    if (digest !== undefined) await this.#leases.hold(digest);
+    const wanted = [...hashes];
+    const found = await this.#locate(wanted, digest);
+    const packs = new Set(Array.from(found.values(), ({ pack }) => pack));
+    if ([...packs].every((pack) => existsSync(this.path(packPath(pack))))) return found;
+    // What was read before a collection names packs that are gone.
+    this.tables = new PackTables(this.files);
+    this.#sound = undefined;
+    return this.#locate(wanted, digest);
+  }
+
+  async #locate(hashes: string[], digest: Digest | undefined): Promise<Map<string, ChunkLocation>> {
     const damaged = await this.damagedPacks();
-    if (damaged.size === 0) return super.locate(hashes, digest);
-    const sound = new PackTables(this.files);
-    await sound.load((await this.packs()).filter((pack) => !damaged.has(pack)));
-    return this.locateIn(sound, [...hashes], digest);
+    if (damaged.size === 0) return this.locateIn(this.tables, hashes, digest);
+    const key = [...damaged].join();
+    if (this.#sound?.damaged !== key) this.#sound = { damaged: key, tables: new PackTables(this.files) };
+    const { tables } = this.#sound;
+    await tables.load((await this.packs()).filter((pack) => !damaged.has(pack)));
+    return this.locateIn(tables, hashes, digest);
   }
 
   async begin(owner: string, task: Task): Promise<StoreTransaction> {
@@ -191,9 +229,52 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
     await this.writeIndex();
   }
 
-  async remove(reference: string): Promise<RemovalReport> {
-    await using _lock = await this.#lock(`remove ${reference}`);
-    return removeVersions(this, reference);
+  async remove(references: string | readonly string[], options = { grace: 0 }): Promise<RemovalReport> {
+    const list = typeof references === 'string' ? [references] : references;
+    await using _lock = await this.#lock(`remove ${list.join(', ')}`);
+    this.#leases.drop();
+    return removeVersions(this, list, options);
+  }
+
+  async collect({ grace, dryRun = false }: { grace: number; dryRun?: boolean }, task: Task): Promise<CollectReport> {
+    if (dryRun) return planCollection(this, grace, task);
+    await using _lock = await this.#lock('collection of garbage');
+    this.#leases.drop();
+    try {
+      return await collectGarbage(this, grace, task);
+    } finally {
+      await rm(this.temporary, { recursive: true, force: true });
+    }
+  }
+
+  /**
+   * Runs a change under the lock, with a directory of its own for files being written, which goes at the end; what dead writers
+   * left in `tmp` goes first.
+   */
+  async change<Result>(owner: string, work: (temporary: string) => Promise<Result>): Promise<Result> {
+    await using _lock = await this.#lock(owner);
+    this.#leases.drop();
+    const temporary = await this.emptyTemporary();
+    try {
+      return await work(temporary);
+    } finally {
+      await rm(temporary, { recursive: true, force: true });
+    }
+  }
+
+  /** Under the lock: a new private directory in `tmp`, which is else empty then. */
+  async emptyTemporary(): Promise<string> {
+    const directory = join(this.temporary, randomUUID());
+    await writing(this.temporary, async () => {
+      await rm(this.temporary, { recursive: true, force: true });
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+    });
+    return directory;
+  }
+
+  override async close(): Promise<void> {
+    this.#leases.drop();
+    await super.close();
   }
 
   async sign(reference: string): Promise<StoredVersion> {

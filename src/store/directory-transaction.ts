@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type VersionRecord, versionRecordSchema } from '../contract/image.ts';
 import { type Digest, digestHex } from '../foundation/brand.ts';
@@ -10,6 +10,7 @@ import type { ChunkReference, Entry } from '../image/entry.ts';
 import { ManifestEncoder } from '../image/manifest-encoder.ts';
 import { ManifestFileWriter } from '../image/manifest-file.ts';
 import { createCompressor } from '../native/zstd.ts';
+import { ChunkUses, formatUses } from './chunk-uses.ts';
 import type { DirectoryStore } from './directory-store.ts';
 import { removeDurably, renameDurably, writeFileDurably, writeFilesDurably, writing } from './durable.ts';
 import { formatHints } from './hints.ts';
@@ -24,7 +25,9 @@ import {
   packListPath,
   packPath,
   recordPath,
+  retiredMarkPath,
   signaturePath,
+  usesPath,
 } from './layout.ts';
 import { formatPackList } from './pack-list.ts';
 import { PackTables } from './pack-tables.ts';
@@ -45,6 +48,7 @@ export class DirectoryTransaction implements StoreTransaction {
   readonly #task: Task;
   /** Only packs that are whole as far as is known: what the new version may be built from. */
   readonly #tables: PackTables;
+  #retired: ReadonlySet<string> = new Set();
   #open = true;
   #loaded: Promise<void> | undefined;
   #ready = false;
@@ -60,12 +64,7 @@ export class DirectoryTransaction implements StoreTransaction {
 
   /** Begins under a lock that the transaction then owns. What dead transactions left in `tmp` goes. */
   static async begin(store: DirectoryStore, lock: AsyncDisposable, task: Task): Promise<DirectoryTransaction> {
-    const directory = join(store.temporary, randomUUID());
-    await writing(store.temporary, async () => {
-      await rm(store.temporary, { recursive: true, force: true });
-      await mkdir(directory, { recursive: true, mode: 0o700 });
-    });
-    return new DirectoryTransaction(store, lock, task, directory);
+    return new DirectoryTransaction(store, lock, task, await store.emptyTemporary());
   }
 
   async knownChunks(): Promise<Uint8Array> {
@@ -96,7 +95,7 @@ export class DirectoryTransaction implements StoreTransaction {
     this.#check();
     await this.#load();
     const path = join(this.directory, `${randomUUID()}.manifest`);
-    const used = new Set<number>();
+    const used: Uint8Array[] = [];
     // Chunks whose packs are still being written by threads: they must be there when the entries end.
     const late = new LateChunks();
     let count = 0;
@@ -122,12 +121,19 @@ export class DirectoryTransaction implements StoreTransaction {
       return end;
     });
     compressor.free();
-    const lines = [...used].map((number) => {
+    const uses = new ChunkUses();
+    const lines = [...used.entries()].flatMap(([number, bits]) => {
+      if (bits === undefined) return [];
       const { id, table } = this.#tables.index.pack(number);
-      return { pack: id, tableOffset: table.tableOffset, packLength: table.packLength };
+      uses.packs.set(id, { chunks: table.chunks, bits });
+      return [{ pack: id, tableOffset: table.tableOffset, packLength: table.packLength }];
     });
+    // What a collection was about to delete is needed again: no pack of a version carries that mark.
+    for (const pack of this.#retired)
+      if (uses.packs.has(pack)) await removeDurably(this.#store.path(retiredMarkPath(pack)));
     await writeFilesDurably(
       [
+        { path: this.#store.path(usesPath(finished.digest)), content: formatUses(finished.digest, uses) },
         { path: this.#store.path(packListPath(finished.digest)), content: formatPackList(lines) },
         { path: this.#store.path(manifestPath(finished.digest)), aside: path },
       ],
@@ -229,11 +235,16 @@ export class DirectoryTransaction implements StoreTransaction {
     return before?.record.floor;
   }
 
-  /** Notes the pack that a chunk lies in; false where it lies in none. */
-  #notePack({ hash, length }: ChunkReference, used: Set<number>): boolean {
+  /** Notes where a chunk lies: for each pack, by its number in the index, one bit for each chunk. False where it lies nowhere. */
+  #notePack({ hash, length }: ChunkReference, used: Uint8Array[]): boolean {
     const place = this.#tables.index.find(hash);
-    if (place === undefined || this.#tables.index.location(place).length !== length) return false;
-    used.add(place.pack);
+    if (place === undefined) return false;
+    const { pack, chunk } = place;
+    const { table } = this.#tables.index.pack(pack);
+    if (table.chunkLength[chunk] !== length) return false;
+    used[pack] ??= new Uint8Array((table.chunks + 7) >> 3);
+    const bits = used[pack];
+    bits[chunk >> 3] = (bits[chunk >> 3] ?? 0) | (1 << (chunk & 7));
     return true;
   }
 
@@ -249,8 +260,11 @@ export class DirectoryTransaction implements StoreTransaction {
   #load(): Promise<void> {
     this.#loaded ??= (async () => {
       const damaged = await this.#store.damagedPacks();
-      const packs = await this.#store.packs();
-      await this.#tables.load(packs.filter((pack) => !damaged.has(pack)));
+      const packs = (await this.#store.packs()).filter((pack) => !damaged.has(pack));
+      this.#retired = await this.#store.retiredPacks();
+      // Those about to go last, so that a chunk counts where it will stay.
+      await this.#tables.load(packs.filter((pack) => !this.#retired.has(pack)));
+      await this.#tables.load(packs.filter((pack) => this.#retired.has(pack)));
       for (const failure of this.#tables.failures.values()) this.#task.warn(failure.message);
       for (const pack of damaged) this.#task.warn(`The pack ${pack} is damaged; its content is stored again.`);
       this.#ready = true;

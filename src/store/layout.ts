@@ -19,6 +19,11 @@ export function damagedMarkPath(pack: string): string {
   return `packs/${pack.slice(0, 2)}/${pack}.damaged`;
 }
 
+/** Beside a pack that nobody needs any longer: when, and who used it until then. */
+export function retiredMarkPath(pack: string): string {
+  return `packs/${pack.slice(0, 2)}/${pack}.retired`;
+}
+
 export function manifestPath(digest: Digest): string {
   return `manifests/${digestHex(digest)}.manifest`;
 }
@@ -26,6 +31,11 @@ export function manifestPath(digest: Digest): string {
 /** The list of packs that hold the chunks of a manifest. */
 export function packListPath(digest: Digest): string {
   return `manifests/${digestHex(digest)}.packs`;
+}
+
+/** Which chunks of which packs a manifest needs, for the collection of garbage. */
+export function usesPath(digest: Digest): string {
+  return `uses/${digestHex(digest)}.uses`;
 }
 
 export function recordPath(image: string, number: number): string {

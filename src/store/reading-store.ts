@@ -3,7 +3,7 @@ import { ImprintError } from '../foundation/errors.ts';
 import type { Entry } from '../image/entry.ts';
 import { formatReference, parseReference, type Reference } from '../image/reference.ts';
 import type { ChunkIndex } from './chunk-index.ts';
-import { isHexHash, packPath } from './layout.ts';
+import { isHexHash, manifestPath, packPath } from './layout.ts';
 import { readManifest } from './manifest-reader.ts';
 import type { PackListLine } from './pack-list.ts';
 import { PackTables } from './pack-tables.ts';
@@ -27,7 +27,8 @@ export interface ImageListing {
 /** All of reading a store that does not depend on where it lies. */
 export abstract class ReadingStore implements Store {
   readonly files: StoreFiles;
-  readonly tables: PackTables;
+  /** Tables that were read so far; a directory forgets them when packs have gone. */
+  tables: PackTables;
   readonly #guard: VersionGuard | undefined;
 
   constructor(files: StoreFiles, guard?: VersionGuard) {
@@ -99,29 +100,41 @@ export abstract class ReadingStore implements Store {
     return version;
   }
 
-  entries(digest: Digest): AsyncIterable<Entry[]> {
-    return readManifest(this.files, digest);
+  async *entries(digest: Digest): AsyncGenerator<Entry[]> {
+    try {
+      yield* readManifest(this.files, digest);
+    } catch (error) {
+      // Removed between its record and its manifest, perhaps: then nothing is damaged.
+      if (error instanceof ImprintError && error.code === 'corrupt-manifest' && (await this.#isGone(digest)))
+        throw this.#notFound(digest);
+      throw error;
+    }
+  }
+
+  /** A store behind HTTP cannot be told who reads it: its packs stay for a grace period instead. */
+  async lease(_digest: Digest): Promise<AsyncDisposable> {
+    return { [Symbol.asyncDispose]: async () => {} };
   }
 
   async locate(hashes: Iterable<string>, digest?: Digest): Promise<Map<string, ChunkLocation>> {
     return this.locateIn(this.tables, [...hashes], digest);
   }
 
-  /** Looks in the tables that were read, then in those of the version's own packs, then in all. */
+  /** Looks in the version's own packs first, then in those whose tables were read, then in all. */
   protected async locateIn(
     tables: PackTables,
     hashes: string[],
     digest: Digest | undefined,
   ): Promise<Map<string, ChunkLocation>> {
     const found = new Map<string, ChunkLocation>();
-    let rest = findIn(tables.index, hashes, found);
-    if (rest.length > 0 && digest !== undefined) {
-      await tables.load((await tables.listOf(digest)) ?? []);
-      rest = findIn(tables.index, rest, found);
-    }
+    // Its own packs are those that a lease of the version keeps.
+    const list = digest === undefined ? [] : ((await tables.listOf(digest)) ?? []);
+    await tables.load(list);
+    const own = new Set(list.map(({ pack }) => pack));
+    let rest = findIn(tables.index, hashes, found, own);
     if (rest.length > 0) {
       await tables.load(await this.packs());
-      rest = findIn(tables.index, rest, found);
+      rest = findIn(tables.index, rest, found, own);
     }
     const [missing] = rest;
     if (missing === undefined) return found;
@@ -171,15 +184,28 @@ export abstract class ReadingStore implements Store {
     throw this.#notFound(`${listing.name}:${number}`);
   }
 
+  /** Whether there is neither a manifest of this digest nor a version that needs it. */
+  async #isGone(digest: Digest): Promise<boolean> {
+    if ((await this.files.length(manifestPath(digest))) !== undefined) return false;
+    const version = await this.find(digest).catch((error: unknown) => error);
+    return version instanceof ImprintError && version.code === 'image-not-found';
+  }
+
   #notFound(reference: string): ImprintError {
     return new ImprintError('image-not-found', { reference, store: this.location });
   }
 }
 
 /** Puts into `found` those that are in the index; gives the others. */
-function findIn(index: ChunkIndex, hashes: readonly string[], found: Map<string, ChunkLocation>): string[] {
+function findIn(
+  index: ChunkIndex,
+  hashes: readonly string[],
+  found: Map<string, ChunkLocation>,
+  preferred: ReadonlySet<string>,
+): string[] {
+  const isPreferred = preferred.size === 0 ? undefined : (pack: string) => preferred.has(pack);
   return hashes.filter((hash) => {
-    const place = index.find(Buffer.from(hash, 'hex'));
+    const place = index.find(Buffer.from(hash, 'hex'), isPreferred);
     if (place !== undefined) found.set(hash, index.location(place));
     return place === undefined;
   });

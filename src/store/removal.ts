@@ -1,55 +1,43 @@
 import { truncate } from 'node:fs/promises';
 import type { Digest } from '../foundation/brand.ts';
-import { ImprintError } from '../foundation/errors.ts';
+import { Task } from '../foundation/task.ts';
 import { parseReference } from '../image/reference.ts';
-import { ChunkIndex } from './chunk-index.ts';
+import { bitAt } from './chunk-uses.ts';
 import type { DirectoryStore } from './directory-store.ts';
-import { removeDurably, renameDurably, syncDirectory, writing } from './durable.ts';
-import {
-  damagedMarkPath,
-  hintsPath,
-  manifestPath,
-  packListPath,
-  packPath,
-  recordPath,
-  signaturePath,
-  tagPath,
-  tombstonePath,
-} from './layout.ts';
+import { removeDurably, renameDurably, writing } from './durable.ts';
+import { recordPath, signaturePath, tagPath, tombstonePath } from './layout.ts';
+import { storedLength } from './pack-chunks.ts';
+import { type Condemned, deleteManifests, deletePacks, retirePacks } from './pack-deletion.ts';
 import { readPackList, readPackTable } from './pack-tables.ts';
 import type { StoredVersion } from './store.ts';
+import { readUses, type StoreSurvey, surveyStore, untold } from './store-survey.ts';
 import type { RemovalReport } from './transaction.ts';
 
 /**
  * Removes versions, under the lock: the record goes first, so that at every instant a version is there whole or not at all.
- * Then its manifest, if no other version has the same, and those of its packs that no other version needs. Where that
- * cannot be told (another manifest is damaged) all packs stay.
+ * Then its manifest, if no other version has the same and nobody reads it, and those of its packs that nothing else needs: at once, or, with a
+ * grace period, by a later collection. Where what is needed cannot be told (another manifest is damaged) all packs stay.
  */
-export async function removeVersions(store: DirectoryStore, reference: string): Promise<RemovalReport> {
-  const removed = await chosen(store, reference);
+export async function removeVersions(
+  store: DirectoryStore,
+  references: readonly string[],
+  options: { grace: number; temporary?: string },
+): Promise<RemovalReport> {
+  const chosen = new Map<string, StoredVersion>();
+  for (const reference of references)
+    for (const version of await find(store, reference))
+      chosen.set(`${version.record.image}:${version.record.number}`, version);
+  const removed = [...chosen.values()];
   const digests = new Set(removed.map(({ record }) => record.digest as Digest));
+  const packs = await packsOf(store, digests);
   for (const version of removed) await removeVersion(store, version);
-  const report = await removeContent(store, digests);
+  const report = await removeContent(store, digests, packs, options);
   // Last, for on a full disk there is room for it only now.
   await store.writeIndex();
   return { removed, ...report };
 }
 
-async function removeContent(
-  store: DirectoryStore,
-  digests: ReadonlySet<Digest>,
-): Promise<Omit<RemovalReport, 'removed'>> {
-  const rest = await remainingDigests(store);
-  if (rest === undefined) return { packsDeleted: 0, bytesFreed: 0, bytesUnreferenced: 0 };
-  const gone = [...digests].filter((digest) => !rest.has(digest));
-  const report = await removePacks(store, gone, rest);
-  for (const digest of gone)
-    await removeDurably(...[manifestPath(digest), packListPath(digest)].map((path) => store.path(path)));
-  for (const digest of gone) await removeDurably(store.path(hintsPath(digest)));
-  return report;
-}
-
-async function chosen(store: DirectoryStore, reference: string): Promise<StoredVersion[]> {
+async function find(store: DirectoryStore, reference: string): Promise<StoredVersion[]> {
   const image = /^([^:@]+):\*$/.exec(reference)?.[1];
   if (image !== undefined && parseReference(image).kind === 'newest') return store.versions(image);
   return [await store.find(reference)];
@@ -65,81 +53,75 @@ async function removeVersion(store: DirectoryStore, { record, tags }: StoredVers
   await removeDurably(store.path(signaturePath(image, number)));
 }
 
-/** Digests of all versions that are left; undefined where a record cannot be read. */
-async function remainingDigests(store: DirectoryStore): Promise<Set<Digest> | undefined> {
+async function removeContent(
+  store: DirectoryStore,
+  digests: ReadonlySet<Digest>,
+  packs: ReadonlySet<string>,
+  { grace, temporary = store.temporary }: { grace: number; temporary?: string },
+): Promise<Omit<RemovalReport, 'removed'>> {
+  const report = { packsDeleted: 0, bytesFreed: 0, bytesWaiting: 0, bytesUnreferenced: 0 };
+  let survey: StoreSurvey;
   try {
-    return new Set((await store.versions()).map(({ record }) => record.digest as Digest));
+    survey = await surveyStore(store, Task.silent());
   } catch (error) {
-    if (error instanceof ImprintError && error.code === 'corrupt-record') return undefined;
-    throw error;
+    untold(error);
+    return report;
   }
-}
-
-async function removePacks(store: DirectoryStore, gone: readonly Digest[], rest: ReadonlySet<Digest>) {
-  const nothing = { packsDeleted: 0, bytesFreed: 0, bytesUnreferenced: 0 };
-  const candidates = new ChunkIndex();
-  const names: string[] = [];
-  for (const digest of gone) {
-    for (const line of (await readPackList(store.files, digest)) ?? []) {
-      const result = candidates.has(line.pack) ? undefined : await readPackTable(store.files, line);
-      if (result === undefined || 'error' in result) continue;
-      candidates.add(line.pack, result.table);
-      names.push(line.pack);
-    }
+  await deleteManifests(
+    store,
+    survey.orphans.filter((digest) => digests.has(digest)),
+  );
+  const free: Condemned[] = [];
+  for (const pack of packs) {
+    const state = survey.packs.get(pack);
+    if (state === undefined) continue;
+    if (isNeeded(survey, pack)) report.bytesUnreferenced += await unreferenced(store, survey, pack);
+    else free.push({ pack, users: state.retired?.users ?? (state.markBroken ? [...survey.roots.keys()] : []) });
   }
-  const used = names.map((_, pack) => new Uint8Array(candidates.pack(pack).table.chunks));
-  const needed = await markUsed(store, candidates, used, rest);
-  if (needed === undefined) return nothing;
-  const report = { ...nothing };
-  for (const [pack, name] of names.entries()) {
-    const { table } = candidates.pack(pack);
-    if (!needed.has(name) && !used[pack]?.includes(1)) {
-      await removeDurably(store.path(packPath(name)), store.path(damagedMarkPath(name)));
-      report.packsDeleted += 1;
-      report.bytesFreed += table.packLength;
-    } else {
-      for (let chunk = 0; chunk < table.chunks; chunk += 1)
-        if (used[pack]?.[chunk] === 0) report.bytesUnreferenced += storedLength(table, chunk);
-    }
+  const bytesOf = (pack: string) => survey.packs.get(pack)?.bytes ?? 0;
+  if (grace > 0)
+    await retirePacks(
+      store,
+      free.filter(({ pack }) => survey.packs.get(pack)?.retired === undefined),
+      temporary,
+    );
+  const gone = grace > 0 ? new Set<string>() : await deletePacks(store, free);
+  for (const { pack } of free) {
+    report.packsDeleted += gone.has(pack) ? 1 : 0;
+    report[gone.has(pack) ? 'bytesFreed' : 'bytesWaiting'] += bytesOf(pack);
   }
-  if (report.packsDeleted > 0) await syncDirectory(store.path('packs'));
+  // What only a reader still needs goes when it is done.
+  const versions = new Set([...survey.roots].filter(([digest]) => !survey.leased.has(digest)));
+  for (const pack of packs)
+    if (isNeeded(survey, pack) && ![...versions].some(([, { uses }]) => uses.packs.has(pack)))
+      report.bytesWaiting += bytesOf(pack);
   return report;
 }
 
-/**
- * Marks the chunks that other versions need; gives the packs that their lists name. Manifests are read, not only lists, so
- * that a list that was damaged costs nobody a pack. Undefined where a manifest cannot be read.
- */
-async function markUsed(
-  store: DirectoryStore,
-  candidates: ChunkIndex,
-  used: readonly Uint8Array[],
-  rest: ReadonlySet<Digest>,
-): Promise<Set<string> | undefined> {
-  const needed = new Set<string>();
-  try {
-    for (const digest of rest) {
-      for (const { pack } of (await readPackList(store.files, digest)) ?? []) needed.add(pack);
-      for await (const batch of store.entries(digest)) {
-        for (const { chunks } of batch) {
-          for (const { hash } of chunks ?? []) {
-            const place = candidates.find(hash);
-            const marks = place && used[place.pack];
-            if (place && marks) marks[place.chunk] = 1;
-          }
-        }
-      }
-    }
-    return needed;
-  } catch (error) {
-    if (error instanceof ImprintError && error.code === 'corrupt-manifest') return undefined;
-    throw error;
+/** The packs of some versions. */
+async function packsOf(store: DirectoryStore, digests: ReadonlySet<Digest>): Promise<Set<string>> {
+  const packs = new Set<string>();
+  for (const digest of digests) {
+    for (const { pack } of (await readPackList(store.files, digest)) ?? []) packs.add(pack);
+    for (const pack of (await readUses(store, digest))?.packs.keys() ?? []) packs.add(pack);
   }
+  return packs;
 }
 
-/** A chunk's share of its compressed frame. */
-function storedLength(table: ReturnType<ChunkIndex['pack']>['table'], chunk: number): number {
-  const frame = table.chunkFrame[chunk] as number;
-  const share = (table.chunkLength[chunk] as number) / (table.frameContentLength[frame] as number);
-  return Math.round((table.frameLength[frame] as number) * share);
+/** What an older use file named counts as well here: only a collection may move a version from one pack to another. */
+function isNeeded(survey: StoreSurvey, pack: string): boolean {
+  if (survey.needed.packs.has(pack)) return true;
+  for (const { before } of survey.roots.values()) if (before?.packs.has(pack)) return true;
+  return false;
+}
+
+/** Stored bytes of a pack's chunks that nobody needs. */
+async function unreferenced(store: DirectoryStore, survey: StoreSurvey, pack: string): Promise<number> {
+  const result = await readPackTable(store.files, { pack });
+  if ('error' in result) return 0;
+  const use = survey.needed.packs.get(pack);
+  let bytes = 0;
+  for (let chunk = 0; chunk < result.table.chunks; chunk += 1)
+    if (!bitAt(use, chunk)) bytes += storedLength(result.table, chunk);
+  return bytes;
 }

@@ -56,6 +56,11 @@ export interface Store {
   newer(image: string, number: number): AsyncIterable<StoredVersion>;
   /** A trust document, counted from 1; undefined where there is none. */
   trustDocument(version: number): Promise<StoredTrust | undefined>;
+  /**
+   * Keeps a version readable: until it ends, nothing that it needs is deleted from a store on this machine. `entries` and `locate` take a
+   * lease by themselves, for an hour after the last call or until `close`; who reads longer than that takes one.
+   */
+  lease(digest: Digest): Promise<AsyncDisposable>;
   /** The manifest's entries in order. The whole manifest is verified against its digest before the first entry comes. */
   entries(digest: Digest): AsyncIterable<Entry[]>;
   /**

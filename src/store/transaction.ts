@@ -73,7 +73,27 @@ export interface RemovalReport {
   /** Packs that no version refers to any longer and that were deleted; their bytes are free again. */
   packsDeleted: number;
   bytesFreed: number;
+  /** Bytes of packs that go later: a reader still needs them, or their grace period is not over. */
+  bytesWaiting: number;
   /** Bytes of chunks that no version refers to any longer, but that lie in packs which others still need. */
+  bytesUnreferenced: number;
+}
+
+/** What a collection did, or would do. Bytes are those of pack files, but where it says otherwise. */
+export interface CollectReport {
+  manifestsDeleted: number;
+  packsDeleted: number;
+  bytesFreed: number;
+  /** Packs that wait: nobody needs them, but their grace period is not over, or a reader holds a version that used them. */
+  packsWaiting: number;
+  bytesWaiting: number;
+  /** When the last of them will have waited long enough: milliseconds since 1970; absent where none waits for that. */
+  waitingUntil?: number;
+  /** Packs of which little was needed, whose content moved into new ones; they wait, or went. */
+  packsRewritten: number;
+  /** Length of the new packs. */
+  bytesWritten: number;
+  /** Of content that nobody needs, in packs that others still need too much for them to be rewritten. */
   bytesUnreferenced: number;
 }
 
@@ -84,8 +104,13 @@ export interface WritableStore extends Store {
   /** Lets `tag` point at the version that `reference` names, which must be of the same image. Returns that version. */
   setTag(reference: string, tag: string): Promise<StoredVersion>;
   removeTag(image: string, tag: string): Promise<void>;
-  /** Removes the version that a reference names (`web:3`), or every version of an image (`web:*`). */
-  remove(reference: string): Promise<RemovalReport>;
+  /**
+   * Removes the versions that references name (`web:3`), or every version of an image (`web:*`). Their packs go at once, or with a
+   * grace period (milliseconds) by a later collection.
+   */
+  remove(references: string | readonly string[], options?: { grace: number }): Promise<RemovalReport>;
+  /** Frees what nobody needs any longer (docs/store.md). `grace`: for how long packs stay for those who read over HTTP, in milliseconds. */
+  collect(options: { grace: number; dryRun?: boolean }, task: Task): Promise<CollectReport>;
   /** Signs a version with the signer that the store was opened with (`usage` where there is none), beside who signed it before. */
   sign(reference: string): Promise<StoredVersion>;
   /** Adds signatures that were made elsewhere, as minisign's files have them; whoever adds them has verified them. */

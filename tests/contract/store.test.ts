@@ -78,7 +78,7 @@ describe.each(backends)('a store behind $name', ({ open }) => {
     await expect(store.locate(['0'.repeat(64)])).rejects.toMatchObject({ code: 'chunk-missing' });
     await expect(store.readPack('0'.repeat(64), 0, 1)).rejects.toMatchObject({ code: 'corrupt-pack' });
     await expect(Array.fromAsync(store.entries(`sha256:${'0'.repeat(64)}` as never))).rejects.toMatchObject({
-      code: 'corrupt-manifest',
+      code: 'image-not-found',
     });
     expect(() => verifyVersion(version, [])).toThrow(expect.objectContaining({ code: 'signature-missing' }));
   });

@@ -1,0 +1,110 @@
+import { readdir } from 'node:fs/promises';
+import type { Digest } from '../foundation/brand.ts';
+import { ifThere } from './directory-files.ts';
+import type { DirectoryStore } from './directory-store.ts';
+import { removeDurably, syncDirectory, writeFilesDurably } from './durable.ts';
+import {
+  damagedMarkPath,
+  hintsPath,
+  isHexHash,
+  manifestPath,
+  packListPath,
+  packPath,
+  retiredMarkPath,
+  usesPath,
+} from './layout.ts';
+import { holdManifest } from './lease.ts';
+import { formatRetiredMark } from './retired-mark.ts';
+
+/** A pack that is to go, and the versions of which none may be leased when it goes. */
+export interface Condemned {
+  pack: string;
+  users: readonly Digest[];
+}
+
+/**
+ * Deletes packs, under the store's lock, while readers of their users are kept waiting; a pack with a user that is leased
+ * stays. Gives those that went.
+ */
+export async function deletePacks(store: DirectoryStore, condemned: readonly Condemned[]): Promise<Set<string>> {
+  const gone = new Set<string>();
+  if (condemned.length === 0) return gone;
+  const held = new Map<Digest, Disposable | 'leased' | undefined>();
+  try {
+    for (const user of new Set(condemned.flatMap(({ users }) => users)))
+      held.set(user, await holdManifest(store.path(manifestPath(user))));
+    for (const { pack, users } of condemned) {
+      if (users.some((user) => held.get(user) === 'leased')) continue;
+      await removeDurably(
+        ...[packPath(pack), damagedMarkPath(pack), retiredMarkPath(pack)].map((path) => store.path(path)),
+      );
+      gone.add(pack);
+    }
+  } finally {
+    for (const hold of held.values()) if (typeof hold === 'object') hold[Symbol.dispose]();
+  }
+  await syncDirectory(store.path('packs'));
+  return gone;
+}
+
+/** Marks packs as retired, with their users; together, as that costs little more than one. */
+export async function retirePacks(
+  store: DirectoryStore,
+  condemned: readonly Condemned[],
+  temporary: string,
+): Promise<void> {
+  const files = condemned.map(({ pack, users }) => ({
+    path: store.path(retiredMarkPath(pack)),
+    content: formatRetiredMark(users),
+  }));
+  if (files.length > 0) await writeFilesDurably(files, temporary);
+}
+
+/**
+ * Deletes manifests that no version names, with all that belongs to them; one that is leased just now stays. The manifest goes first,
+ * so that none is ever there without its packs.
+ */
+export async function deleteManifests(store: DirectoryStore, digests: readonly Digest[]): Promise<Digest[]> {
+  const gone: Digest[] = [];
+  for (const digest of digests) {
+    const hold = await holdManifest(store.path(manifestPath(digest)));
+    if (hold === 'leased') continue;
+    try {
+      await removeDurably(...[manifestPath(digest), packListPath(digest)].map((path) => store.path(path)));
+      await removeDurably(store.path(usesPath(digest)));
+      await removeDurably(store.path(hintsPath(digest)));
+      gone.push(digest);
+    } finally {
+      hold?.[Symbol.dispose]();
+    }
+  }
+  return gone;
+}
+
+/** Lists, use files and hints of manifests that are not there, and marks of packs that are not there: leftovers of a kill. */
+export async function strayFiles(store: DirectoryStore): Promise<string[]> {
+  const manifests = await store.directoryFiles.names('manifests');
+  const there = new Set(manifests);
+  const belonging: [directory: string, ending: string][] = [
+    ['manifests', '.packs'],
+    ['uses', '.uses'],
+    ['hints', '.hints'],
+  ];
+  const stray: string[] = [];
+  for (const [directory, ending] of belonging) {
+    for (const name of directory === 'manifests' ? manifests : await store.directoryFiles.names(directory)) {
+      const hex = name.slice(0, 64);
+      if (isHexHash(hex) && name === hex + ending && !there.has(`${hex}.manifest`)) stray.push(`${directory}/${name}`);
+    }
+  }
+  for (const directory of await store.directoryFiles.names('packs')) {
+    if (!/^[0-9a-f]{2}$/.test(directory)) continue;
+    const names = new Set((await ifThere(readdir(store.path(`packs/${directory}`)))) ?? []);
+    for (const name of names) {
+      const pack = name.slice(0, 64);
+      const mark = isHexHash(pack) && (name === `${pack}.damaged` || name === `${pack}.retired`);
+      if (mark && !names.has(`${pack}.pack`)) stray.push(`packs/${directory}/${name}`);
+    }
+  }
+  return stray;
+}
