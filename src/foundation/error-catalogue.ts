@@ -40,6 +40,12 @@ export const errorCatalogue = {
     message: 'There is no task {task}.',
     hint: 'List what there is: imprint tasks',
   },
+  'edit-not-found': {
+    exit: 3,
+    http: 404,
+    message: 'There is no edit “{edit}”.',
+    hint: 'List what there is: imprint edit --list',
+  },
   'store-not-found': {
     exit: 3,
     http: 404,
@@ -142,6 +148,18 @@ export const errorCatalogue = {
     exit: 4,
     http: 409,
     message: '{reference} cannot be written as {format}: {problem}. Nothing was written.',
+    hint: '{hint}',
+  },
+  'edit-busy': {
+    exit: 4,
+    http: 409,
+    message: 'Another process works in the edit {edit}.',
+    hint: 'Wait until it is done (imprint edit --list), or begin another edit of the same image: they do not meet.',
+  },
+  'edit-unfit': {
+    exit: 4,
+    http: 409,
+    message: '{reference} cannot be edited: {problem}.',
     hint: '{hint}',
   },
   'confirmation-needed': {
@@ -303,6 +321,18 @@ export const errorCatalogue = {
     message: 'The golden machine {host} cannot be captured: {problem}.',
     hint: '{hint}',
   },
+  'edit-discarded': {
+    exit: 1,
+    http: 409,
+    message: 'In {reference}, {command} ended with {status}: what was done is thrown away, and no version was made.',
+    hint: 'With --keep it stays, to go on from there: imprint edit --resume',
+  },
+  'edit-kept': {
+    exit: 1,
+    http: 409,
+    message: 'In the edit {edit}, {command} ended with {status}: no version was made.',
+    hint: 'Go on: imprint edit --resume {edit}. Throw it away: imprint edit --discard {edit}',
+  },
   'database-unfit': {
     exit: 1,
     http: 500,
@@ -368,6 +398,12 @@ export const errorCatalogue = {
     http: 500,
     message: 'The program {tool} is not installed.',
     hint: 'Install the package {package}.',
+  },
+  'mount-impossible': {
+    exit: 1,
+    http: 500,
+    message: 'Nothing can be mounted on {directory}: {problem}.',
+    hint: 'Take an empty directory on this machine; where the kernel has no FUSE, use: imprint image checkout.',
   },
   'not-root': {
     exit: 1,
