@@ -1,4 +1,5 @@
 import type { CommandDefinition, OptionDefinition } from './command.ts';
+import { editCommands } from './command-table-edit.ts';
 import { imageCommands } from './command-table-images.ts';
 import { machineCommands } from './command-table-machines.ts';
 import { serverCommands } from './command-table-server.ts';
@@ -18,4 +19,9 @@ export const globalOptions: readonly OptionDefinition[] = [
 ];
 
 /** Every command of the program, in the order in which help tells of them. */
-export const commands: readonly CommandDefinition[] = [...imageCommands, ...machineCommands, ...serverCommands];
+export const commands: readonly CommandDefinition[] = [
+  ...imageCommands,
+  ...editCommands,
+  ...machineCommands,
+  ...serverCommands,
+];
