@@ -1,13 +1,14 @@
 import type { RawPath } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import { ByteReader } from './byte-reader.ts';
-import type { DataSegment, ExtendedAttribute, Timestamp } from './entry.ts';
+import type { DataSegment, EntryType, ExtendedAttribute, Timestamp } from './entry.ts';
 import { oldSparseFields, parseOldSparse, parseTarHeader, type TarHeader, tarBlockSize } from './tar-header.ts';
 import { type PaxRecords, parsePaxRecords, paxAttributes } from './tar-pax.ts';
 import { parseSparseList, parseSparseMap, sparseSegments } from './tar-sparse.ts';
+import { fileTypeRecord } from './tar-writer.ts';
 import { parseDecimalSeconds } from './timestamp.ts';
 
-export type TarMemberType = 'file' | 'directory' | 'symlink' | 'hardlink' | 'character' | 'block' | 'fifo';
+export type TarMemberType = EntryType;
 
 /** One member of an archive, with all that its headers said. */
 export interface TarMember {
@@ -32,6 +33,8 @@ export interface TarMember {
   minor: number;
   /** Bytes that `content` holds: the segments joined. */
   storedSize: number;
+  /** Where in the archive it begins, in bytes. */
+  offset: number;
   /** Read it at most once, before asking for the next member; what is not read is passed over. The pieces are not kept by us. */
   content(): AsyncIterable<Uint8Array>;
 }
@@ -128,6 +131,7 @@ class TarReader {
     const written = value('GNU.sparse.name') ?? value('path') ?? header.name;
     const type = header.flag === '0' && written.endsWith('/') ? 'directory' : types[header.flag];
     if (type === undefined) return undefined;
+    const socket = type === 'fifo' && value(fileTypeRecord) === 'socket';
     const stored = type === 'file' || header.flag === '0' ? number('size', header.size) : 0;
     if (stored < 0) throw this.#bad('a size is negative');
     const { segments, size, content } = await this.#sparse(header, block, records, values, stored);
@@ -137,7 +141,7 @@ class TarReader {
     const ctime = this.#moment(value('ctime'));
     return {
       path: withoutSlash(written) as RawPath,
-      type,
+      type: socket ? 'socket' : type,
       mode: header.mode,
       uid: number('uid', header.uid),
       gid: number('gid', header.gid),
@@ -150,6 +154,7 @@ class TarReader {
       major: number('SCHILY.devmajor', header.major),
       minor: number('SCHILY.devminor', header.minor),
       storedSize: content,
+      offset: this.#bytes.offset,
       content: () => this.#read(),
     };
   }

@@ -59,6 +59,16 @@ export const exportFormats: { readonly [Name in ExportFormat]: ExportFormatDefin
     endings: ['.tar', '.tar.gz', '.tgz', '.tar.zst', '.tzst'],
     load: async () => (await import('./export-tar.ts')).exportTar,
   },
+  raw: {
+    kind: 'file',
+    endings: ['.raw', '.img'],
+    load: async () => (await import('./export-disk.ts')).exportRaw,
+  },
+  qcow2: {
+    kind: 'file',
+    endings: ['.qcow2'],
+    load: async () => (await import('./export-disk.ts')).exportQcow2,
+  },
 };
 
 /** The format that a target's name asks for: `FORMAT:TARGET`, or the end of the name; undefined where it says nothing. */

@@ -4,7 +4,7 @@ import { ImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
 import type { Context } from './context.ts';
 import { type ExportJob, type ExportReport, exportFormats } from './export-formats.ts';
-import { writeToStdout, writingBeside } from './export-target.ts';
+import { openForWriting, writeToStdout, writingBeside } from './export-target.ts';
 
 /**
  * Writes a version in another format. The target appears last, whole and durable; where anything fails there is nothing, or what
@@ -45,9 +45,8 @@ async function write(job: ExportJob): Promise<ExportReport> {
     const exporter = await definition.load();
     if (input.target === '-') return exporter(job, writeToStdout);
     return writingBeside(input.target, 'file', input.force, task.signal, async (path) => {
-      const { openForWriting } = await import('./export-target.ts');
       await using file = await openForWriting(path);
-      return exporter(job, file.write);
+      return await exporter(job, file.write);
     });
   }
   const exporter = await definition.load();

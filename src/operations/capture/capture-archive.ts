@@ -1,12 +1,169 @@
+import { createReadStream } from 'node:fs';
+import { open, realpath, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { addAbortSignal } from 'node:stream';
+import type { SourceFacts } from '../../contract/image.ts';
+import { displayPath } from '../../foundation/brand.ts';
 import { ImprintError } from '../../foundation/errors.ts';
+import type { Entry } from '../../image/entry.ts';
+import { parseOsRelease, type SourceSurvey } from '../../machine/source-facts.ts';
+import { writing } from '../../store/durable.ts';
+import type { StoreTransaction } from '../../store/transaction.ts';
+import { openContentPool } from '../../tree/content-pool.ts';
+import type { ArchiveLayer } from './archive-layer.ts';
+import { type ArchiveListing, listLayers, selectEntries, storeContents } from './archive-tree.ts';
 import type { CapturedSource, SourceCapture } from './captured-source.ts';
+import { type OciImage, openOciImage } from './oci-image.ts';
+import { rulesFor } from './source-rules.ts';
 
-/** Captures a tar archive. */
+/**
+ * Captures a tar archive, however it is compressed; `-` is stdin. Errors: `source-not-found`, `source-unfit`, `tar-invalid`,
+ * `archive-damaged`, `tool-missing`.
+ */
 export async function captureTar(capture: SourceCapture): Promise<CapturedSource> {
-  throw new ImprintError('internal', { problem: `${capture.place.kind} is not written yet` });
+  const transaction = await capture.begin();
+  try {
+    const { path, spooled } = await seekable(capture, transaction);
+    const name = spooled ? 'stdin' : path;
+    const layer: ArchiveLayer = { name, open: () => createReadStream(path, { highWaterMark: 1 << 20 }) };
+    const location = spooled ? 'tar:-' : `tar:${path}`;
+    return await captureLayers(capture, transaction, { layers: [layer], location, whiteouts: false });
+  } catch (error) {
+    await transaction[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
-/** Captures an OCI image. */
+/**
+ * Captures an OCI image: a layout in a directory or an archive, or what `docker save` writes. Errors: `source-not-found`, `oci-invalid`,
+ * `oci-image-not-found`, `blob-corrupt`, and those of `captureTar`.
+ */
 export async function captureOci(capture: SourceCapture): Promise<CapturedSource> {
-  throw new ImprintError('internal', { problem: `${capture.place.kind} is not written yet` });
+  const { place, processes, task } = capture;
+  const transaction = await capture.begin();
+  try {
+    const image = await openOciImage(place, {
+      processes,
+      signal: task.signal,
+      spool: (bytes) => spool(bytes, transaction),
+    });
+    return await captureLayers(capture, transaction, image);
+  } catch (error) {
+    await transaction[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function captureLayers(
+  capture: SourceCapture,
+  transaction: StoreTransaction,
+  image: Pick<OciImage, 'layers' | 'location' | 'whiteouts' | 'architecture' | 'facts'>,
+): Promise<CapturedSource> {
+  const { input, processes, task } = capture;
+  const reading = { processes, signal: task.signal };
+  const listing = await task.part('list', () => listLayers(image.layers, image.whiteouts, reading));
+  const survey = surveyOf(listing, image);
+  const rules = rulesFor(input, survey, '/' as Parameters<typeof rulesFor>[2], [], task);
+  const selection = selectEntries(listing, rules);
+  for (const path of selection.suspects) task.log(`kept, though it may be a secret: /${displayPath(path)}`);
+  const added = { ...transaction.added };
+  await using pool = await openContentPool({ transaction, task });
+  await task.part('read', (part) => storeContents(image.layers, listing, selection, pool, reading, part));
+  await task.part('write packs', () => pool.finish());
+  const manifest = await task.part('write manifest', () => transaction.writeManifest(batches(selection.entries)));
+  return {
+    transaction,
+    manifest,
+    facts: survey.facts,
+    stats: {
+      ...count(selection.entries),
+      newChunks: transaction.added.chunks - added.chunks,
+      newBytes: transaction.added.bytes - added.bytes,
+    },
+    excluded: rules.excluded,
+    scrubbed: selection.scrubbed,
+    warnings: [],
+    unchangedFiles: 0,
+  };
+}
+
+/** What an archive tells of the system in it, in the form that a machine's answers take. */
+function surveyOf(
+  { tree, texts }: ArchiveListing,
+  { location, architecture, facts }: Pick<OciImage, 'location' | 'architecture' | 'facts'>,
+): SourceSurvey {
+  const textOf = (path: string) => {
+    const member = tree.find(path);
+    return member === undefined ? undefined : texts.get(member);
+  };
+  const system = parseOsRelease(textOf('etc/os-release') ?? textOf('usr/lib/os-release') ?? '');
+  const isSystem =
+    system !== undefined || (tree.find('etc')?.type === 'directory' && tree.find('usr')?.type === 'directory');
+  const own: SourceFacts = {
+    location,
+    ...(architecture === undefined ? {} : { architecture }),
+    ...(system === undefined ? {} : { system }),
+    bootMode: 'unknown',
+    disks: [],
+    fileSystems: [],
+  };
+  return {
+    facts: facts === undefined ? own : { ...facts, location },
+    mounts: { root: undefined, captured: [], leftOut: [] },
+    allMounts: [],
+    swapFiles: [],
+    isSystem,
+  };
+}
+
+/** The archive as a file that can be read twice: what comes through a pipe is put beside the packs first. */
+async function seekable(
+  { place, task }: SourceCapture,
+  transaction: StoreTransaction,
+): Promise<{ path: string; spooled: boolean }> {
+  if (place.path === '-') {
+    const stream = addAbortSignal(task.signal, process.stdin);
+    return { path: await spool(stream, transaction), spooled: true };
+  }
+  const path = await realpath(place.path).catch((cause: unknown) => {
+    throw new ImprintError('source-not-found', { source: place.path }, { cause });
+  });
+  const found = await stat(path);
+  if (found.isDirectory()) {
+    throw new ImprintError('source-unfit', {
+      source: path,
+      problem: 'it is a directory, not an archive',
+      hint: `Capture it as it is: imprint capture ${path}`,
+    });
+  }
+  if (found.isFile()) return { path, spooled: false };
+  const stream = createReadStream(path, { signal: task.signal });
+  return { path: await spool(stream, transaction), spooled: true };
+}
+
+/** Keeps a stream in a file of the transaction, which goes with it. */
+async function spool(bytes: AsyncIterable<Uint8Array>, transaction: StoreTransaction): Promise<string> {
+  const path = join(transaction.directory, 'source.spool');
+  await using file = await open(path, 'wx', 0o600);
+  for await (const piece of bytes) {
+    await writing(path, async () => {
+      for (let at = 0; at < piece.length; ) at += (await file.write(piece, at)).bytesWritten;
+    });
+  }
+  return path;
+}
+
+function* batches(entries: Entry[]): Generator<Entry[]> {
+  for (let from = 0; from < entries.length; from += 512) yield entries.slice(from, from + 512);
+}
+
+function count(entries: readonly Entry[]) {
+  const counts = { entries: entries.length, files: 0, logicalBytes: 0, contentBytes: 0 };
+  for (const { type, size = 0, chunks = [] } of entries) {
+    if (type !== 'file') continue;
+    counts.files += 1;
+    counts.logicalBytes += size;
+    counts.contentBytes += chunks.reduce((sum, { length }) => sum + length, 0);
+  }
+  return counts;
 }
