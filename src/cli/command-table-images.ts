@@ -1,38 +1,52 @@
-import type { ArgumentDefinition, CommandDefinition } from './command.ts';
+import type { ArgumentDefinition, CommandDefinition, OptionDefinition } from './command.ts';
 
 const reference: ArgumentDefinition = {
   name: 'REF',
   description: 'an image (its newest version), IMAGE:NUMBER, IMAGE:TAG, or IMAGE@sha256:…',
 };
 
+/** Of every source. */
+const captureOptions: readonly OptionDefinition[] = [
+  { flags: '-n, --name <image>', description: 'the image that gets the new version', required: true },
+  { flags: '-t, --tag <tag>', description: 'a tag for the new version; it moves if the image has it already' },
+  { flags: '-m, --message <text>', description: 'what this version is about' },
+  {
+    flags: '-x, --exclude <glob>',
+    description: 'leave out what matches (!GLOB takes back); repeatable',
+    repeat: true,
+  },
+  { flags: '--no-default-excludes', description: 'also package caches, /tmp, swap files and the like' },
+  { flags: '--keep-secrets', description: 'also SSH host keys, machine-id, seeds and credentials' },
+];
+
 export const imageCommands: readonly CommandDefinition[] = [
   {
     name: 'capture',
     group: 'Images',
-    summary: 'make a new version from a running machine or a directory',
+    summary: 'make a new version from a machine, directory or archive',
     description:
       'The machine keeps running; it needs nothing but sshd, a shell, find and GNU tar. Host keys, machine-id and other ' +
       'secrets of the machine are left out and listed. Only what changed since the last version is read again.',
-    arguments: [{ name: 'SOURCE', description: 'ssh://[user@]host[:port][/directory], or a directory' }],
-    options: [
-      { flags: '-n, --name <image>', description: 'the image that gets the new version', required: true },
-      { flags: '-t, --tag <tag>', description: 'a tag for the new version; it moves if the image has it already' },
-      { flags: '-m, --message <text>', description: 'what this version is about' },
+    arguments: [
       {
-        flags: '-x, --exclude <glob>',
-        description: 'leave out what matches (!GLOB takes back); repeatable',
-        repeat: true,
+        name: 'SOURCE',
+        description:
+          'ssh://[user@]host[:port][/directory], a directory, a tar (- is stdin), oci:DIR, oci-archive:FILE, a disk image',
       },
-      { flags: '--no-default-excludes', description: 'also package caches, /tmp, swap files and the like' },
+    ],
+    options: [
+      ...captureOptions,
       { flags: '--one-file-system', description: 'nothing mounted below the source' },
-      { flags: '--keep-secrets', description: 'also SSH host keys, machine-id, seeds and credentials' },
       { flags: '--paranoid', description: 'read every file again, also those that look unchanged' },
+      { flags: '--no-snapshot', description: 'read live, also where a snapshot could be made' },
+      { flags: '--no-scripts', description: 'do not run the pre- and post-capture scripts there' },
       { flags: '-i, --identity <file>', description: 'private key for ssh' },
       { flags: '-o, --ssh-option <option>', description: 'an option as for ssh -o; repeatable', repeat: true },
     ],
     examples: [
       ['imprint capture ssh://root@golden.example --name web', 'capture a machine while it runs'],
       ['imprint capture /srv/roots/web --name web --tag tested', 'capture a directory'],
+      ['imprint capture oci-archive:web.oci.tar --name web', 'take over what a container engine saved'],
     ],
     load: () => import('./commands/capture.ts'),
   },
@@ -145,7 +159,7 @@ export const imageCommands: readonly CommandDefinition[] = [
   {
     name: 'image export',
     group: 'Images',
-    summary: 'write a version as a tar or an OCI image',
+    summary: 'write a version as a tar, an OCI image or a bootable disk image',
     description:
       'The same version gives the same bytes, always. The target appears when it is whole. What each format keeps, and how ' +
       'other programs read it, is in docs/import-export.md.',
@@ -154,16 +168,49 @@ export const imageCommands: readonly CommandDefinition[] = [
       { name: 'TARGET', description: 'a file, oci:DIRECTORY, or - for a tar on stdout; its name may say the format' },
     ],
     options: [
-      { flags: '-f, --format <format>', description: 'tar, oci-archive or oci' },
+      { flags: '-f, --format <format>', description: 'tar, oci-archive, oci, raw or qcow2' },
       { flags: '-c, --compress <how>', description: 'none, gzip or zstd; default: by the name, else none (OCI: gzip)' },
+      { flags: '--size <size>', description: 'disk images: of the whole disk; default: its content and some room' },
+      { flags: '--kernel-options <text>', description: 'disk images: beside those of the version' },
       { flags: '--force', description: 'replace the file or OCI layout that is there' },
     ],
     examples: [
+      ['imprint image export web:3 web.qcow2 --size 20G', 'a disk that boots on BIOS and UEFI (as root)'],
       ['imprint image export web:3 web.tar.zst', 'a compressed tar with every attribute'],
       ['imprint image export web:3 oci-archive:web.oci.tar', 'for podman load, docker load, skopeo'],
       ['imprint image export web:3 -', 'a tar for the next program in a pipe'],
     ],
     load: () => import('./commands/image-export.ts'),
+  },
+  {
+    name: 'image import',
+    group: 'Images',
+    summary: 'make a new version from an archive or a disk image',
+    description:
+      'The same as imprint capture, which also knows machines and directories. What a file is, is told by what is in it: a tar ' +
+      '(gzip, bzip2, xz, zstd, lz4, or plain) or a disk image; OCI images are named oci:DIR[:REF] or oci-archive:FILE[:REF].',
+    arguments: [{ name: 'SOURCE', description: 'a tar (- is stdin), oci:DIR, oci-archive:FILE, or a disk image' }],
+    options: captureOptions,
+    examples: [
+      ['imprint image import root.tar.xz --name web', 'a root file system in a tar'],
+      ['imprint image import oci-archive:web.tar:web:3 --name web', 'one image of several in an archive'],
+    ],
+    load: () => import('./commands/capture.ts'),
+  },
+  {
+    name: 'image mount',
+    group: 'Images',
+    summary: 'mount a version as a read-only file system',
+    description:
+      'Nothing is checked out: content is fetched when it is read, from a directory or over HTTP, and every chunk is ' +
+      'checked. Owners, modes, times, extended attributes, hard links and holes are all there. umount ends it.',
+    arguments: [reference, { name: 'DIRECTORY', description: 'where; it is made if it is missing' }],
+    options: [{ flags: '-f, --foreground', description: 'serve it in this process until it is unmounted' }],
+    examples: [
+      ['imprint image mount web:3 /mnt', 'look around, copy, compare; then: umount /mnt'],
+      ['imprint image mount web /mnt --store http://images.example:4280/store', 'from far away'],
+    ],
+    load: () => import('./commands/image-mount.ts'),
   },
   {
     name: 'image tag',
