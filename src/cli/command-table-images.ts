@@ -224,8 +224,15 @@ export const imageCommands: readonly CommandDefinition[] = [
   {
     name: 'image sign',
     group: 'Images',
-    summary: 'sign a version with the key of this server',
+    summary: 'sign a version with the key of this server, or with others',
+    description:
+      'Without options, the release keys in DATA/keys sign. Signatures that others made stay: where several are asked for ' +
+      '(imprint trust show), each signs where the key is. minisign -S signs a record as well.',
     arguments: [reference],
+    options: [
+      { flags: '--key <file>', description: 'a private key to sign with; repeatable', repeat: true },
+      { flags: '--signature <file>', description: 'signatures that were made elsewhere; repeatable', repeat: true },
+    ],
     examples: [['imprint image sign web:3', 'so that machines that carry the key may install it']],
     load: () => import('./commands/image-sign.ts'),
   },

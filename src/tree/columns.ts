@@ -33,6 +33,18 @@ export class Column<Numbers extends Uint32Array | Float64Array> {
   at(row: number): number {
     return this.#values[row] as number;
   }
+
+  set(row: number, value: number): void {
+    this.#values[row] = value;
+  }
+
+  /** A copy of what was pushed that threads can share. */
+  shared(): Numbers {
+    const make = this.#values.constructor as new (memory: SharedArrayBuffer) => Numbers;
+    const copy = new make(new SharedArrayBuffer(this.#length * this.#values.BYTES_PER_ELEMENT));
+    copy.set(this.#values.subarray(0, this.#length));
+    return copy;
+  }
 }
 
 /** Byte strings of one length, one after another, growing. */
@@ -50,6 +62,17 @@ export class ByteRows {
     if (this.#used === this.#bytes.length) this.#bytes = Buffer.concat([this.#bytes], this.#bytes.length * 2);
     this.#bytes.set(row, this.#used);
     this.#used += this.width;
+  }
+
+  get length(): number {
+    return this.#used / this.width;
+  }
+
+  /** A copy of all rows that threads can share. */
+  shared(): Uint8Array {
+    const copy = new Uint8Array(new SharedArrayBuffer(this.#used));
+    copy.set(this.#bytes.subarray(0, this.#used));
+    return copy;
   }
 
   /** The bytes of a row; not a copy. */

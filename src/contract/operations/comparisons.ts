@@ -90,3 +90,19 @@ export const imageBlame = defineOperation({
   long: false,
 });
 export type ImageBlame = z.infer<typeof imageBlame.output>;
+
+export const imageMount = defineOperation({
+  name: 'image.mount',
+  summary: 'Mount a version as a read-only file system',
+  input: z.object({ reference: referenceSchema, directory: z.string().min(1) }),
+  output: z.object({
+    reference: z.string(),
+    digest: digestSchema,
+    directory: z.string(),
+    entries: z.number(),
+  }),
+  errors: ['image-not-found', 'corrupt-manifest', 'chunk-missing', 'not-root', 'mount-impossible'],
+  effect: 'change',
+  runsOn: 'anywhere',
+  long: true,
+});

@@ -1,0 +1,71 @@
+import { mkdir, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { z } from 'zod';
+import type { imageMount } from '../contract/operations/comparisons.ts';
+import type { Digest } from '../foundation/brand.ts';
+import { ImprintError } from '../foundation/errors.ts';
+import type { Task } from '../foundation/task.ts';
+import { type MountedVersion, mountVersion } from '../system/fuse/mount-version.ts';
+import { readVersionTable } from '../tree/version-table.ts';
+import type { Context } from './context.ts';
+
+/** A version that is mounted, until `ended`. */
+export interface MountedImage extends AsyncDisposable {
+  readonly output: z.output<typeof imageMount.output>;
+  readonly ended: Promise<void>;
+}
+
+/**
+ * Mounts a version as a read-only file system on a directory, which is made where it is missing. Content is fetched when it is read,
+ * and every chunk checked; one that is damaged gives the reader EIO and is told to `warn`. Until it ends, nothing that the version needs
+ * is deleted from a store on this machine.
+ */
+export async function mountImage(
+  context: Context,
+  input: z.output<typeof imageMount.input>,
+  task: Task,
+  warn: (warning: string) => void,
+): Promise<MountedImage> {
+  const store = await context.store();
+  const { record } = await store.resolve(input.reference);
+  const reference = `${record.image}:${record.number}`;
+  const directory = resolve(input.directory);
+  await requireDirectory(directory);
+  const lease = await store.lease(record.digest as Digest);
+  let mounted: MountedVersion;
+  try {
+    const table = await readVersionTable(store, record.digest as Digest, task.signal);
+    mounted = await mountVersion({
+      store,
+      table,
+      directory,
+      name: reference,
+      onDamage: (_, error) => warn(`A file of ${reference} cannot be read: ${error.message}`),
+    });
+  } catch (error) {
+    await lease[Symbol.asyncDispose]();
+    throw error;
+  }
+  const ended = mounted.ended.finally(() => lease[Symbol.asyncDispose]());
+  return {
+    output: { reference, digest: record.digest, directory, entries: record.stats.entries },
+    ended,
+    [Symbol.asyncDispose]: async () => {
+      await mounted.unmount();
+      await ended;
+    },
+  };
+}
+
+async function requireDirectory(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true }).catch(() => {});
+  const found = await stat(directory).catch((error: NodeJS.ErrnoException) => error);
+  if (found instanceof Error) {
+    const problem =
+      found.code === 'ENOTCONN'
+        ? `something that was mounted there lost its program (umount ${directory} takes it away)`
+        : found.message;
+    throw new ImprintError('mount-impossible', { directory, problem }, { cause: found });
+  }
+  if (!found.isDirectory()) throw new ImprintError('mount-impossible', { directory, problem: 'it is no directory' });
+}
