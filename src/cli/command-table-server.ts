@@ -36,20 +36,4 @@ export const serverCommands: readonly CommandDefinition[] = [
     examples: [['imprint media netboot', 'once, and after an update of Imprint']],
     load: () => import('./commands/media-netboot.ts'),
   },
-  {
-    name: 'store check',
-    group: 'Store',
-    summary: 'check every byte of the store, and name what is damaged',
-    description:
-      'Each defect is named with the versions that it touches. A damaged pack is marked, and the next capture stores its content anew.',
-    examples: [['imprint store check', 'exit status 5 where anything is wrong']],
-    load: () => import('./commands/store-check.ts'),
-  },
-  {
-    name: 'store stat',
-    group: 'Store',
-    summary: 'say what the store holds and what it takes',
-    examples: [['imprint store stat', 'images, versions, packs, bytes']],
-    load: () => import('./commands/store-stat.ts'),
-  },
 ];

@@ -3,6 +3,7 @@ import { editCommands } from './command-table-edit.ts';
 import { imageCommands } from './command-table-images.ts';
 import { machineCommands } from './command-table-machines.ts';
 import { serverCommands } from './command-table-server.ts';
+import { retentionCommands, storeCommands } from './command-table-store.ts';
 
 /** Options that every command takes, before or after its name. */
 export const globalOptions: readonly OptionDefinition[] = [
@@ -22,6 +23,8 @@ export const globalOptions: readonly OptionDefinition[] = [
 export const commands: readonly CommandDefinition[] = [
   ...imageCommands,
   ...editCommands,
+  ...retentionCommands,
   ...machineCommands,
   ...serverCommands,
+  ...storeCommands,
 ];

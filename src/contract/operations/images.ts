@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { digestSchema, imageNameSchema, tagSchema, versionListingSchema } from '../image.ts';
 import { defineOperation } from '../operation.ts';
+import { freedSchema } from './retention.ts';
 
 /** `web`, `web:3`, `web:TAG`, `web@sha256:…`, `sha256:…`; checked where it is resolved, with a message that explains. */
 export const referenceSchema = z.string().trim().min(1).max(300);
@@ -173,11 +174,9 @@ export const imageRemove = defineOperation({
     /** Says what would go, and removes nothing. */
     dryRun: z.boolean().default(false),
   }),
-  output: z.object({
+  output: freedSchema.extend({
     /** `web:3`, in the order in which they went. */
     removed: z.array(z.string()),
-    packsDeleted: z.number(),
-    bytesFreed: z.number(),
   }),
   errors: ['image-not-found', 'version-in-use', 'store-locked'],
   effect: 'destroy',

@@ -25,6 +25,48 @@ export const storeCheck = defineOperation({
   long: true,
 });
 
+export const storeCollect = defineOperation({
+  name: 'store.gc',
+  summary: 'Free what nobody needs any longer',
+  input: z.object({
+    /** Milliseconds for which packs that nobody needs stay for those who read over HTTP. */
+    grace: z.number().min(0).default(3_600_000),
+    dryRun: z.boolean().default(false),
+  }),
+  output: z.object({
+    store: z.string(),
+    manifestsDeleted: z.number(),
+    packsDeleted: z.number(),
+    /** Of the packs that went. */
+    bytesFreed: z.number(),
+    packsWaiting: z.number(),
+    bytesWaiting: z.number(),
+    /** ISO 8601: when the grace period of the last of them ends; absent where none waits for that. */
+    waitingUntil: z.string().optional(),
+    packsRewritten: z.number(),
+    bytesWritten: z.number(),
+    bytesUnreferenced: z.number(),
+  }),
+  errors: ['store-not-found', 'store-locked', 'corrupt-record', 'corrupt-manifest', 'disk-full', 'read-only'],
+  effect: 'destroy',
+  runsOn: 'anywhere',
+  long: true,
+});
+
+/** What a version takes. */
+export const versionUsageSchema = z.object({
+  reference: z.string(),
+  created: z.string(),
+  /** As plain files. */
+  contentBytes: z.number(),
+  /** Of content that no older version has: as plain bytes, and as it is stored. */
+  addedBytes: z.number(),
+  addedStoredBytes: z.number(),
+  /** Stored bytes that no other version needs: what removing it would free in the end. */
+  ownStoredBytes: z.number(),
+});
+export type VersionUsage = z.infer<typeof versionUsageSchema>;
+
 export const storeStat = defineOperation({
   name: 'store.stat',
   summary: 'Say what the store holds and what it takes',
@@ -35,14 +77,21 @@ export const storeStat = defineOperation({
     versions: z.number(),
     /** Bytes that all versions would take as plain files. */
     contentBytes: z.number(),
+    /** Bytes of all different chunks that versions need: as they are, and as they are stored. */
+    uniqueBytes: z.number(),
+    storedBytes: z.number(),
     packs: z.number(),
     packBytes: z.number(),
     manifestBytes: z.number(),
+    /** Of packs: what no version needs. A collection frees most of it. */
+    unneededBytes: z.number(),
+    /** Oldest first. */
+    perVersion: z.array(versionUsageSchema),
     /** Free on its file system. */
     freeBytes: z.number().optional(),
   }),
-  errors: ['store-not-found'],
+  errors: ['store-not-found', 'corrupt-record', 'corrupt-manifest'],
   effect: 'read',
   runsOn: 'anywhere',
-  long: false,
+  long: true,
 });
