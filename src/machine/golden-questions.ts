@@ -27,6 +27,14 @@ s architecture; uname -m
 s firmware; if [ -d /sys/firmware/efi ]; then echo uefi; else echo bios; fi
 s cmdline; cat /proc/cmdline
 s clock; date +%s
+s snapshot-tools; for t in unshare setsid mkfifo stat btrfs lvcreate fsfreeze losetup flock timeout; do command -v $t >/dev/null 2>&1 && echo $t; done
+s lvs
+if [ -e /sys/block/dm-0 ] && command -v lvs >/dev/null 2>&1; then
+  q='lvs --noheadings --separator | --units b --nosuffix -a -o vg_name,lv_name,lv_kernel_major,lv_kernel_minor,lv_size,vg_free,vg_extent_size,lv_attr,pool_lv'
+  if [ "$(id -u)" = 0 ]; then $q 2>/dev/null; else sudo -n $q 2>/dev/null; fi
+fi
+s loops; for d in /sys/block/loop*; do if [ -r "$d/loop/backing_file" ]; then read -r a < "$d/dev"; read -r b < "$d/loop/offset"; read -r c < "$d/loop/backing_file"; echo "$a $b $c"; fi; done
+s capture-scripts; for f in /etc/imprint/pre-capture.d/* /etc/imprint/post-capture.d/*; do if [ -f "$f" ] && [ -x "$f" ]; then echo "$f"; fi; done
 if [ "$root" = / ]; then
 s df; df -l -P -k 2>/dev/null
 s lsblk; lsblk --json --bytes --output-all 2>/dev/null

@@ -11,6 +11,8 @@ export type MachineAnswers = ReadonlyMap<string, string>;
 export interface SourceSurvey {
   facts: SourceFacts;
   mounts: MountPlan;
+  /** Everything that is mounted there, in order. */
+  allMounts: Mount[];
   /** Swap files, absolute. */
   swapFiles: RawPath[];
   /** Whether the root is that of a whole system: secrets are scrubbed and the default excludes apply. */
@@ -53,7 +55,7 @@ export function surveySource(
       : [],
     fileSystems: fileSystems(mounts, plan, root, devices, usage),
   };
-  return { facts, mounts: plan, swapFiles: parseSwapFiles(answer('swaps')), isSystem };
+  return { facts, mounts: plan, allMounts: mounts, swapFiles: parseSwapFiles(answer('swaps')), isSystem };
 }
 
 /** `/etc/os-release` (os-release(5)); undefined where it has no ID. */

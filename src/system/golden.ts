@@ -16,6 +16,13 @@ export interface Golden {
   readonly root: RawPath;
   /** Everything below the root as GNU find sees it, in no order; mount points in `pruned` are listed, not entered. */
   list(pruned: readonly RawPath[]): AsyncIterable<ListedPath[]>;
+  /** Starts a command on the machine, as root. */
+  startAsRoot(command: string, args: readonly string[]): RemoteCommand;
+  /**
+   * The same machine, read from another directory that shows the same tree (a snapshot of it): processes that read there write their
+   * numbers to the file `readers`, and `devices` says which number a file system has in truth.
+   */
+  readFrom(view: { directory: RawPath; readers: string }, devices: ReadonlyMap<string, string>): Golden;
   /**
    * A tar archive of the paths, in their order, with every attribute. They are relative to `base` (UTF-8), which is for paths that are
    * longer than the kernel takes at once.
@@ -36,6 +43,7 @@ export interface GoldenArchive {
 
 /** Bytes of a path that every system call takes (PATH_MAX is 4096, with `./` and the NUL). */
 export const longestPath = 4000;
+const noDevices: ReadonlyMap<string, string> = new Map();
 const streamMarker = '@@imprint-stream';
 /** Seconds without a byte from find, after which a file system there must be taken for dead (a network mount that hangs). */
 const listingPatience = 120;
@@ -83,20 +91,46 @@ export async function askGolden(connection: SshConnection, directory: string): P
   }
   const optional = optionalTarOptions.filter(({ probe }) => help.includes(probe)).map(({ option }) => option);
   const prefix = answer('user') === '0' ? '' : 'sudo -n ';
+  const startAsRoot = (command: string, args: readonly string[]) =>
+    connection.start(`${prefix}sh -c ${[command, 'sh', ...args].map(shellWord).join(' ')}`);
+  return reading({ connection, answers, root, optional, startAsRoot }, { directory: root });
+}
+
+interface Asked {
+  connection: SshConnection;
+  answers: MachineAnswers;
+  root: RawPath;
+  /** Options that its tar takes. */
+  optional: readonly string[];
+  startAsRoot: Golden['startAsRoot'];
+}
+
+function reading(asked: Asked, view: { directory: RawPath; readers?: string }, devices = noDevices): Golden {
+  const { connection, answers, root, optional, startAsRoot } = asked;
+  const register = view.readers === undefined ? '' : `echo $$ >> ${shellWord(view.readers)} && `;
   // Words of a tool that goes wrong must come in English.
   const inRoot = (command: string) =>
-    `${prefix}sh -c ${shellWord(`cd ${shellWord(fromLatin1(root))} && printf "\\n${streamMarker} %s\\n" "$(date +%s.%N)" && LC_ALL=C exec ${command}`)}`;
+    startAsRoot(
+      `${register}cd ${shellWord(fromLatin1(view.directory))} && printf "\\n${streamMarker} %s\\n" "$(date +%s.%N)" && LC_ALL=C exec ${command}`,
+      [],
+    );
   return {
     answers,
     root,
+    startAsRoot,
+    readFrom: (other, numbers) => reading(asked, other, numbers),
     async *list(pruned) {
       const operands = findOperands(pruned.map(fromLatin1), listingFormat).map(shellWord);
-      yield* list(connection.start(inRoot(`find . ${operands.join(' ')}`)), connection.destination);
+      const command = inRoot(`find . ${operands.join(' ')}`);
+      for await (const records of list(command, connection.destination)) {
+        for (const record of records) record.device = devices.get(record.device) ?? record.device;
+        yield records;
+      }
     },
     fetch: (paths, base) => {
       const directories = base === undefined ? [] : splitLong(base).map((part) => `-C ${shellWord(fromLatin1(part))}`);
       const words = ['tar', ...directories, tarOptions, ...optional];
-      return fetchArchive(connection.start(inRoot(words.join(' '))), paths, connection.destination);
+      return fetchArchive(inRoot(words.join(' ')), paths, connection.destination);
     },
   };
 }

@@ -27,6 +27,11 @@ export interface CaptureDirectoryOptions extends Pick<WalkOptions, 'exclude' | '
   /** Other content for a file, whose own is not to be captured; undefined: its own. */
   substitute?: (path: RawPath, status: FileStatus) => Uint8Array | undefined;
   /**
+   * Where the directory is a snapshot: what the numbers of its file systems (`FileStatus.device`) are in truth, and when it was made
+   * (seconds since 1970), so that what changed after it is seen next time.
+   */
+  snapshot?: { devices: ReadonlyMap<number, number>; asOf: number };
+  /**
    * Bytes of content to expect, for the progress: what the file system says is used, or the previous version's size. Without
    * it the total grows as the walk goes on ahead.
    */

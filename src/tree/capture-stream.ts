@@ -107,8 +107,10 @@ export class CaptureStream {
       ...(enter === undefined ? {} : { enter }),
       onUnreadable: (path, error) => this.#warn(path, `cannot be looked at: ${error.message}`),
     });
-    let block = newBlock();
+    const { snapshot } = this.#options;
+    let block = newBlock(snapshot?.asOf);
     for (const found of walked) {
+      if (snapshot !== undefined) this.#inTruth(found.status);
       // Awaited only where something must be waited for: it is most of the time for entries by the ten thousand.
       const looked = this.#look(found, block);
       const pending = looked instanceof Promise ? await looked : looked;
@@ -118,7 +120,7 @@ export class CaptureStream {
       block.entries.push(pending);
       if (block.entries.length < blockEntries && block.bytes < blockBytes) continue;
       yield block;
-      block = newBlock();
+      block = newBlock(snapshot?.asOf);
     }
     yield block;
   }
@@ -190,6 +192,12 @@ export class CaptureStream {
     return { entry, walked };
   }
 
+  /** In a snapshot a file system has another number than in truth. */
+  #inTruth(status: FileStatus): FileStatus {
+    status.device = this.#options.snapshot?.devices.get(status.device) ?? status.device;
+    return status;
+  }
+
   #attributes(path: RawPath, type: EntryType, status: FileStatus, xattrs: ExtendedAttribute[] | undefined): Entry {
     const entry: Entry = {
       path,
@@ -254,7 +262,7 @@ export class CaptureStream {
     }
     if (outcome === 'changing')
       this.#warn(entry.path, 'changed each time it was read; what was there in between is kept');
-    const row = stored.status(index, walked.status);
+    const row = this.#inTruth(stored.status(index, walked.status));
     if (row.ctimeSeconds !== walked.status.ctimeSeconds || row.ctimeNanoseconds !== walked.status.ctimeNanoseconds) {
       Object.assign(entry, this.#attributes(entry.path, 'file', row, undefined));
       delete entry.xattrs;
@@ -291,8 +299,9 @@ export class CaptureStream {
   }
 }
 
-function newBlock(): Block {
-  return { entries: [], paths: [], bytes: 0, kept: 0, began: Math.floor(Date.now() / 1000), stored: undefined };
+function newBlock(asOf = Number.POSITIVE_INFINITY): Block {
+  const began = Math.floor(Math.min(asOf, Date.now() / 1000));
+  return { entries: [], paths: [], bytes: 0, kept: 0, began, stored: undefined };
 }
 
 /** Belt and braces: the change time says so already. */

@@ -23,6 +23,9 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
     keepSecrets: invocation.flag('keepSecrets'),
     oneFileSystem: invocation.flag('oneFileSystem'),
     paranoid: invocation.flag('paranoid'),
+    // Commander turns --no-snapshot and --no-scripts into trues that become false.
+    noSnapshot: !invocation.flag('snapshot'),
+    noScripts: !invocation.flag('scripts'),
     sshOptions: invocation.list('sshOption'),
     ...(tag === undefined ? {} : { tag }),
     ...(message === undefined ? {} : { message }),

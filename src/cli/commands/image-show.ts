@@ -24,7 +24,7 @@ function describe({ record, tags, signedBy }: VersionListing, session: Session):
     return `${disk.name}: ${formatBytes(disk.size)}, ${disk.label}${parts ? ` (${parts})` : ''}`;
   });
   const fileSystems = source.fileSystems.map(
-    (each) => `${each.mountPoint}  ${each.type}${each.captured ? '' : session.stdout.paint('dim', '  (left out)')}`,
+    (each) => `${each.mountPoint}  ${each.type}${session.stdout.paint('dim', note(each))}`,
   );
   const key = signedBy === undefined ? session.stdout.paint('yellow', 'nobody: machines refuse it') : `key ${signedBy}`;
   return printFields(session.stdout, [
@@ -53,6 +53,12 @@ function describe({ record, tags, signedBy }: VersionListing, session: Session):
     ['scrubbed', few(record.scrubbed)],
     ['warnings', few(record.warnings)],
   ]);
+}
+
+/** What a file system was captured from, where that is known. */
+function note({ captured, consistency }: { captured: boolean; consistency?: string | undefined }): string {
+  if (!captured) return '  (left out)';
+  return consistency === undefined ? '' : `  (${consistency === 'live' ? 'read live' : consistency.replace('-', ' ')})`;
 }
 
 function few(lines: readonly string[]): string {

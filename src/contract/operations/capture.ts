@@ -21,6 +21,10 @@ export const captureInputSchema = z.object({
   oneFileSystem: z.boolean().default(false),
   /** Reads every file again, even where nothing says that it changed since the version before. */
   paranoid: z.boolean().default(false),
+  /** Reads the source as it is, also where a snapshot could be made. */
+  noSnapshot: z.boolean().default(false),
+  /** Leaves the scripts alone that the golden machine has for before and after a capture. */
+  noScripts: z.boolean().default(false),
   /** Over ssh: a private key file. */
   identity: z.string().optional(),
   /** Over ssh: options as for `ssh -o`, `StrictHostKeyChecking=accept-new`. */

@@ -12,7 +12,11 @@ import { type ContentPool, openContentPool } from '../../tree/content-pool.ts';
 import { openPreviousVersion, type PreviousVersion } from '../../tree/previous-version.ts';
 import { type CapturedSource, digestOf, type SourceCapture } from './captured-source.ts';
 import { captureGoldenTree, type GoldenTree } from './golden-entries.ts';
+import { holdStill } from './hold-still.ts';
 import { rulesFor } from './source-rules.ts';
+
+/** Seconds without a word from us after which a golden machine gives its snapshots up. */
+const silencePatience = 60;
 
 /**
  * Captures a machine that runs, over ssh. Errors: `golden-unreachable`, `golden-unfit`, `golden-lost`, `source-not-found`, and the
@@ -29,6 +33,10 @@ export async function captureGolden(capture: SourceCapture): Promise<CapturedSou
   const port = target.port === undefined ? '' : `:${target.port}`;
   const location = `ssh://${host}${port}${golden.root === '/' ? '' : displayPath(golden.root)}`;
   const survey = surveySource(golden.answers, location, golden.root, input.oneFileSystem);
+  await using held = await holdStill({
+    ...{ input, survey, task, answers: golden.answers, root: golden.root, host },
+    ...{ patience: silencePatience, scripts: '/etc/imprint', start: golden.startAsRoot },
+  });
   const rules = rulesFor(input, survey, golden.root, [], task);
   const before = input.paranoid ? undefined : capture.previous(location);
   const transaction = await capture.begin();
@@ -36,9 +44,10 @@ export async function captureGolden(capture: SourceCapture): Promise<CapturedSou
     const added = { ...transaction.added };
     await using pool = await openContentPool({ transaction, task });
     const previous = before && (await openPreviousVersion(store, digestOf(before)));
-    const began = Number(golden.answers.get('clock')?.trim()) || 0;
+    const began = held.asOf ?? (Number(golden.answers.get('clock')?.trim()) || 0);
     const tree = await captureGoldenTree({
-      golden,
+      golden: held.view === undefined ? golden : golden.readFrom(held.view, held.devices),
+      isStill: held.isStill,
       rules,
       sink: pool,
       task,
@@ -53,13 +62,14 @@ export async function captureGolden(capture: SourceCapture): Promise<CapturedSou
     }
     for (const path of tree.suspects) task.log(`kept, though it may be a secret: /${displayPath(path)}`);
     for (const warning of tree.warnings) task.warn(warning);
+    await held.letGo();
     await task.part('write packs', () => pool.finish());
     const manifest = await task.part('write manifest', () => transaction.writeManifest(batches(tree.entries)));
     await transaction.writeHints(manifest.digest, hintsOf(tree, began));
     return {
       transaction,
       manifest,
-      facts: survey.facts,
+      facts: held.facts,
       stats: {
         ...count(tree.entries),
         newChunks: transaction.added.chunks - added.chunks,

@@ -16,6 +16,8 @@ import { type ContentSink, type FetchedPath, fetchPaths } from './golden-archive
 export interface GoldenCaptureOptions {
   golden: Golden;
   rules: SelectionRules;
+  /** It is a snapshot: nothing changes while it is read. */
+  isStill: boolean;
   /** What the version before has for a path, where nothing changed since; asked in manifest order. */
   known?: (listed: ListedPath) => Promise<Entry | undefined>;
   sink: ContentSink;
@@ -78,8 +80,9 @@ export async function captureGoldenTree(options: GoldenCaptureOptions): Promise<
       part.expect(bytes, 'bytes');
       for (const complaint of await fetchPaths(golden, wanted, sink, fetched, part)) complaints.add(complaint);
     });
-    selection = await task.part('look for changes', (part) => list(golden, rules, part));
-    const last = round === rounds;
+    const what = options.isStill ? 'list what was read' : 'look for changes';
+    selection = await task.part(what, (part) => list(golden, rules, part));
+    const last = options.isStill || round === rounds;
     unsettled = contentOf(selection).filter((listed) => !isSettled(listed, fetched.get(listed.path), last));
     if (unsettled.length === 0 || last) break;
   }

@@ -45,7 +45,12 @@ export function rulesFor(
     return relative(mount.mountPoint);
   });
   const own = [...survey.swapFiles, ...alsoLeftOut].filter((path) => path !== root && isWithin(path, root));
-  const ownGlobs = own.map((path) => globOfPath(relative(path)));
+  const taken = [survey.mounts.root, ...survey.mounts.captured];
+  // Where a snapshot may lie that this capture, or another one of the same machine, has made.
+  const ownGlobs = [
+    ...own.map((path) => globOfPath(relative(path))),
+    ...(taken.some((mount) => mount?.type === 'btrfs' || mount?.type === 'xfs') ? ['.imprint-capture-*'] : []),
+  ];
   const defaults = survey.isSystem && !input.noDefaultExcludes ? defaultExcludes : [];
   const lostAndFound = survey.mounts.captured.map(
     ({ mountPoint }) => `${globOfPath(relative(mountPoint))}/lost+found/*`,
