@@ -18,7 +18,7 @@ function archive(entries: readonly Entry[]): Buffer {
 }
 
 async function read(bytes: Buffer): Promise<(TarMember & { content: never; text: string })[]> {
-  const members = [];
+  const members: (TarMember & { content: never; text: string })[] = [];
   for await (const member of readTar(one(bytes), 'test')) {
     let text = '';
     for await (const piece of member.content()) text += Buffer.from(piece).toString('latin1');
