@@ -4,6 +4,7 @@ import { imageCommands } from './command-table-images.ts';
 import { machineCommands } from './command-table-machines.ts';
 import { serverCommands } from './command-table-server.ts';
 import { retentionCommands, storeCommands } from './command-table-store.ts';
+import { trustCommands } from './command-table-trust.ts';
 
 /** Options that every command takes, before or after its name. */
 export const globalOptions: readonly OptionDefinition[] = [
@@ -27,4 +28,5 @@ export const commands: readonly CommandDefinition[] = [
   ...machineCommands,
   ...serverCommands,
   ...storeCommands,
+  ...trustCommands,
 ];

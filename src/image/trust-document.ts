@@ -81,12 +81,12 @@ export function succeedTrust(current: TrustDocument, text: string, signatures: s
   return next;
 }
 
-/** What a document lacks to follow `current`: a line for each; none where it is complete. Throws a `FormatError`. */
+/** What a document lacks to follow `current`: a line for each; none where it is complete. `signatures` may be empty. Throws a `FormatError`. */
 export function missingSignatures(current: TrustDocument, next: TrustDocument, signatures: string): string[] {
   const data = Buffer.from(next.text, 'utf8');
   const lines: string[] = [];
   for (const { root, version } of [current, next]) {
-    const { length } = signersOf(signatures, data, root.keys);
+    const { length } = signatures === '' ? [] : signersOf(signatures, data, root.keys);
     if (length >= root.threshold) continue;
     const whose = version === 0 ? 'the key that is trusted' : `the root keys of document ${version}`;
     lines.push(`${length} of the ${root.threshold} signatures that it needs by ${whose}`);

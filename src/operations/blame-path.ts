@@ -32,7 +32,7 @@ export async function blamePath(
   task: Task,
 ): Promise<ImageBlame> {
   const store = await context.store();
-  const newest = await store.resolve(input.reference);
+  const newest = await store.resolve(input.reference, 'look');
   const { image, number } = newest.record;
   const reference = `${image}:${number}`;
   const path = rawArgument(input.path);

@@ -14,6 +14,7 @@ import { type CapturedSource, digestOf, type SourceCapture } from './capture/cap
 import { findSource, type SourceKind } from './capture/source-place.ts';
 import { checkExcludes } from './capture/source-rules.ts';
 import type { Context } from './context.ts';
+import { findReleaseSigner } from './trust/release-signer.ts';
 
 /** How each kind of source is captured; loaded when it is asked for. */
 const captures: { readonly [Kind in SourceKind]: () => Promise<(capture: SourceCapture) => Promise<CapturedSource>> } =
@@ -93,10 +94,16 @@ function parseInput(request: CaptureRequest): CaptureInput {
   });
 }
 
-/** The server's key, if it can be had; without it the version is made all the same, unsigned, and can be signed later. */
+/**
+ * Who signs a new version: the release keys that are here, if any can be had. Without one the version is made all the same, unsigned, and can be
+ * signed later.
+ */
 export async function findSigner(context: Context, task: Task): Promise<Signer | undefined> {
   try {
-    return (await context.key()).signer;
+    const { signer, document } = await findReleaseSigner(context);
+    if (signer === undefined)
+      task.warn(`The version will not be signed: no release key of trust document ${document.version} is here.`);
+    return signer;
   } catch (error) {
     if (!(error instanceof ImprintError) || (error.code !== 'read-only' && error.code !== 'io-failed')) throw error;
     task.warn(`The version will not be signed: ${error.message}`);

@@ -69,8 +69,8 @@ async function chooseVersions(
   first: string,
   second: string | undefined,
 ): Promise<[StoredVersion, StoredVersion]> {
-  const version = await store.resolve(first);
-  if (second !== undefined) return [version, await store.resolve(second)];
+  const version = await store.resolve(first, 'look');
+  if (second !== undefined) return [version, await store.resolve(second, 'look')];
   const { image, number } = version.record;
   const before = (await store.versions(image)).findLast((each) => each.record.number < number);
   if (before !== undefined) return [before, version];

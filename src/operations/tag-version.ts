@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { VersionListing } from '../contract/image.ts';
-import type { imageSign, imageTag } from '../contract/operations/images.ts';
+import type { imageTag } from '../contract/operations/images.ts';
 import { changeStore } from './change-store.ts';
 import type { Context } from './context.ts';
 import { listVersion } from './list-versions.ts';
@@ -13,9 +13,4 @@ export async function tagVersion(context: Context, input: z.output<typeof imageT
     await store.removeTag(record.image, input.tag);
     return listVersion(await store.find(`${record.image}:${record.number}`));
   });
-}
-
-/** Signs a version with the server's key, which is made where there is none. */
-export async function signVersion(context: Context, input: z.output<typeof imageSign.input>): Promise<VersionListing> {
-  return changeStore(context, async (store) => listVersion(await store.sign(input.reference)), { key: true });
 }

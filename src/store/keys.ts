@@ -1,6 +1,6 @@
 import { createPrivateKey, generateKeyPairSync, randomUUID } from 'node:crypto';
-import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import { createSigner, formatPublicKey, type Signer } from '../image/signature.ts';
 
@@ -49,6 +49,43 @@ export async function readServerKey(dataDirectory: string): Promise<ServerKey | 
   const publicKeyPath = join(directory, 'server.pub');
   if ((await readIfThere(publicKeyPath)) !== publicKeyText) await replaceFile(publicKeyPath, publicKeyText);
   return { signer, publicKeyText, publicKeyPath, created: false };
+}
+
+/** A signer from a private key file (ed25519, PEM PKCS#8). Errors: `input-invalid` where there is none, `usage` for one of another kind. */
+export async function readSigner(path: string): Promise<Signer> {
+  const pem = await readIfThere(path).catch((error) => {
+    throw toImprintError(error);
+  });
+  if (pem === undefined) throw new ImprintError('input-invalid', { field: 'key', problem: `${path} is not there` });
+  return signerFromPem(pem, path);
+}
+
+/** All private keys of `DIR/keys`, the server's own first; none where they may not be read. */
+export async function readSigners(dataDirectory: string): Promise<Signer[]> {
+  const directory = join(dataDirectory, 'keys');
+  const names: string[] = await readdir(directory).catch(() => []);
+  const files = names.filter((name) => name.endsWith('.key') && name !== 'server.key').toSorted();
+  const paths = [...(names.includes('server.key') ? ['server.key'] : []), ...files];
+  return Promise.all(paths.map((name) => readSigner(join(directory, name))));
+}
+
+/** Makes a key: `PATH.key` (mode 0600) and `PATH.pub`. Errors: `target-not-empty` where one of them is there already. */
+export async function createKeyFiles(path: string): Promise<Signer> {
+  const privatePath = `${path}.key`;
+  const publicPath = `${path}.pub`;
+  try {
+    for (const each of [privatePath, publicPath])
+      if ((await readIfThere(each)) !== undefined) throw new ImprintError('target-not-empty', { path: each });
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    const { privateKey } = generateKeyPairSync('ed25519');
+    const pem = privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
+    await createOnce(privatePath, pem, 0o600);
+    const signer = await readSigner(privatePath);
+    await replaceFile(publicPath, formatPublicKey(signer.publicKey));
+    return signer;
+  } catch (error) {
+    throw toImprintError(error);
+  }
 }
 
 function signerFromPem(pem: string, path: string): Signer {

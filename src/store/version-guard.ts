@@ -96,7 +96,7 @@ async function newestTrusted(store: Store, version: StoredVersion, document: Tru
 }
 
 /** Evidence counts as long as its keys do: with a key that was taken out of the role goes what it alone had signed. */
-function trustedOnly<Version extends Evidence>(
+export function trustedOnly<Version extends Evidence>(
   evidence: Version | undefined,
   { release }: TrustDocument,
 ): Version | undefined {

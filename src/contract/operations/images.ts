@@ -155,10 +155,16 @@ export const imageTag = defineOperation({
 
 export const imageSign = defineOperation({
   name: 'image.sign',
-  summary: 'Sign a version with the key of this server',
-  input: z.object({ reference: referenceSchema }),
+  summary: 'Sign a version with the key of this server, or with others',
+  input: z.object({
+    reference: referenceSchema,
+    /** Files of private keys; absent, with no `signatures` either: the release keys of this server. */
+    keys: z.array(z.string().min(1)).default([]),
+    /** Files of signatures that were made elsewhere. */
+    signatures: z.array(z.string().min(1)).default([]),
+  }),
   output: versionListingSchema,
-  errors: ['image-not-found', 'store-locked'],
+  errors: ['image-not-found', 'store-locked', 'input-invalid', 'signature-wrong'],
   effect: 'change',
   runsOn: 'anywhere',
   long: false,

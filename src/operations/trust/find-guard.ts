@@ -80,7 +80,8 @@ export function guardOptions(context: Pick<Context, 'clock'>, { start, memory }:
   return { start, memory, clock: context.clock };
 }
 
-function parseStart(text: string, path: string): TrustDocument {
+/** A beginning of trust from its text. Throws `trust-wrong`. */
+export function parseStart(text: string, path: string): TrustDocument {
   try {
     return parseTrustStart(text);
   } catch (error) {
