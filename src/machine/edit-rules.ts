@@ -1,6 +1,6 @@
 import type { RawPath } from '../foundation/brand.ts';
 import type { Entry } from '../image/entry.ts';
-import { defaultExcludes, parseExcludes } from './exclude.ts';
+import { defaultExcludes, type Excluder, parseExcludes } from './exclude.ts';
 import { machineSecrets, type ScrubAction, secretFinder } from './secrets.ts';
 
 /** What of a version decides what its edit leaves out. Serialisable: it is kept with the edit. */
@@ -20,21 +20,25 @@ export interface EditRules {
   secret(path: RawPath, isDirectory: boolean, isFile: () => boolean): ScrubAction | undefined;
 }
 
-/** Nothing that a rule could mean lies elsewhere than below these: most paths are done with at the first look. */
-const places = new Set(
-  [...defaultExcludes, ...machineSecrets.flatMap(({ globs }) => globs)].map((glob) => glob.split('/')[1] ?? ''),
-);
+const secretGlobs = machineSecrets.flatMap(({ globs }) => globs);
 
-/** Looks at the entries of a version, one after another. */
+/** Looks at the entries of a version, one after another. `also`: globs that are treated as the default ones are. */
 export class BaseSurvey {
-  readonly #excluders = new Map(defaultExcludes.map((glob) => [glob, parseExcludes([glob])] as const));
+  readonly #excluders: Map<string, Excluder>;
+  readonly #mayMatch: (path: string) => boolean;
   readonly #finder = secretFinder();
   readonly #secrets: RawPath[] = [];
   readonly #signs = new Set<string>();
 
+  constructor(also: readonly string[] = []) {
+    const globs = [...defaultExcludes, ...also];
+    this.#excluders = new Map(globs.map((glob) => [glob, parseExcludes([glob])]));
+    this.#mayMatch = firstNames([...globs, ...secretGlobs]);
+  }
+
   add({ path, type, size = 0 }: Entry): void {
     if (path === 'etc' || path === 'usr' || path === 'etc/os-release') this.#signs.add(path);
-    if (!places.has(firstName(path))) return;
+    if (!this.#mayMatch(path)) return;
     const isDirectory = type === 'directory';
     for (const [glob, excluder] of this.#excluders) {
       if (excluder.excludes(path, isDirectory)) this.#excluders.delete(glob);
@@ -54,23 +58,31 @@ export class BaseSurvey {
   }
 }
 
-/** The rules for a tree with these facts; `also`: globs of its own. */
-export function editRules(facts: BaseFacts, also: readonly string[] = []): EditRules {
+/** The rules for a tree with these facts. */
+export function editRules(facts: BaseFacts): EditRules {
   if (!facts.isSystem) return { excludes: () => false, secret: () => undefined };
-  const excluder = parseExcludes([...facts.excludes, ...also]);
+  const excluder = parseExcludes(facts.excludes);
   const finder = secretFinder();
   const kept = new Set(facts.secrets);
-  const everywhere = also.length > 0;
+  const mayBeExcluded = firstNames(facts.excludes);
+  const mayBeSecret = firstNames(secretGlobs);
   return {
-    excludes: (path, isDirectory) =>
-      (everywhere || places.has(firstName(path))) && excluder.excludes(path, isDirectory),
+    excludes: (path, isDirectory) => mayBeExcluded(path) && excluder.excludes(path, isDirectory),
     secret(path, isDirectory, isFile) {
-      if (!places.has(firstName(path)) || kept.has(path)) return undefined;
+      if (!mayBeSecret(path) || kept.has(path)) return undefined;
       const action = finder.find(path, isDirectory, true);
       if (action === undefined || finder.find(path, isDirectory, false) !== undefined) return action;
       return isFile() ? action : undefined;
     },
   };
+}
+
+/** Whether a path lies where one of the globs could mean it: most are done with at this first look. */
+function firstNames(globs: readonly string[]): (path: string) => boolean {
+  const names = globs.map((glob) => /^!?\/([^/*?[\\]+)(?=\/)/.exec(glob)?.[1]);
+  if (names.includes(undefined)) return () => true;
+  const known = new Set(names);
+  return (path) => known.has(firstName(path));
 }
 
 function firstName(path: string): string {

@@ -104,7 +104,7 @@ async function captureEdit(capture: EditCapture): Promise<CapturedTree> {
       if (action === 'empty' && !isFile(path)) return false;
       if (action === 'remove' || lstatSync(Buffer.from(`${root}/${path}`, 'latin1')).size > 0) {
         scrubbed.add(path);
-        task.log(`left out, as a secret of one machine: /${displayPath(path)}`);
+        task.log(`${action === 'remove' ? 'left out' : 'emptied'}, as a secret of one machine: /${displayPath(path)}`);
       }
       return action === 'remove';
     },
