@@ -13,6 +13,8 @@ export interface StoreCheck {
   store: string;
   versions: number;
   defects: StoreDefect[];
+  /** What a repair has put right, and how. */
+  repaired?: { path: string; how: string }[];
 }
 
 /**
@@ -30,12 +32,12 @@ export async function checkWholeStore(context: Context, task: Task): Promise<Sto
 }
 
 /** Keys that may have signed a version of the store at some time: one that was replaced since has damaged nothing. */
-async function everyReleaseKey(context: Context, store: Store): Promise<PublicKey[]> {
+export async function everyReleaseKey(context: Context, store: Store): Promise<PublicKey[]> {
   const trust = context.trust === 'none' ? undefined : await findTrust(context);
   if (trust === undefined) return [];
   // A chain that is damaged is a defect of its own.
   const chain = await followTrust(trust.start, store).catch(() => [trust.start]);
-  return chain.flatMap(({ release }) => release.keys);
+  return chain.flatMap(({ root, release }) => [...root.keys, ...release.keys]);
 }
 
 /** The error that a check with defects ends with; undefined where all is well. */

@@ -24,6 +24,8 @@ const publicFiles: readonly PublicFile[] = [
   { pattern: /^packs\/([0-9a-f]{2})\/\1[0-9a-f]{62}\.pack$/, contentType: binary, immutable: true },
   { pattern: /^manifests\/[0-9a-f]{64}\.manifest$/, contentType: binary, immutable: true },
   { pattern: /^manifests\/[0-9a-f]{64}\.packs$/, contentType: text, immutable: false },
+  { pattern: /^trust\/[1-9]\d{0,5}\.json$/, contentType: 'application/json', immutable: true },
+  { pattern: /^trust\/[1-9]\d{0,5}\.json\.minisig$/, contentType: text, immutable: true },
   { pattern: new RegExp(`^images/${name}/[1-9]\\d{0,9}\\.json$`), contentType: 'application/json', immutable: true },
   { pattern: new RegExp(`^images/${name}/[1-9]\\d{0,9}\\.json\\.minisig$`), contentType: text, immutable: false },
   { pattern: new RegExp(`^images/${name}/tags/${tag}$`), contentType: text, immutable: false },

@@ -5,6 +5,7 @@ import { FormatError } from '../image/format-error.ts';
 import type { PublicKey } from '../image/signature.ts';
 import { checkManifest } from './check-manifest.ts';
 import { checkPack } from './check-pack.ts';
+import { checkTrust } from './check-trust.ts';
 import { checkVersions } from './check-versions.ts';
 import type { Defect } from './defect.ts';
 import { DirectoryStore } from './directory-store.ts';
@@ -28,6 +29,7 @@ export interface CheckOptions {
 export async function* checkStore(store: Store, task: Task, options: CheckOptions = {}): AsyncGenerator<Defect> {
   if (!(store instanceof ReadingStore)) throw new ImprintError('internal', { problem: 'this store cannot be checked' });
   yield* checkHead(store);
+  yield* checkTrust(store, options.publicKeys ?? []);
   const users = new Map<Digest, string[]>();
   yield* checkVersions(store, users, options.publicKeys ?? []);
   const packs = (await store.packs()).map((pack) => (typeof pack === 'string' ? pack : pack.pack)).toSorted();

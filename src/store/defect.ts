@@ -15,7 +15,8 @@ export interface Defect {
     | 'content'
     | 'pack'
     | 'mark'
-    | 'hints';
+    | 'hints'
+    | 'trust';
   /** The file, relative to the store. */
   path: string;
   code: ErrorCode;

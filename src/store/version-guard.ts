@@ -12,8 +12,11 @@ export interface VersionGuard {
    * Throws where the version is not to be trusted for the purpose: `signature-missing`, `signature-wrong`, `signatures-few`, `trust-wrong`,
    * `trust-expired`; to be used, also `version-withdrawn`, `version-expired`.
    */
-  check(version: StoredVersion, purpose: Purpose, store: Store): Promise<void>;
+  check(version: StoredVersion, purpose: Purpose, store: GuardedStore): Promise<void>;
 }
+
+/** What a guard needs of a store. */
+export type GuardedStore = Pick<Store, 'location' | 'newer' | 'trustDocument'>;
 
 /** A signed record as evidence of what an image had come to. */
 export type Evidence = Pick<StoredVersion, 'record' | 'recordText' | 'signature'>;
@@ -89,7 +92,11 @@ export function refusingGuard(): VersionGuard {
 }
 
 /** The newest version of the image that is signed as it should be: this one, if there is no newer. */
-async function newestTrusted(store: Store, version: StoredVersion, document: TrustDocument): Promise<StoredVersion> {
+async function newestTrusted(
+  store: GuardedStore,
+  version: StoredVersion,
+  document: TrustDocument,
+): Promise<StoredVersion> {
   const { image, number } = version.record;
   for await (const newer of store.newer(image, number)) if (trustedOnly(newer, document) !== undefined) return newer;
   return version;
