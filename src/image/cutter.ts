@@ -2,14 +2,42 @@ import { hash } from 'node:crypto';
 
 /** Files longer than this are cut by content; all others are one chunk. */
 export const cutThreshold = 4 << 20;
-/** Bounds of a chunk that was cut, in bytes; the last of a file may be shorter. */
-export const cutMinimum = 256 << 10;
-export const cutNormal = 1 << 20;
+/** Length of a chunk that was cut, in bytes, at most. */
 export const cutMaximum = 4 << 20;
 
-/** Up to `cutNormal` a cut needs this many leading zero bits, after it that many: lengths gather round `cutNormal`. */
-const strictBits = 22;
-const looseBits = 18;
+/** How a chunk is cut, by where in the data of its file it begins. */
+interface CutRule {
+  /** Lengths in bytes; the last chunk of a file may be shorter. They gather round `normal`. */
+  minimum: number;
+  normal: number;
+  maximum: number;
+  /** Bits of the hash that must be zero before a cut, up to `normal` and after it. */
+  strict: number;
+  loose: number;
+}
+
+/**
+ * Small chunks, so that a database or the image of a disk that changes in many places costs little more than what changed;
+ * larger ones further on, so that the list of a very long file's chunks can still be held in memory.
+ */
+const fine: CutRule = cutRule(15);
+const middling: CutRule = cutRule(18);
+const coarse: CutRule = cutRule(20);
+const middlingFrom = 2 ** 30;
+const coarseFrom = 2 ** 36;
+
+function cutRule(bits: number): CutRule {
+  const normal = 1 << bits;
+  const leading = (count: number) => -1 << (32 - count);
+  return {
+    minimum: normal / 4,
+    normal,
+    maximum: normal * 4,
+    strict: leading(bits + 2),
+    loose: leading(bits - 2),
+  };
+}
+
 /** A 32-bit gear hash forgets a byte after 32 more. */
 const gearWindow = 32;
 
@@ -28,18 +56,20 @@ export function createGearTable(): GearTable {
 
 /**
  * Where the chunk that begins at `from` ends. `data` must hold, from there to `end`, at least `cutMaximum` bytes, or all
- * that is left of the file. The result depends on the bytes of that chunk alone, so that an insertion early in a file moves
- * only the cuts near it.
+ * that is left of the file; `position` is where in the file's data (its holes left out) the chunk begins. The result depends on
+ * the bytes of that chunk alone, so that an insertion early in a file moves only the cuts near it.
  */
-export function findCut(gear: GearTable, data: Uint8Array, from: number, end: number): number {
-  if (end - from <= cutMinimum) return end;
-  const last = Math.min(end, from + cutMaximum);
-  const middle = Math.min(last, from + cutNormal);
-  return (
-    scan(gear, data, from + cutMinimum, middle, -1 << (32 - strictBits)) ??
-    scan(gear, data, middle, last, -1 << (32 - looseBits)) ??
-    last
-  );
+export function findCut(gear: GearTable, data: Uint8Array, from: number, end: number, position: number): number {
+  const { minimum, normal, maximum, strict, loose } = ruleAt(position);
+  if (end - from <= minimum) return end;
+  const last = Math.min(end, from + maximum);
+  const middle = Math.min(last, from + normal);
+  return scan(gear, data, from + minimum, middle, strict) ?? scan(gear, data, middle, last, loose) ?? last;
+}
+
+function ruleAt(position: number): CutRule {
+  if (position < middlingFrom) return fine;
+  return position < coarseFrom ? middling : coarse;
 }
 
 /**

@@ -3,7 +3,15 @@ import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { FormatError } from './format-error.ts';
-import { checkPackHead, chunkLimit, PackBuilder, packFooterLength, parsePackFooter, parsePackTable } from './pack.ts';
+import {
+  checkPackHead,
+  chunkLimit,
+  frameContentLimit,
+  PackBuilder,
+  packFooterLength,
+  parsePackFooter,
+  parsePackTable,
+} from './pack.ts';
 
 function build(contents: readonly Uint8Array[]) {
   const parts: Buffer[] = [];
@@ -37,7 +45,7 @@ function unpack(file: Buffer): Buffer[] {
 }
 
 test('chunks of every length come back, in order', () => {
-  const contents = [1, 1000, (1 << 20) - 1001, 1, (1 << 20) + 1, 5, 1 << 20, chunkLimit, 7].map((length) =>
+  const contents = [1, 1000, chunkLimit - 1001, chunkLimit, 1, 5, chunkLimit, chunkLimit - 6, 1, 7].map((length) =>
     randomBytes(length),
   );
   const { file, finished } = build(contents);
@@ -48,7 +56,7 @@ test('chunks of every length come back, in order', () => {
     chunks: contents.length,
     contentBytes: contents.reduce((sum, { length }) => sum + length, 0),
   });
-  expect(Array.from(parse(file).frameContentLength)).toEqual([1 << 20, 1, (1 << 20) + 1, 5, 1 << 20, chunkLimit, 7]);
+  expect(Array.from(parse(file).frameContentLength)).toEqual([frameContentLimit, frameContentLimit, 8]);
 });
 
 test('many small chunks share frames', () => {
@@ -62,6 +70,12 @@ test('many small chunks share frames', () => {
     }),
     { numRuns: 100 },
   );
+});
+
+test('a frame of very many small chunks ends before it is full', () => {
+  const { file } = build(Array.from({ length: 10_000 }, (_, index) => Buffer.from(`chunk ${index}`)));
+  const table = parse(file);
+  expect(Array.from(table.frameFirstChunk)).toEqual([0, 4096, 8192]);
 });
 
 test('a reserved place that is not committed leaves nothing', () => {

@@ -1,8 +1,12 @@
 import { createHash, type Hash, hash } from 'node:crypto';
 import { FormatError } from './format-error.ts';
 
-/** Content of a frame of several chunks, at most; a larger chunk has a frame of its own. */
-export const frameContentLimit = 1 << 20;
+/** Content of a frame, at most. */
+export const frameContentLimit = 8 << 20;
+/** Window that frames are compressed with, as a power of two: all of a frame. A reader in pieces needs as much memory. */
+export const frameWindowLog = 23;
+/** Chunks after which a writer begins another frame: who wants one small file shall not decompress ten thousand. */
+const frameChunkTarget = 4096;
 /** Length of a chunk, at most: files up to this length are one chunk. */
 export const chunkLimit = 4 << 20;
 /** Length of a table of contents, at most: what a reader is willing to hold. */
@@ -23,6 +27,8 @@ export interface PackBuilderOptions {
   compress(content: Uint8Array): Uint8Array;
   /** Writes at the end of the file; done with `bytes` when it returns. */
   write(bytes: Uint8Array): void;
+  /** Memory of `frameContentLimit` bytes for who writes one pack after another; default: its own. */
+  frame?: Buffer;
 }
 
 export interface FinishedPack {
@@ -36,12 +42,12 @@ export interface FinishedPack {
 }
 
 /**
- * Writes one pack (docs/image-format.md). Chunks gather in a buffer of 1 MiB until a frame is full; the only copy is the
+ * Writes one pack (docs/image-format.md). Chunks gather in a buffer of 8 MiB until a frame is full; the only copy is the
  * one into that buffer, and `reserve` avoids even that. The caller hashes.
  */
 export class PackBuilder {
   readonly #options: PackBuilderOptions;
-  readonly #frame = Buffer.allocUnsafeSlow(frameContentLimit);
+  readonly #frame: Buffer;
   readonly #fileHash: Hash = createHash('sha256');
   readonly #frames: { length: number; content: number; chunks: number }[] = [];
   readonly #chunkLengths: number[] = [];
@@ -53,6 +59,7 @@ export class PackBuilder {
 
   constructor(options: PackBuilderOptions) {
     this.#options = options;
+    this.#frame = options.frame ?? Buffer.allocUnsafeSlow(frameContentLimit);
     this.#write(headMagic);
   }
 
@@ -72,31 +79,24 @@ export class PackBuilder {
 
   /** Adds a chunk: its SHA-256 (32 bytes, copied) and its content, 1 byte … `chunkLimit`. */
   append(chunkHash: Uint8Array, content: Uint8Array): void {
-    const length = content.length;
-    if (length > frameContentLimit) {
-      if (length > chunkLimit) throw new RangeError(`a chunk of ${length} bytes is too long`);
-      this.#flush();
-      this.#note(chunkHash, length);
-      this.#writeFrame(content);
-      return;
-    }
-    this.reserve(length).set(content);
-    this.commit(chunkHash, length);
+    this.reserve(content.length).set(content);
+    this.commit(chunkHash, content.length);
   }
 
   /**
-   * Room for a chunk of at most `length` (≤ `frameContentLimit`) bytes in the frame's own buffer, to read a file straight into.
+   * Room for a chunk of at most `length` (≤ `chunkLimit`) bytes in the frame's own buffer, to read a file straight into.
    * Valid until the next call; forgotten unless `commit` follows.
    */
   reserve(length: number): Uint8Array {
-    if (length > frameContentLimit) throw new RangeError(`no frame has room for ${length} bytes`);
-    if (this.#used + length > frameContentLimit) this.#flush();
+    if (length > chunkLimit) throw new RangeError(`a chunk of ${length} bytes is too long`);
+    if (this.#used + length > frameContentLimit || this.#framesChunks >= frameChunkTarget) this.#flush();
     return this.#frame.subarray(this.#used, this.#used + length);
   }
 
   /** Takes the first `length` bytes of what `reserve` gave as a chunk. */
   commit(chunkHash: Uint8Array, length: number): void {
-    if (length < 1 || this.#used + length > frameContentLimit) throw new RangeError('no room was reserved');
+    if (length < 1 || length > chunkLimit || this.#used + length > frameContentLimit)
+      throw new RangeError('no room was reserved');
     this.#note(chunkHash, length);
     this.#used += length;
   }
@@ -238,12 +238,7 @@ export function parsePackTable(
     const length = bytes.readUInt32LE(row);
     const content = bytes.readUInt32LE(row + 4);
     const count = bytes.readUInt32LE(row + 8);
-    if (
-      length === 0 ||
-      count === 0 ||
-      count > chunks - chunk ||
-      content > (count === 1 ? chunkLimit : frameContentLimit)
-    )
+    if (length === 0 || count === 0 || count > chunks - chunk || content > frameContentLimit)
       throw new FormatError(`frame ${frame} is described wrongly`);
     result.frameOffset[frame] = offset;
     result.frameLength[frame] = length;
@@ -253,7 +248,8 @@ export function parsePackTable(
     let inFrame = 0;
     for (const end = chunk + count; chunk < end; chunk += 1) {
       const chunkLength = bytes.readUInt32LE(lengthsAt + chunk * 4);
-      if (chunkLength === 0) throw new FormatError(`chunk ${chunk} is empty`);
+      if (chunkLength === 0 || chunkLength > chunkLimit)
+        throw new FormatError(`chunk ${chunk} has a length that cannot be`);
       result.chunkFrame[chunk] = frame;
       result.chunkOffset[chunk] = inFrame;
       result.chunkLength[chunk] = chunkLength;

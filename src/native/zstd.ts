@@ -24,9 +24,12 @@ function compressBound(length: number): number {
   return length + (length >> 8) + (length < 131_072 ? (131_072 - length) >> 11 : 0) + 64;
 }
 
-/** zstd by direct calls and a kept context; by `node:zlib` where this Node does not show them. */
-export function createCompressor(level: number): Compressor {
-  return nativeCompressor(level) ?? zlibCompressor(level);
+/**
+ * zstd by direct calls and a kept context; by `node:zlib` where this Node does not show them. `windowLog`: how far back it
+ * looks for what repeats, as a power of two; default: what zstd thinks fit for the level.
+ */
+export function createCompressor(level: number, windowLog = 0): Compressor {
+  return nativeCompressor(level, windowLog) ?? zlibCompressor(level, windowLog);
 }
 
 /** See `createCompressor`. */
@@ -34,26 +37,31 @@ export function createDecompressor(): Decompressor {
   return nativeDecompressor() ?? zlibDecompressor();
 }
 
+/** ZSTD_c_compressionLevel and ZSTD_c_windowLog of zstd.h. */
+const compressionLevel = 100;
+const compressionWindow = 101;
+
 const isError = (result: bigint) => result > 0xffff_ffff_ffff_0000n;
 
 /** By direct calls; undefined where they are not to be had. */
-export function nativeCompressor(level: number): Compressor | undefined {
+export function nativeCompressor(level: number, windowLog = 0): Compressor | undefined {
   const functions = bind();
   if (functions === undefined) return undefined;
   const { getRawPointer } = requireFfi();
   const context = functions.ZSTD_createCCtx();
+  functions.ZSTD_CCtx_setParameter(context, compressionLevel, level);
+  if (windowLog > 0) functions.ZSTD_CCtx_setParameter(context, compressionWindow, windowLog);
   let target = new NativeBuffer(compressBound(1 << 20));
   return {
     compress(source) {
       const room = compressBound(source.length);
       if (target.size < room) target = new NativeBuffer(room);
-      const result = functions.ZSTD_compressCCtx(
+      const result = functions.ZSTD_compress2(
         context,
         target.pointer,
         BigInt(target.size),
         getRawPointer(source),
         BigInt(source.length),
-        level,
       );
       if (isError(result)) throw new RangeError(`zstd cannot compress ${source.length} bytes`);
       return target.bytes.subarray(0, Number(result));
@@ -88,7 +96,8 @@ function bind() {
     return requireFfi().dlopen(null, {
       ZSTD_createCCtx: { arguments: [], return: 'pointer' },
       ZSTD_freeCCtx: { arguments: ['pointer'], return: 'u64' },
-      ZSTD_compressCCtx: { arguments: ['pointer', 'pointer', 'u64', 'pointer', 'u64', 'i32'], return: 'u64' },
+      ZSTD_CCtx_setParameter: { arguments: ['pointer', 'i32', 'i32'], return: 'u64' },
+      ZSTD_compress2: { arguments: ['pointer', 'pointer', 'u64', 'pointer', 'u64'], return: 'u64' },
       ZSTD_createDCtx: { arguments: [], return: 'pointer' },
       ZSTD_freeDCtx: { arguments: ['pointer'], return: 'u64' },
       ZSTD_decompressDCtx: { arguments: ['pointer', 'pointer', 'u64', 'pointer', 'u64'], return: 'u64' },
@@ -99,9 +108,11 @@ function bind() {
 }
 
 /** By `node:zlib`: the same frames at about twice the cost. */
-export function zlibCompressor(level: number): Compressor {
+export function zlibCompressor(level: number, windowLog = 0): Compressor {
+  const { ZSTD_c_compressionLevel, ZSTD_c_windowLog } = constants;
+  const params = { [ZSTD_c_compressionLevel]: level, ...(windowLog > 0 ? { [ZSTD_c_windowLog]: windowLog } : {}) };
   return {
-    compress: (source) => zstdCompressSync(source, { params: { [constants.ZSTD_c_compressionLevel]: level } }),
+    compress: (source) => zstdCompressSync(source, { params }),
     free: () => {},
   };
 }

@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { PackBuilder } from '../image/pack.ts';
+import { frameWindowLog, PackBuilder } from '../image/pack.ts';
 import { type Compressor, createCompressor } from '../native/zstd.ts';
 import type { DirectoryStore } from './directory-store.ts';
 import { renameDurably, writing } from './durable.ts';
@@ -61,7 +61,7 @@ export class ChunkWriter {
   async #begin(): Promise<OpenPack> {
     const path = join(this.#directory, `new-${this.packs.length}.pack`);
     const fd = await writing(path, async () => openSync(path, 'wx', 0o644));
-    this.#compressor ??= createCompressor(level);
+    this.#compressor ??= createCompressor(level, frameWindowLog);
     const compressor = this.#compressor;
     const write = (bytes: Uint8Array) => {
       for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at);

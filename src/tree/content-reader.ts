@@ -80,7 +80,7 @@ export class ContentReader {
         end += source.read(buffer, end, buffer.size - end);
       }
       if (start === end) return done;
-      const cut = findCut(this.#gear, buffer.bytes, start, end);
+      const cut = findCut(this.#gear, buffer.bytes, start, end, done);
       piece(buffer, start, cut - start);
       done += cut - start;
       start = cut;

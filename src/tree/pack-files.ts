@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { toImprintError } from '../foundation/errors.ts';
-import { PackBuilder } from '../image/pack.ts';
+import { frameContentLimit, frameWindowLog, PackBuilder } from '../image/pack.ts';
 import { createCompressor } from '../native/zstd.ts';
 
 /** Called with each finished pack: its file, and the id that `PackBuilder.finish` gave. */
@@ -19,7 +19,8 @@ export class PackFiles {
   readonly #directory: string;
   readonly #prefix: string;
   readonly #onPack: PackSink;
-  readonly #compressor = createCompressor(level);
+  readonly #compressor = createCompressor(level, frameWindowLog);
+  readonly #frame = Buffer.allocUnsafeSlow(frameContentLimit);
   #count = 0;
   #open: { builder: PackBuilder; fd: number; path: string } | undefined;
 
@@ -57,7 +58,8 @@ export class PackFiles {
     this.#count += 1;
     const fd = openSync(path, 'wx', 0o644);
     const write = (bytes: Uint8Array) => writeAll(fd, bytes, path);
-    return { builder: new PackBuilder({ compress: (content) => this.#compressor.compress(content), write }), fd, path };
+    const compress = (content: Uint8Array) => this.#compressor.compress(content);
+    return { builder: new PackBuilder({ compress, write, frame: this.#frame }), fd, path };
   }
 }
 

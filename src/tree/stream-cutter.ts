@@ -34,19 +34,21 @@ export class StreamCutter {
     let held: Uint8Array[] = [];
     let length = 0;
     let size = 0;
+    let done = 0;
     for await (const piece of source) {
       held.push(piece);
       length += piece.length;
       size += piece.length;
       if (length > cutThreshold + cutMaximum) {
-        const rest = await this.#cut(Buffer.concat(held), cutMaximum, chunks);
+        const rest = await this.#cut(Buffer.concat(held), done, cutMaximum, chunks);
         held = [rest];
+        done += length - rest.length;
         length = rest.length;
       }
     }
     const [first] = held;
     const whole = held.length === 1 && first !== undefined ? first : Buffer.concat(held);
-    if (size > cutThreshold) await this.#cut(whole, 0, chunks);
+    if (size > cutThreshold) await this.#cut(whole, done, 0, chunks);
     else if (size > 0) await this.#add(whole, chunks);
     const stored = Promise.all(chunks);
     stored.catch(() => {});
@@ -59,11 +61,11 @@ export class StreamCutter {
     await Promise.all(this.#sent);
   }
 
-  /** Cuts chunks off while more than `keep` bytes are left; what is left. */
-  async #cut(data: Uint8Array, keep: number, chunks: Promise<ChunkReference>[]): Promise<Uint8Array> {
+  /** Cuts chunks off while more than `keep` bytes are left; what is left. `position`: where in the stream `data` begins. */
+  async #cut(data: Uint8Array, position: number, keep: number, chunks: Promise<ChunkReference>[]): Promise<Uint8Array> {
     let from = 0;
     while (data.length - from > keep) {
-      const end = findCut(this.#gear, data, from, data.length);
+      const end = findCut(this.#gear, data, from, data.length, position + from);
       await this.#add(data.subarray(from, end), chunks);
       from = end;
     }
