@@ -41,6 +41,7 @@ export const imageCommands: readonly CommandDefinition[] = [
       { flags: '--no-snapshot', description: 'read live, also where a snapshot could be made' },
       { flags: '--no-scripts', description: 'do not run the pre- and post-capture scripts there' },
       { flags: '-i, --identity <file>', description: 'private key for ssh' },
+      { flags: '--door <token>', description: 'come through the one-time door of imprint prepare' },
       { flags: '-o, --ssh-option <option>', description: 'an option as for ssh -o; repeatable', repeat: true },
     ],
     examples: [
@@ -49,6 +50,26 @@ export const imageCommands: readonly CommandDefinition[] = [
       ['imprint capture oci-archive:web.oci.tar --name web', 'take over what a container engine saved'],
     ],
     load: () => import('./commands/capture.ts'),
+  },
+  {
+    name: 'prepare',
+    group: 'Images',
+    summary: 'look at this golden machine and open a one-time door to it',
+    description:
+      'Run as root on the machine that is to be captured. Says what can be read as it is at one moment and what cannot, and ' +
+      'prints the command that captures it: the door lets in one connection, once, and closes by itself.',
+    options: [
+      { flags: '--port <port>', description: 'TCP port of the door (default: 4222)' },
+      { flags: '--minutes <minutes>', description: 'how long the door waits (default: 60)' },
+      { flags: '--address <host>', description: 'how the capturing side reaches this machine' },
+      { flags: '--no-door', description: 'look and record only' },
+      { flags: '--no-record', description: 'do not write /etc/imprint/golden.json' },
+    ],
+    examples: [
+      ['imprint prepare', 'and type what it prints on the image server'],
+      ['imprint prepare --dry-run', 'only what can be captured, and how'],
+    ],
+    load: () => import('./commands/prepare.ts'),
   },
   {
     name: 'images',
@@ -159,7 +180,7 @@ export const imageCommands: readonly CommandDefinition[] = [
   {
     name: 'image export',
     group: 'Images',
-    summary: 'write a version as a tar, an OCI image or a bootable disk image',
+    summary: 'write a version as a tar, OCI image or disk image',
     description:
       'The same version gives the same bytes, always. The target appears when it is whole. What each format keeps, and how ' +
       'other programs read it, is in docs/import-export.md.',

@@ -9,6 +9,8 @@ export interface BootMenu {
   /** Newest first. */
   kernels: readonly BootKernel[];
   root: { uuid: string; partitionUuid: string; type: RootFileSystem };
+  /** Where the kernels lie, where that is a file system of its own: their paths are then relative to it. */
+  boot?: { uuid: string };
   /** Beside `root=`. */
   options: readonly string[];
   /** Seconds that the menu waits. */
@@ -37,7 +39,7 @@ export function renderGrubConfig(menu: BootMenu): string {
     ...terminals,
     'insmod part_gpt',
     `insmod ${grubModuleOf[menu.root.type]}`,
-    `search --no-floppy --fs-uuid --set=root ${menu.root.uuid}`,
+    `search --no-floppy --fs-uuid --set=root ${menu.boot?.uuid ?? menu.root.uuid}`,
     '',
     ...menu.kernels.flatMap((kernel) => entry(menu, kernel, false)),
     ...menu.kernels.flatMap((kernel) => entry(menu, kernel, true)),
@@ -61,11 +63,12 @@ function entry(menu: BootMenu, kernel: BootKernel, recovery: boolean): string[] 
     kernel.initrd === undefined
       ? [`root=PARTUUID=${menu.root.partitionUuid}`, `rootfstype=${menu.root.type}`, 'rootwait']
       : [`root=UUID=${menu.root.uuid}`];
+  const directory = menu.boot === undefined ? '/boot' : '';
   const words = [...root, 'ro', ...(recovery ? ['single'] : []), ...menu.options].map(quoteForGrub);
   return [
     `menuentry ${quoteForGrub(title)} {`,
-    `  linux /boot/${kernel.kernel} ${words.join(' ')}`,
-    ...(kernel.initrd === undefined ? [] : [`  initrd /boot/${kernel.initrd}`]),
+    `  linux ${directory}/${kernel.kernel} ${words.join(' ')}`,
+    ...(kernel.initrd === undefined ? [] : [`  initrd ${directory}/${kernel.initrd}`]),
     '}',
   ];
 }

@@ -72,6 +72,38 @@ async function makeXfs(processes: Processes, args: string[], device: string, opt
   }
 }
 
+export interface Ext4Wish {
+  /** A file, and the byte of it where the file system begins. */
+  path: string;
+  offset: number;
+  /** Bytes, whole blocks of 4 KiB. */
+  size: number;
+  uuid: string;
+  label?: string;
+  inodes: number;
+  /** Bytes. */
+  journal: number;
+  /** Seconds since 1970, for all that the file system says of its own making. */
+  time: number;
+}
+
+/**
+ * Makes an empty ext4 inside a file that reads as zeros: the same wish gives the same bytes. What this machine has in `mke2fs.conf` counts not.
+ * Errors: `process-failed`, `tool-missing`.
+ */
+export async function makeExt4InFile(processes: Processes, wish: Ext4Wish, signal?: AbortSignal): Promise<void> {
+  const extended = `offset=${wish.offset},hash_seed=${wish.uuid},nodiscard,lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0`;
+  const args = [
+    ...['-q', '-F', '-O', ext4Features, '-I', '256', '-b', '4096', '-m', '1'],
+    ...['-J', `size=${wish.journal / 2 ** 20}`, '-N', String(wish.inodes), '-U', wish.uuid],
+    ...(wish.label === undefined ? [] : ['-L', wish.label]),
+    ...['-E', extended, wish.path, String(wish.size / 4096)],
+  ];
+  const time = String(wish.time);
+  const env = { MKE2FS_CONFIG: '/dev/null', E2FSPROGS_FAKE_TIME: time, SOURCE_DATE_EPOCH: time, TZ: 'UTC' };
+  await processes.run('mke2fs', args, { timeout: patience, env, ...(signal && { signal }) });
+}
+
 /** Makes an empty FAT32; `volumeId` is 8 hexadecimal digits. */
 export async function makeEsp(
   processes: Processes,

@@ -93,13 +93,28 @@ async function makeCore(
   directory: string,
   signal?: AbortSignal,
 ): Promise<Buffer> {
+  const modules = ['part_gpt', grubModuleOf[root.fileSystem], 'search_fs_uuid', 'normal', ...extraModules[platform]];
+  const core = { config: renderCoreConfig(root.uuid), prefix: '/boot/grub', modules };
+  return makeGrubCore(processes, platform, core, directory, signal);
+}
+
+/**
+ * GRUB's core as one image: its first configuration, the directory in which it looks for more, and the modules that are built in. The same
+ * GRUB makes the same bytes each time. Errors: `tool-missing`, `process-failed`.
+ */
+export async function makeGrubCore(
+  processes: Processes,
+  platform: GrubPlatform,
+  core: { config: string; prefix: string; modules: readonly string[] },
+  directory = join(grubDirectory, platform),
+  signal?: AbortSignal,
+): Promise<Buffer> {
   await grubFiles(directory, platform);
   await using work = await temporaryDirectory();
   const config = join(work.path, 'core.cfg');
   const output = join(work.path, 'core.img');
-  await writeFile(config, renderCoreConfig(root.uuid));
-  const modules = ['part_gpt', grubModuleOf[root.fileSystem], 'search_fs_uuid', 'normal', ...extraModules[platform]];
-  const args = ['-O', platform, '-d', directory, '-c', config, '-p', '/boot/grub', '-o', output, ...modules];
+  await writeFile(config, core.config);
+  const args = ['-O', platform, '-d', directory, '-c', config, '-p', core.prefix, '-o', output, ...core.modules];
   await processes.run('grub-mkimage', args, { timeout: 120_000, ...(signal && { signal }) });
   return readFile(output);
 }

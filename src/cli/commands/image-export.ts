@@ -1,5 +1,5 @@
 import { type ExportOutput, exportInputSchema } from '../../contract/operations/exports.ts';
-import { formatBytes } from '../../foundation/bytes.ts';
+import { formatBytes, parseBytes } from '../../foundation/bytes.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import { exportFormats, formatOfTarget } from '../../operations/export-formats.ts';
 import { exportImage } from '../../operations/export-image.ts';
@@ -20,12 +20,20 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
   }
   const target = named?.target ?? invocation.argument(1);
   const compression = invocation.text('compress') ?? compressionOfName(target);
+  const size = invocation.text('size');
+  const bytes = size === undefined ? undefined : parseBytes(size);
+  if (size !== undefined && bytes === undefined) {
+    throw new ImprintError('usage', { problem: `“${size}” is no size.`, hint: 'Write 20G or 8000M.' });
+  }
+  const kernelOptions = invocation.text('kernelOptions');
   const input = parseInput(exportInputSchema, {
     reference: invocation.argument(0),
     target,
     format: format as keyof typeof exportFormats,
     force: invocation.flag('force'),
     ...(compression === undefined ? {} : { compression: compression as 'none' }),
+    ...(bytes === undefined ? {} : { size: bytes }),
+    ...(kernelOptions === undefined ? {} : { kernelOptions }),
   });
   if (input.target === '-' && (session.globals.json || process.stdout.isTTY)) {
     throw new ImprintError('usage', {
