@@ -315,6 +315,12 @@ export const errorCatalogue = {
     message: 'The server does not accept this token.',
     hint: 'Give the admin token with IMPRINT_TOKEN or --token; imprint serve printed it at its first start.',
   },
+  'door-unused': {
+    exit: 6,
+    http: 504,
+    message: 'Nobody came through the door within {minutes} minutes; it is closed.',
+    hint: 'Open another: imprint prepare. A firewall may stand in the way; see --port and --address.',
+  },
   'golden-unfit': {
     exit: 1,
     http: 409,

@@ -14,6 +14,7 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
   const tag = invocation.text('tag');
   const message = invocation.text('message');
   const identity = invocation.text('identity');
+  const door = invocation.text('door');
   const input = parseInput(captureInputSchema, {
     source: invocation.argument(0),
     name: invocation.text('name') ?? '',
@@ -30,11 +31,13 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
     ...(tag === undefined ? {} : { tag }),
     ...(message === undefined ? {} : { message }),
     ...(identity === undefined ? {} : { identity }),
+    ...(door === undefined ? {} : { door }),
   });
   const context = await session.context();
   if (session.globals.dryRun) {
     const words = `would capture ${input.source} as a new version of ${input.name} in ${context.storeLocation}\n`;
-    session.result({ dryRun: true, store: context.storeLocation, ...input }, () => words);
+    const { door: _, ...told } = input;
+    session.result({ dryRun: true, store: context.storeLocation, ...told }, () => words);
     return;
   }
   const output = await session.task(`capture ${input.name}`, (task) => captureImage(context, input, task));

@@ -25,6 +25,8 @@ export const captureInputSchema = z.object({
   noSnapshot: z.boolean().default(false),
   /** Leaves the scripts alone that the golden machine has for before and after a capture. */
   noScripts: z.boolean().default(false),
+  /** Over ssh: the token of a one-time door (`imprint prepare`). */
+  door: z.string().optional(),
   /** Over ssh: a private key file. */
   identity: z.string().optional(),
   /** Over ssh: options as for `ssh -o`, `StrictHostKeyChecking=accept-new`. */

@@ -13,6 +13,7 @@ import { openPreviousVersion, type PreviousVersion } from '../../tree/previous-v
 import { type CapturedSource, digestOf, type SourceCapture } from './captured-source.ts';
 import { captureGoldenTree, type GoldenTree } from './golden-entries.ts';
 import { holdStill } from './hold-still.ts';
+import { openWithToken } from './open-with-token.ts';
 import { rulesFor } from './source-rules.ts';
 
 /** Seconds without a word from us after which a golden machine gives its snapshots up. */
@@ -24,13 +25,16 @@ const silencePatience = 60;
  */
 export async function captureGolden(capture: SourceCapture): Promise<CapturedSource> {
   const { input, task, store } = capture;
-  const target = parseSshUrl(input.source, input.identity, input.sshOptions);
+  await using door = input.door === undefined ? undefined : await openWithToken(input.door);
+  const options = [...(door?.sshOptions ?? []), ...input.sshOptions];
+  const target = parseSshUrl(input.source, door?.identity ?? input.identity, options);
   const host = sshDestination(target);
   await using connection = await task.part(`connect to ${host}`, (part) =>
     openSsh(target, capture.processes, part.signal),
   );
   const golden = await task.part('look at the machine', () => askGolden(connection, target.directory));
-  const port = target.port === undefined ? '' : `:${target.port}`;
+  // A door's port is another one each time; the machine behind it is the same.
+  const port = target.port === undefined || door !== undefined ? '' : `:${target.port}`;
   const location = `ssh://${host}${port}${golden.root === '/' ? '' : displayPath(golden.root)}`;
   const survey = surveySource(golden.answers, location, golden.root, input.oneFileSystem);
   await using held = await holdStill({
