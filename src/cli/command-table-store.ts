@@ -42,8 +42,21 @@ export const storeCommands: readonly CommandDefinition[] = [
     group: 'Store',
     summary: 'check every byte of the store, and name what is damaged',
     description:
-      'Each defect is named with the versions that it touches. A damaged pack is marked, and the next capture stores its content anew.',
-    examples: [['imprint store check', 'exit status 5 where anything is wrong']],
+      'Each defect is named with the versions that it touches. A damaged pack is marked, and the next capture stores its content anew. ' +
+      '--repair takes what is lost from what damaged files still hold and from other places, each checked byte by byte.',
+    options: [
+      { flags: '--repair', description: 'put right what can be put right' },
+      {
+        flags: '--from <place>',
+        description:
+          'with --repair: another store (directory or URL), or a directory that holds what a version holds; repeatable',
+        repeat: true,
+      },
+    ],
+    examples: [
+      ['imprint store check', 'exit status 5 where anything is wrong'],
+      ['imprint store check --repair --from /mnt/copy --from /srv/web', 'a copy of the store, and a checkout'],
+    ],
     load: () => import('./commands/store-check.ts'),
   },
   {

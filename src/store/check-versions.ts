@@ -37,6 +37,7 @@ export async function* checkVersions(
       users.set(checked.digest, [...(users.get(checked.digest) ?? []), `${listing.name}:${number}`]);
     }
     yield* checkTags(listing, digests);
+    yield* checkLost(listing, users);
   }
   if (store instanceof DirectoryStore) yield* checkIndex(store, badTags.length > 0);
 }
@@ -123,6 +124,18 @@ function* checkTags(listing: ImageListing, digests: ReadonlyMap<number, string>)
     const problem = `it points at version ${target.number} with ${target.digest}, which is not there`;
     yield { kind: 'tag', path: tagPath(listing.name, tag), code: 'corrupt-record', problem, affects: [] };
   }
+}
+
+/** Records and tags that the index has, but that are not there. */
+function* checkLost({ name, lost }: ImageListing, users: Map<Digest, string[]>): Generator<Defect> {
+  const problem = 'it is missing';
+  for (const { number, digest } of lost?.versions ?? []) {
+    const affects = [`${name}:${number}`];
+    yield { kind: 'record', path: recordPath(name, number), code: 'corrupt-record', problem, affects };
+    users.set(digest as Digest, [...(users.get(digest as Digest) ?? []), ...affects]);
+  }
+  for (const tag of lost?.tags.keys() ?? [])
+    yield { kind: 'tag', path: tagPath(name, tag), code: 'corrupt-record', problem, affects: [] };
 }
 
 async function* checkIndex(store: DirectoryStore, badTags: boolean): AsyncGenerator<Defect> {

@@ -35,7 +35,7 @@ import { PackTables } from './pack-tables.ts';
 import { type ImageListing, ReadingStore } from './reading-store.ts';
 import { removeVersions } from './removal.ts';
 import type { ChunkLocation, StoredTrust, StoredVersion } from './store.ts';
-import { formatStoreIndex, type ImageIndex, parseStoreIndex, type VersionIndex } from './store-index.ts';
+import { formatStoreIndex, type ImageIndex, parseStoreIndex } from './store-index.ts';
 import type { CollectReport, RemovalReport, StoreTransaction, WritableStore } from './transaction.ts';
 import { signVersion } from './trust.ts';
 import { formatTag, readTag, type TagTarget } from './version-files.ts';
@@ -44,6 +44,8 @@ import type { VersionGuard } from './version-guard.ts';
 export interface DirectoryOptions {
   /** Makes the store where there is none; the directory must then be empty or not exist. */
   create?: boolean;
+  /** Makes the file that says that this is a store again, where it is lost or damaged. */
+  mend?: boolean;
   /** Signs what is committed. */
   signer?: Signer;
   /** Decides which versions `resolve` gives out. */
@@ -72,6 +74,7 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
     const store = new DirectoryStore(files, options);
     const text = (await files.read(storeFile, 1 << 16))?.toString('latin1');
     if (text === storeFileText) return store;
+    if (options.mend === true && (await store.#mendStoreFile(text))) return store;
     if (text !== undefined)
       throw new ImprintError('corrupt-record', {
         record: storeFile,
@@ -87,40 +90,65 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
     return store;
   }
 
+  /** Writes `imprint-store.json` again where the rest is a store, unless it is one of a later format. */
+  async #mendStoreFile(text: string | undefined): Promise<boolean> {
+    const names = await this.directoryFiles.names('');
+    const laterFormat = /^\{"format":\d+,"kind":"imprint-store"\}\n$/.test(text ?? '');
+    if (laterFormat || !['images', 'manifests', 'packs'].every((name) => names.includes(name))) return false;
+    await writing(this.directory, () => mkdir(this.temporary, { recursive: true }));
+    await writeFileDurably(this.path(storeFile), storeFileText, this.temporary);
+    return true;
+  }
+
   /** Directory for files that are being written. */
   get temporary(): string {
     return join(this.directory, temporaryDirectory);
   }
 
   async images(name?: string, tolerate?: (error: ImprintError) => void): Promise<ImageListing[]> {
-    const names = name === undefined ? await this.directoryFiles.names('images') : [name];
     const index = await this.#index();
+    const known = new Map(index.map((image) => [image.name, image]));
+    const names =
+      name === undefined ? new Set([...(await this.directoryFiles.names('images')), ...known.keys()]) : [name];
     const listings: ImageListing[] = [];
-    for (const image of names) {
-      const { versions } = await this.numbers(image);
-      if (versions.length === 0) continue;
-      const byNumber = new Map<number, VersionIndex>();
-      for (const version of index.find((known) => known.name === image)?.versions ?? [])
-        byNumber.set(version.number, version);
-      const tags = await this.#tags(image, tolerate);
-      listings.push({ name: image, versions, index: byNumber, tags });
+    for (const image of [...names].toSorted()) {
+      const { versions, removed } = await this.numbers(image);
+      const byNumber = new Map(known.get(image)?.versions.map((version) => [version.number, version]));
+      const used = new Set([...versions, ...removed]);
+      const lost = [...byNumber.values()].filter(({ number }) => !used.has(number));
+      if (versions.length === 0 && lost.length === 0) continue;
+      const { tags, unreadable } = await this.#tags(image, new Set(removed), tolerate);
+      const lostTags = Object.entries(known.get(image)?.tags ?? {}).filter(
+        ([tag, number]) => !tags.has(tag) && !unreadable.has(tag) && !removed.includes(number),
+      );
+      const missing = lost.length > 0 || lostTags.length > 0;
+      listings.push({
+        name: image,
+        versions,
+        index: byNumber,
+        tags,
+        ...(missing && { lost: { versions: lost, tags: new Map(lostTags) } }),
+      });
     }
     return listings;
   }
 
-  async #tags(image: string, tolerate: ((error: ImprintError) => void) | undefined): Promise<Map<string, TagTarget>> {
+  /** Tags of an image; those of versions that were removed are what a cut left, and count for nothing. */
+  async #tags(image: string, removed: ReadonlySet<number>, tolerate: ((error: ImprintError) => void) | undefined) {
     const tags = new Map<string, TagTarget>();
+    const unreadable = new Set<string>();
     for (const tag of await this.directoryFiles.names(`images/${image}/tags`)) {
       if (!tagSchema.safeParse(tag).success) continue;
       try {
         const target = await readTag(this.files, image, tag);
-        if (target !== undefined) tags.set(tag, target);
+        if (target !== undefined && !removed.has(target.number)) tags.set(tag, target);
       } catch (error) {
         if (!(error instanceof ImprintError) || tolerate === undefined) throw error;
+        unreadable.add(tag);
         tolerate(error);
       }
     }
-    return tags;
+    return { tags, unreadable };
   }
 
   /** Numbers of the versions of an image, rising, and of those that were removed and left their mark. */
@@ -225,8 +253,11 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
     const version = await this.find(`${image}:${tag}`);
     if (!version.tags.includes(tag))
       throw new ImprintError('input-invalid', { field: 'tag', problem: `“${tag}” is no tag` });
+    // The index first: a tag that the index has and no file is taken for lost.
+    const images = await makeIndex(this, () => {});
+    for (const known of images) if (known.name === image) delete known.tags[tag];
+    await writeFileDurably(this.path(indexFile), formatStoreIndex(images), this.temporary);
     await removeDurably(this.path(tagPath(image, tag)));
-    await this.writeIndex();
   }
 
   async remove(references: string | readonly string[], options = { grace: 0 }): Promise<RemovalReport> {

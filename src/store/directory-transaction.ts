@@ -210,7 +210,9 @@ export class DirectoryTransaction implements StoreTransaction {
   async #record(draft: VersionDraft): Promise<VersionRecord> {
     const { tags: _, created, ...rest } = draft;
     const { versions, removed } = await this.#store.numbers(draft.image);
-    const number = Math.max(0, ...versions, ...removed) + 1;
+    const [listing] = await this.#store.images(draft.image, () => {});
+    const lost = listing?.lost?.versions.map((version) => version.number) ?? [];
+    const number = Math.max(0, ...versions, ...removed, ...lost) + 1;
     const floor = draft.floor ?? (await this.#floorBefore(draft.image, versions.at(-1)));
     if (floor !== undefined && floor > number)
       throw new ImprintError('input-invalid', {

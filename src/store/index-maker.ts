@@ -7,14 +7,19 @@ import { fileHash, type ImageIndex, type VersionIndex } from './store-index.ts';
 
 /**
  * What `index.json` must say of a store, made from its records. A record that no longer matches the checksum it had keeps
- * that checksum: the index must not vouch for a damaged file. Tags that cannot be read go to `tolerate`.
+ * that checksum: the index must not vouch for a damaged file. What is lost stays in it, so that it is not forgotten. Tags that cannot be read go to `tolerate`.
  */
 export async function makeIndex(store: ReadingStore, tolerate?: (error: ImprintError) => void): Promise<ImageIndex[]> {
   const images: ImageIndex[] = [];
   for (const listing of await store.images(undefined, tolerate)) {
     const lines = await Promise.all(listing.versions.map((number) => versionLine(store, listing, number)));
+    const found = [...lines.filter((line) => line !== undefined), ...(listing.lost?.versions ?? [])];
     const tags = Object.fromEntries([...listing.tags].map(([tag, target]) => [tag, target.number]));
-    images.push({ name: listing.name, versions: lines.filter((line) => line !== undefined), tags });
+    images.push({
+      name: listing.name,
+      versions: found.toSorted((left, right) => left.number - right.number),
+      tags: { ...Object.fromEntries(listing.lost?.tags ?? []), ...tags },
+    });
   }
   return images;
 }

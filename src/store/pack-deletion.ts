@@ -11,10 +11,12 @@ import {
   packListPath,
   packPath,
   retiredMarkPath,
+  tagPath,
   usesPath,
 } from './layout.ts';
 import { holdManifest } from './lease.ts';
 import { formatRetiredMark } from './retired-mark.ts';
+import { readTag } from './version-files.ts';
 
 /** A pack that is to go, and the versions of which none may be leased when it goes. */
 export interface Condemned {
@@ -104,6 +106,19 @@ export async function strayFiles(store: DirectoryStore): Promise<string[]> {
       const pack = name.slice(0, 64);
       const mark = isHexHash(pack) && (name === `${pack}.damaged` || name === `${pack}.retired`);
       if (mark && !names.has(`${pack}.pack`)) stray.push(`packs/${directory}/${name}`);
+    }
+  }
+  return [...stray, ...(await strayTags(store))];
+}
+
+/** Tags of versions that were removed. */
+async function strayTags(store: DirectoryStore): Promise<string[]> {
+  const stray: string[] = [];
+  for (const image of await store.directoryFiles.names('images')) {
+    const { removed } = await store.numbers(image);
+    for (const tag of removed.length > 0 ? await store.directoryFiles.names(`images/${image}/tags`) : []) {
+      const target = await readTag(store.files, image, tag).catch(() => undefined);
+      if (target !== undefined && removed.includes(target.number)) stray.push(tagPath(image, tag));
     }
   }
   return stray;

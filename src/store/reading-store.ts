@@ -22,6 +22,8 @@ export interface ImageListing {
   /** What the index knows of each version, where there is an index. */
   index: Map<number, VersionIndex>;
   tags: Map<string, TagTarget>;
+  /** Versions and tags that the index has, but whose files are neither there nor were removed. */
+  lost?: { versions: VersionIndex[]; tags: Map<string, number> };
 }
 
 /** All of reading a store that does not depend on where it lies. */

@@ -45,12 +45,13 @@ async function find(store: DirectoryStore, reference: string): Promise<StoredVer
 
 async function removeVersion(store: DirectoryStore, { record, tags }: StoredVersion): Promise<void> {
   const { image, number } = record;
-  for (const tag of tags) await removeDurably(store.path(tagPath(image, tag)));
   // The record becomes the mark that its number was used: one rename, which needs no room on the disk.
   const mark = store.path(tombstonePath(image, number));
   await renameDurably(store.path(recordPath(image, number)), mark);
   await writing(mark, () => truncate(mark));
   await removeDurably(store.path(signaturePath(image, number)));
+  // A tag of a version that was removed counts for nothing.
+  for (const tag of tags) await removeDurably(store.path(tagPath(image, tag)));
 }
 
 async function removeContent(

@@ -75,7 +75,7 @@ export async function surveyStore(store: DirectoryStore, task: Task): Promise<St
   return { roots, leased, orphans, needed, packs };
 }
 
-/** The digests of all versions. A record that cannot be read counts with what the index says of it. */
+/** The digests of all versions. A record that is lost, or cannot be read, counts with what the index says of it. */
 async function digestsOfVersions(store: DirectoryStore): Promise<Set<Digest>> {
   const digests = new Set<Digest>();
   const images = await makeIndex(store, () => {});

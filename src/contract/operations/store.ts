@@ -17,10 +17,22 @@ export type StoreDefect = z.infer<typeof storeDefectSchema>;
 export const storeCheck = defineOperation({
   name: 'store.check',
   summary: 'Check every byte of the store',
-  input: z.object({}),
-  output: z.object({ store: z.string(), versions: z.number(), defects: z.array(storeDefectSchema) }),
-  errors: ['store-not-found', 'store-damaged', 'store-unreachable'],
-  effect: 'read',
+  input: z.object({
+    /** Puts right what can be put right. */
+    repair: z.boolean().default(false),
+    /** Where lost content may still be: directories or URLs of stores, directories that hold what a version holds. */
+    from: z.array(z.string().min(1)).default([]),
+  }),
+  output: z.object({
+    store: z.string(),
+    versions: z.number(),
+    /** What is wrong; after a repair, what is left. */
+    defects: z.array(storeDefectSchema),
+    /** What a repair has put right, and how. */
+    repaired: z.array(z.object({ path: z.string(), how: z.string() })).optional(),
+  }),
+  errors: ['store-not-found', 'store-damaged', 'store-unreachable', 'store-locked', 'disk-full', 'read-only'],
+  effect: 'change',
   runsOn: 'anywhere',
   long: true,
 });
