@@ -10,6 +10,8 @@ const captureOptions: readonly OptionDefinition[] = [
   { flags: '-n, --name <image>', description: 'the image that gets the new version', required: true },
   { flags: '-t, --tag <tag>', description: 'a tag for the new version; it moves if the image has it already' },
   { flags: '-m, --message <text>', description: 'what this version is about' },
+  { flags: '--expires <when>', description: 'until when it is good: 90d, 1y, a date, or never (default)' },
+  { flags: '--floor <number>', description: 'withdraw all versions of the image below this one' },
   {
     flags: '-x, --exclude <glob>',
     description: 'leave out what matches (!GLOB takes back); repeatable',

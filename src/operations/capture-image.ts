@@ -14,6 +14,7 @@ import { type CapturedSource, digestOf, type SourceCapture } from './capture/cap
 import { findSource, type SourceKind } from './capture/source-place.ts';
 import { checkExcludes } from './capture/source-rules.ts';
 import type { Context } from './context.ts';
+import { expiryOf } from './trust/expiry.ts';
 import { findReleaseSigner } from './trust/release-signer.ts';
 
 /** How each kind of source is captured; loaded when it is asked for. */
@@ -44,6 +45,7 @@ export async function captureImage(context: Context, request: CaptureRequest, ta
   const input = parseInput(request);
   checkExcludes(input.excludes);
   const place = await findSource(input.source);
+  const expires = expiryOf(input.expires, context.clock.now());
   const signer = await findSigner(context, task);
   const store = await openWritableStore(context.storeLocation, {
     create: true,
@@ -71,6 +73,8 @@ export async function captureImage(context: Context, request: CaptureRequest, ta
       ...(newest === undefined ? {} : { parent: digestOf(newest) }),
       created: new Date(context.clock.now()).toISOString(),
       ...(input.message === undefined ? {} : { message: input.message }),
+      ...(expires === undefined ? {} : { expires }),
+      ...(input.floor === undefined ? {} : { floor: input.floor }),
       source: source.facts,
       stats: source.stats,
       excluded: source.excluded,

@@ -6,6 +6,7 @@ import type { Invocation } from '../command.ts';
 import { parseInput } from '../parse-input.ts';
 import { printFields } from '../print-table.ts';
 import type { Session } from '../session.ts';
+import { numberOption } from './trust-words.ts';
 
 const listLimit = 20;
 
@@ -13,6 +14,8 @@ const listLimit = 20;
 export async function run(session: Session, invocation: Invocation): Promise<void> {
   const tag = invocation.text('tag');
   const message = invocation.text('message');
+  const expires = invocation.text('expires');
+  const floor = numberOption(invocation, 'floor', '--floor');
   const identity = invocation.text('identity');
   const door = invocation.text('door');
   const input = parseInput(captureInputSchema, {
@@ -30,6 +33,8 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
     sshOptions: invocation.list('sshOption'),
     ...(tag === undefined ? {} : { tag }),
     ...(message === undefined ? {} : { message }),
+    ...(expires === undefined ? {} : { expires }),
+    ...(floor === undefined ? {} : { floor }),
     ...(identity === undefined ? {} : { identity }),
     ...(door === undefined ? {} : { door }),
   });

@@ -15,7 +15,7 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
   session.result(listing, () => describe(listing, session));
 }
 
-function describe({ record, tags, signedBy }: VersionListing, session: Session): string {
+function describe({ record, tags, signedBy, signers }: VersionListing, session: Session): string {
   const { source, stats } = record;
   const created = Date.parse(record.created);
   const count = (value: number) => value.toLocaleString('en-GB');
@@ -26,7 +26,8 @@ function describe({ record, tags, signedBy }: VersionListing, session: Session):
   const fileSystems = source.fileSystems.map(
     (each) => `${each.mountPoint}  ${each.type}${session.stdout.paint('dim', note(each))}`,
   );
-  const key = signedBy === undefined ? session.stdout.paint('yellow', 'nobody: machines refuse it') : `key ${signedBy}`;
+  const keys = signers === undefined ? `key ${signedBy}` : `keys ${signers.join(', ')}`;
+  const key = signedBy === undefined ? session.stdout.paint('yellow', 'nobody: machines refuse it') : keys;
   return printFields(session.stdout, [
     ['version', session.stdout.paint('bold', `${record.image}:${record.number}`)],
     ['tags', tags.join(' ')],
@@ -35,6 +36,8 @@ function describe({ record, tags, signedBy }: VersionListing, session: Session):
     ['from', source.location],
     ['message', record.message],
     ['signed by', key],
+    ['good until', record.expires === undefined ? undefined : formatDate(Date.parse(record.expires))],
+    ['floor', record.floor === undefined ? undefined : `${record.image}:${record.floor}; what is below is withdrawn`],
     ['parent', record.parent],
     ['host name', source.hostName],
     ['system', source.system?.name],

@@ -17,6 +17,10 @@ export const captureInputSchema = z.object({
   /** Takes SSH host keys, machine-id, seeds and credentials into the image all the same. */
   keepSecrets: z.boolean().default(false),
   message: z.string().max(4096).optional(),
+  /** Until when the record vouches for the version: `90d`, `1y`, a date; absent or `never`: always. */
+  expires: z.string().max(40).optional(),
+  /** Withdraws the versions with a smaller number; absent: as the version before has it. */
+  floor: z.int().positive().optional(),
   /** Only the file system that holds the root of the capture, nothing mounted below it. */
   oneFileSystem: z.boolean().default(false),
   /** Reads every file again, even where nothing says that it changed since the version before. */

@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import type { trustChange } from '../../contract/operations/trust.ts';
 import { ImprintError } from '../../foundation/errors.ts';
-import { parseUntil } from '../../foundation/until.ts';
 import { FormatError } from '../../image/format-error.ts';
 import { type PublicKey, parsePublicKey, type Signer } from '../../image/signature.ts';
 import {
@@ -13,6 +12,7 @@ import {
 } from '../../image/trust-document.ts';
 import { readSigner, readSigners } from '../../store/keys.ts';
 import type { Context } from '../context.ts';
+import { expiryOf } from './expiry.ts';
 import { describeDraft, pendingPath, publishDraft, signDraft, type TrustDraft, writeDraft } from './pending-trust.ts';
 import { isIn, newestTrust } from './release-signer.ts';
 
@@ -57,7 +57,7 @@ async function textOf(context: Context, input: Input, current: TrustDocument): P
     root: await changeRole(current.root, input.addRoot, input.removeRoot, input.rootThreshold),
     release: await changeRole(current.release, input.addRelease, input.removeRelease, input.releaseThreshold),
   };
-  const expires = expiryOf(input.expires, current, now);
+  const expires = nextExpiry(input.expires, current, now);
   try {
     return formatTrustDocument({
       version: current.version + 1,
@@ -72,19 +72,10 @@ async function textOf(context: Context, input: Input, current: TrustDocument): P
 }
 
 /** As given; else as long as the one before was good for. */
-function expiryOf(given: string | undefined, { created, expires }: TrustDocument, now: number): string | undefined {
-  if (given === 'never') return undefined;
-  if (given !== undefined) return requireUntil(given, now);
+function nextExpiry(given: string | undefined, { created, expires }: TrustDocument, now: number): string | undefined {
+  if (given !== undefined) return expiryOf(given, now);
   if (created === undefined || expires === undefined) return undefined;
   return new Date(now + Date.parse(expires) - Date.parse(created)).toISOString();
-}
-
-/** A time from what people write. Throws `input-invalid`. */
-export function requireUntil(text: string, now: number): string {
-  const time = parseUntil(text, now);
-  if (time !== undefined) return time;
-  const problem = `“${text}” is no time to come; write 90d, 8w, 1y, or a date such as 2027-01-31`;
-  throw new ImprintError('input-invalid', { field: 'expires', problem });
 }
 
 async function changeRole(

@@ -7,7 +7,7 @@ import { digestOf } from '../capture/captured-source.ts';
 import { findSigner } from '../capture-image.ts';
 import type { Context } from '../context.ts';
 import { listVersion } from '../list-versions.ts';
-import { requireUntil } from './change-trust.ts';
+import { expiryOf } from './expiry.ts';
 
 /**
  * Makes the next version of an image with the content of an earlier one, and nothing new in the store but its record: to let it expire later, to
@@ -19,8 +19,7 @@ export async function renewVersion(
   task: Task,
 ): Promise<z.input<typeof imageRenew.output>> {
   const now = context.clock.now();
-  const expires =
-    input.expires === undefined || input.expires === 'never' ? undefined : requireUntil(input.expires, now);
+  const expires = expiryOf(input.expires, now);
   // Looked at only: what is below the floor, or has expired, may come back under a new number.
   const old = await (await context.store()).resolve(input.reference, 'look');
   const signer = await findSigner(context, task);
