@@ -3,17 +3,14 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { versionRecordSchema } from '../../src/contract/image.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { ImprintError } from '../../src/foundation/errors.ts';
 import { FormatError } from '../../src/image/format-error.ts';
 import { parseTrustDocument, parseTrustStart, succeedTrust } from '../../src/image/trust-document.ts';
-import { DirectoryStore } from '../../src/store/directory-store.ts';
-import { trustPath, trustSignaturePath } from '../../src/store/layout.ts';
-import type { StoredVersion } from '../../src/store/store.ts';
 import { openTrustMemory } from '../../src/store/trust-memory.ts';
-import { createGuard, type Evidence, type TrustMemory } from '../../src/store/version-guard.ts';
+import { createGuard } from '../../src/store/version-guard.ts';
 import { temporaryDirectory } from './store-fixture.ts';
+import { memoryOf, storeOf, versionOf } from './trust-places.ts';
 import { makeCases, signers, type TrustCase } from './trust-vectors.ts';
 
 const fixture = join(import.meta.dirname, '../fixtures/trust/cases.json');
@@ -150,33 +147,3 @@ test.skipIf(spawnSync('minisign', ['-v']).error !== undefined)('minisign reads t
   const run = spawnSync('minisign', ['-V', '-p', 'release.pub', '-m', '1.json'], { cwd: directory.path });
   expect(run.status).toBe(0);
 });
-
-/** A store that holds what a case says, and nothing else: no content is needed to trust or not. */
-async function storeOf(directory: string, { documents, versions }: TrustCase): Promise<DirectoryStore> {
-  const store = await DirectoryStore.open(directory, { create: true });
-  await mkdir(join(directory, 'images/web'), { recursive: true });
-  await mkdir(join(directory, 'trust'), { recursive: true });
-  for (const [index, { record, signatures }] of versions.entries()) {
-    const path = join(directory, 'images/web', `${index + 1}.json`);
-    await writeFile(path, record);
-    if (signatures !== undefined) await writeFile(`${path}.minisig`, signatures);
-  }
-  for (const [index, { text, signatures }] of documents.entries()) {
-    await writeFile(join(directory, trustPath(index + 1)), text);
-    await writeFile(join(directory, trustSignaturePath(index + 1)), signatures);
-  }
-  return store;
-}
-
-function versionOf({ record, signatures }: { record: string; signatures: string }): StoredVersion {
-  return { record: versionRecordSchema.parse(JSON.parse(record)), recordText: record, signature: signatures, tags: [] };
-}
-
-function memoryOf(seen: Evidence | undefined): TrustMemory {
-  return {
-    document: async () => undefined,
-    keepDocument: async () => {},
-    seen: async () => seen,
-    keepSeen: async () => {},
-  };
-}
