@@ -6,6 +6,8 @@ export interface DeviceName {
 
 /** A line of `/etc/fstab` (fstab(5)), escapes undone; bytes as latin1, as they came. */
 export interface FstabEntry {
+  /** As it stands there. */
+  spec: string;
   /** Absent where it is no block device: `tmpfs`, `server:/export`, a bind mount's directory. */
   device?: DeviceName;
   /** Absolute, without a slash at its end but for `/`; `none` for swap. */
@@ -29,7 +31,7 @@ export function parseFstab(text: string): FstabEntry[] {
     if (spec === undefined || mountPoint === undefined || type === undefined) return [];
     const words = (options ?? 'defaults').split(',');
     const device = words.includes('bind') || words.includes('rbind') ? undefined : deviceOf(spec);
-    return [{ ...(device && { device }), mountPoint: mountPoint.replace(/(.)\/+$/, '$1'), type, options: words }];
+    return [{ spec, ...(device && { device }), mountPoint: mountPoint.replace(/(.)\/+$/, '$1'), type, options: words }];
   });
 }
 

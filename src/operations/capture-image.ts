@@ -26,13 +26,7 @@ const captures: { readonly [Kind in SourceKind]: () => Promise<(capture: SourceC
     oci: async () => (await import('./capture/capture-archive.ts')).captureOci,
     'oci-archive': async () => (await import('./capture/capture-archive.ts')).captureOci,
     'docker-archive': async () => (await import('./capture/capture-archive.ts')).captureOci,
-    disk: async () => {
-      throw new ImprintError('source-unfit', {
-        source: 'a disk image',
-        problem: 'disk images cannot be captured yet',
-        hint: 'Mount it, and capture the directory.',
-      });
-    },
+    disk: async () => (await import('./capture/capture-disk.ts')).captureDisk,
   };
 
 /**

@@ -19,35 +19,10 @@ export interface DiskBoot {
   time: number;
 }
 
-const modules = [
-  ...[
-    'part_gpt',
-    'fat',
-    'ext2',
-    'search_fs_uuid',
-    'search_fs_file',
-    'search_label',
-    'normal',
-    'configfile',
-    'linux',
-    'boot',
-  ],
-  ...[
-    'echo',
-    'test',
-    'regexp',
-    'serial',
-    'terminal',
-    'loadenv',
-    'gzio',
-    'ls',
-    'cat',
-    'minicmd',
-    'reboot',
-    'halt',
-    'sleep',
-  ],
-];
+const modules = (
+  'part_gpt fat ext2 search search_fs_uuid search_fs_file search_label normal configfile linux boot echo test regexp ' +
+  'serial terminal loadenv gzio ls cat minicmd reboot halt sleep'
+).split(' ');
 const platformModules = {
   'i386-pc': ['biosdisk', 'chain'],
   'x86_64-efi': ['all_video', 'efi_gop', 'efi_uga', 'chain', 'efifwsetup'],
