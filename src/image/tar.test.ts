@@ -122,6 +122,23 @@ describe('readTar', () => {
     ]);
   });
 
+  it('takes the attributes that bsdtar and tar --selinux write', async () => {
+    const records = {
+      'LIBARCHIVE.xattr.user.a%25b': Buffer.from('value').toString('base64').replaceAll('=', ''),
+      'LIBARCHIVE.xattr.user.both': 'bm90IHRoaXM',
+      'SCHILY.xattr.user.both': 'this',
+      'RHT.security.selinux': 'system_u:object_r:etc_t:s0',
+      'SCHILY.acl.access': 'user::rw-,user:bob:r--',
+    };
+    const [member] = await read(Buffer.concat([pax(records), header({}), end]));
+    expect(member?.xattrs.map(({ name, value }) => [name, Buffer.from(value).toString('latin1')])).toEqual([
+      ['security.selinux', 'system_u:object_r:etc_t:s0\0'],
+      ['user.a%b', 'value'],
+      ['user.both', 'this'],
+    ]);
+    expect(member?.textAcl).toBe(true);
+  });
+
   it('does not carry the records of one member over to the next, but global ones', async () => {
     const archive = [pax({ gid: '5' }, 'g'), pax({ path: 'one' }), header({}), header({ name: 'two' }), end];
     expect(await read(Buffer.concat(archive))).toMatchObject([

@@ -3,7 +3,7 @@ import { ImprintError } from '../foundation/errors.ts';
 import { ByteReader } from './byte-reader.ts';
 import type { DataSegment, EntryType, ExtendedAttribute, Timestamp } from './entry.ts';
 import { oldSparseFields, parseOldSparse, parseTarHeader, type TarHeader, tarBlockSize } from './tar-header.ts';
-import { type PaxRecords, parsePaxRecords, paxAttributes } from './tar-pax.ts';
+import { hasTextAcl, type PaxRecords, parsePaxRecords, paxAttributes } from './tar-pax.ts';
 import { parseSparseList, parseSparseMap, sparseSegments } from './tar-sparse.ts';
 import { fileTypeRecord } from './tar-writer.ts';
 import { parseDecimalSeconds } from './timestamp.ts';
@@ -33,6 +33,8 @@ export interface TarMember {
   minor: number;
   /** Bytes that `content` holds: the segments joined. */
   storedSize: number;
+  /** It has an ACL that only text says, with names of users: not among `xattrs`. */
+  textAcl: boolean;
   /** Where in the archive it begins, in bytes. */
   offset: number;
   /** Read it at most once, before asking for the next member; what is not read is passed over. The pieces are not kept by us. */
@@ -148,6 +150,7 @@ class TarReader {
       mtime,
       ...(ctime === undefined ? {} : { ctime }),
       xattrs: paxAttributes(values),
+      textAcl: hasTextAcl(values),
       size,
       ...(segments === undefined ? {} : { segments }),
       target: (value('linkpath') ?? header.linkName) as RawPath,

@@ -15,6 +15,8 @@ export interface ArchiveListing {
   tree: LayerTree;
   /** SHA-256 of each layer's tar. */
   hashes: string[];
+  /** Paths of members whose ACL could not be taken over. */
+  lostAcls: RawPath[];
   /** Texts of small files that tell of the system, by their member. */
   texts: ReadonlyMap<LayerMember, string>;
 }
@@ -35,6 +37,7 @@ export async function listLayers(
   const tree = new LayerTree();
   const hashes: string[] = [];
   const texts = new Map<LayerMember, string>();
+  const lostAcls: RawPath[] = [];
   for (const [layer, source] of layers.entries()) {
     const placed: PlacedMember[] = [];
     const members = readLayer(source, reading, ({ hash }) => hashes.push(hash));
@@ -42,6 +45,7 @@ export async function listLayers(
       reading.signal.throwIfAborted();
       const member = memberOf(found, layer, placed.length);
       placed.push({ path: found.path, member });
+      if (found.textAcl) lostAcls.push(found.path);
       const path = found.path.replace(/^(?:\.?\/)+/, '');
       if (found.type === 'file' && found.storedSize <= tellingLength && tellingPaths.has(path)) {
         texts.set(member, await textOf(found));
@@ -58,7 +62,7 @@ export async function listLayers(
       });
     }
   }
-  return { tree, hashes, texts };
+  return { tree, hashes, texts, lostAcls };
 }
 
 /** What of a listing becomes the version: entries in manifest order, content still to come. */

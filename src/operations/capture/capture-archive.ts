@@ -65,6 +65,10 @@ async function captureLayers(
   const survey = surveyOf(listing, image);
   const rules = rulesFor(input, survey, '/' as Parameters<typeof rulesFor>[2], [], task);
   const selection = selectEntries(listing, rules);
+  const warnings = listing.lostAcls.map(
+    (path) => `${displayPath(path)} has an ACL as text, which was not taken over (make the tar with --xattrs)`,
+  );
+  for (const warning of warnings) task.warn(warning);
   for (const path of selection.suspects) task.log(`kept, though it may be a secret: /${displayPath(path)}`);
   const added = { ...transaction.added };
   await using pool = await openContentPool({ transaction, task });
@@ -82,7 +86,7 @@ async function captureLayers(
     },
     excluded: rules.excluded,
     scrubbed: selection.scrubbed,
-    warnings: [],
+    warnings,
     unchangedFiles: 0,
   };
 }

@@ -183,8 +183,7 @@ async function openDockerArchive(source: Source): Promise<OciImage> {
   const { files, location, reference } = source;
   const images = parseOciJson('manifest.json', await readWhole(files, 'manifest.json'), dockerArchiveSchema);
   const named = images.filter(
-    ({ RepoTags }) =>
-      reference === undefined || RepoTags?.includes(reference) || RepoTags?.includes(`${reference}:latest`),
+    ({ RepoTags }) => reference === undefined || RepoTags?.some((tag) => shortName(tag) === shortName(reference)),
   );
   const [image] = named;
   if (image === undefined || named.length > 1) {
@@ -219,6 +218,12 @@ async function openDockerArchive(source: Source): Promise<OciImage> {
     whiteouts: true,
     ...(architecture === undefined ? {} : { architecture: kernelArchitecture(architecture) }),
   };
+}
+
+/** What people call an image: without the registry and the tag that go without saying. */
+function shortName(name: string): string {
+  const short = name.replace(/^(?:docker\.io\/(?:library\/)?|localhost\/)/, '');
+  return short.endsWith(':latest') ? short.slice(0, -':latest'.length) : short;
 }
 
 /** Facts that an export of ours put there; anything else is passed over. */
