@@ -25,6 +25,7 @@ export interface GlobalOptions {
 export interface ServeOptions {
   data: string;
   store?: string;
+  trust?: string;
   listen?: string;
   url?: string;
   netboot?: string;

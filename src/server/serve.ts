@@ -8,6 +8,7 @@ import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import { type Context, createContext } from '../operations/context.ts';
 import { noteSilence } from '../operations/note-silence.ts';
 import { findInterface, type Netboot, runNetboot } from '../operations/run-netboot.ts';
+import { expiringTrust } from '../operations/trust/expiry.ts';
 import { ensureAdminToken } from './authentication.ts';
 import { createHttpServer } from './http-server.ts';
 import { announceRunning, refuseSecond } from './running-server.ts';
@@ -17,6 +18,8 @@ export interface ServeOptions {
   data: string;
   /** The store's directory; absent: `DATA/store`. */
   store?: string;
+  /** A trust document or public key file; absent: what the data directory knows. */
+  trust?: string;
   /** `HOST:PORT`, `:PORT` or `PORT`; port 0 takes a free one. Absent: `0.0.0.0:4280`. */
   listen?: string;
   /** How machines reach this server, where that is not plain. */
@@ -54,8 +57,15 @@ export async function serve(options: ServeOptions): Promise<void> {
   // In reverse order at the end, whatever happened in between.
   await using stack = new AsyncDisposableStack();
   try {
-    const { store } = options;
-    const context = stack.use(createContext({ data: options.data, ...(store !== undefined && { store }), log }));
+    const { store, trust } = options;
+    const context = stack.use(
+      createContext({
+        data: options.data,
+        ...(store !== undefined && { store }),
+        ...(trust !== undefined && { trust }),
+        log,
+      }),
+    );
     const { paths, storeLocation } = context;
     await mkdir(paths.data, { recursive: true, mode: 0o755 });
     await refuseSecond(paths.serverFile, paths.data);
@@ -107,6 +117,8 @@ export async function serve(options: ServeOptions): Promise<void> {
     stack.defer(await announceRunning(paths.serverFile, paths.data, facts.url));
     log.info({ url: facts.url, data: paths.data, store: storeLocation, key: key.signer.publicKey.id }, 'ready');
     announce(`Imprint serves ${storeLocation} at ${facts.url} (key ${key.signer.publicKey.id})`);
+    const trustProblem = await expiringTrust(context);
+    if (trustProblem !== undefined) announce(trustProblem);
     if (token.created) announce(`Admin token, kept in ${paths.adminToken}: ${token.token}`);
     const netbootStatus = await netboot?.status();
     if (netbootStatus) {

@@ -25,6 +25,7 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
   await session.entries.serve({
     data: session.paths.data,
     ...(globals.store === undefined ? {} : { store: globals.store }),
+    ...(globals.trust === undefined ? {} : { trust: globals.trust }),
     ...(listen === undefined ? {} : { listen }),
     ...(url === undefined ? {} : { url }),
     ...(netboot === undefined ? {} : { netboot }),
