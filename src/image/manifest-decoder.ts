@@ -13,9 +13,14 @@ const messageLimit = 256 << 20;
  * out. Byte arrays of entries are views into the pieces given, which must not change afterwards.
  */
 export class ManifestDecoder {
-  readonly #check = new EntryCheck();
+  readonly #check: Pick<EntryCheck, 'check' | 'end'>;
   #rest: Buffer = Buffer.alloc(0);
   #begun = false;
+
+  /** @param check other rules than those of a manifest, for entries that were put aside on their way */
+  constructor(check: Pick<EntryCheck, 'check' | 'end'> = new EntryCheck()) {
+    this.#check = check;
+  }
 
   /** The entries that are complete with these bytes. Throws a `FormatError`. */
   push(bytes: Buffer): Entry[] {

@@ -10,11 +10,16 @@ const typeNumbers = new Map(entryTypes.map((type, number) => [type, number]));
  * numbers, those that are zero or empty left out, unknown ones last.
  */
 export class ManifestEncoder {
-  readonly #check = new EntryCheck();
+  readonly #check: Pick<EntryCheck, 'check' | 'end'>;
   readonly #message = new WireWriter();
   readonly #out = new WireWriter();
   readonly #inner = new WireWriter();
   #begun = false;
+
+  /** @param check other rules than those of a manifest, for entries that are put aside on their way */
+  constructor(check: Pick<EntryCheck, 'check' | 'end'> = new EntryCheck()) {
+    this.#check = check;
+  }
 
   /** The bytes of the next entries. Throws a `FormatError` where one breaks the rules (`EntryCheck`). */
   encode(entries: readonly Entry[]): Buffer {

@@ -52,7 +52,16 @@ export function excludeSieve(excluder: Excluder): (listed: ListedPath) => boolea
 /** Chooses from a listing, in any order, what a version takes. Duplicates (a path listed twice) count once. */
 export function selectPaths(listing: Iterable<ListedPath>, rules: SelectionRules): Selection {
   const sorted = [...listing].sort((left, right) => comparePaths(left.path, right.path));
-  const selection: Selection = { paths: [], scrubbed: [], suspects: [] };
+  const found = { scrubbed: [], suspects: [] };
+  return { ...found, paths: [...selectInOrder(sorted, rules, found)] };
+}
+
+/** The same for a listing in manifest order, path by path; what are or may be secrets goes to `found`. */
+export function* selectInOrder(
+  sorted: Iterable<ListedPath>,
+  rules: SelectionRules,
+  found: Omit<Selection, 'paths'>,
+): Generator<SelectedPath> {
   const firstNames = new Map<string, RawPath>();
   let skipped: string | undefined;
   let before: RawPath | undefined;
@@ -66,26 +75,25 @@ export function selectPaths(listing: Iterable<ListedPath>, rules: SelectionRules
       continue;
     }
     const action = rules.secrets?.find(path, isDirectory, type === 'f');
-    if (action !== undefined) selection.scrubbed.push(path);
+    if (action !== undefined) found.scrubbed.push(path);
     if (action === 'remove') {
       skipped = `${path}/`;
       continue;
     }
     if (action === 'empty') {
-      selection.paths.push({ listed, how: 'empty' });
+      yield { listed, how: 'empty' };
       continue;
     }
-    if (rules.secrets?.isSuspect(path)) selection.suspects.push(path);
+    if (rules.secrets?.isSuspect(path)) found.suspects.push(path);
     if (!isDirectory && listed.links > 1) {
       const key = `${listed.device}:${listed.inode}`;
       const first = firstNames.get(key);
       if (first !== undefined) {
-        selection.paths.push({ listed, how: 'link', first });
+        yield { listed, how: 'link', first };
         continue;
       }
       firstNames.set(key, path);
     }
-    selection.paths.push({ listed, how: type === 's' || rules.leftOut.has(path) ? 'listed' : 'content' });
+    yield { listed, how: type === 's' || rules.leftOut.has(path) ? 'listed' : 'content' };
   }
-  return selection;
 }

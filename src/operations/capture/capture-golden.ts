@@ -1,13 +1,14 @@
+import type { VersionStats } from '../../contract/image.ts';
 import { displayPath } from '../../foundation/brand.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Entry } from '../../image/entry.ts';
 import type { ListedPath } from '../../machine/golden-listing.ts';
 import { surveySource } from '../../machine/source-facts.ts';
 import type { FileStatus } from '../../native/status.ts';
-import { askGolden } from '../../system/golden.ts';
+import { askGolden, type Golden } from '../../system/golden.ts';
 import { openSsh } from '../../system/ssh.ts';
 import { parseSshUrl, sshDestination } from '../../system/ssh-target.ts';
-import { HintWriter } from '../../tree/capture-hints.ts';
+import { HintReader, HintWriter } from '../../tree/capture-hints.ts';
 import { type ContentPool, openContentPool } from '../../tree/content-pool.ts';
 import { openPreviousVersion, type PreviousVersion } from '../../tree/previous-version.ts';
 import { type CapturedSource, digestOf, type SourceCapture } from './captured-source.ts';
@@ -47,35 +48,41 @@ export async function captureGolden(capture: SourceCapture): Promise<CapturedSou
   try {
     const added = { ...transaction.added };
     await using pool = await openContentPool({ transaction, task });
-    const previous = before && (await openPreviousVersion(store, digestOf(before)));
+    const hintsBefore = before && (await store.readHints(digestOf(before)));
+    const previous = before && hintsBefore && openPreviousVersion(store, digestOf(before), new HintReader(hintsBefore));
     const began = held.asOf ?? (Number(golden.answers.get('clock')?.trim()) || 0);
-    const tree = await captureGoldenTree({
+    await using tree = await captureGoldenTree({
       golden: held.view === undefined ? golden : golden.readFrom(held.view, held.devices),
       isStill: held.isStill,
       rules,
       sink: pool,
+      directory: transaction.directory,
       task,
       ...(previous === undefined ? {} : { known: (listed) => unchanged(previous, listed, pool) }),
     });
-    if (tree.entries[0]?.path !== '') {
-      throw new ImprintError('golden-unfit', {
-        host,
-        problem: `${displayPath(golden.root)} itself could not be read`,
-        hint: 'Look whether root may read it there.',
-      });
-    }
-    for (const path of tree.suspects) task.log(`kept, though it may be a secret: /${displayPath(path)}`);
-    for (const warning of tree.warnings) task.warn(warning);
     await held.letGo();
     await task.part('write packs', () => pool.finish());
-    const manifest = await task.part('write manifest', () => transaction.writeManifest(batches(tree.entries)));
-    await transaction.writeHints(manifest.digest, hintsOf(tree, began));
+    const hints = new HintWriter();
+    const counts = { entries: 0, files: 0, logicalBytes: 0, contentBytes: 0 };
+    const manifest = await task.part('write manifest', () =>
+      transaction.writeManifest(
+        finished(tree, (entry, listed) => {
+          if (counts.entries === 0 && entry.path !== '') throw unreadable(host, golden);
+          count(entry, counts);
+          hints.add(listed && statusOfListed(listed), began);
+        }),
+      ),
+    );
+    if (counts.entries === 0) throw unreadable(host, golden);
+    for (const path of tree.suspects) task.log(`kept, though it may be a secret: /${displayPath(path)}`);
+    for (const warning of tree.warnings) task.warn(warning);
+    await transaction.writeHints(manifest.digest, hints.take());
     return {
       transaction,
       manifest,
       facts: held.facts,
       stats: {
-        ...count(tree.entries),
+        ...counts,
         newChunks: transaction.added.chunks - added.chunks,
         newBytes: transaction.added.bytes - added.bytes,
       },
@@ -90,22 +97,40 @@ export async function captureGolden(capture: SourceCapture): Promise<CapturedSou
   }
 }
 
-/** What the version before has for a path, where its inode and change time are the same and the store holds its content. */
-async function unchanged(previous: PreviousVersion, listed: ListedPath, pool: ContentPool): Promise<Entry | undefined> {
-  const entry = await previous.unchanged(listed.path, statusOfListed(listed));
-  if (entry === undefined || entry.type === 'hardlink') return undefined;
-  if (entry.type === 'file' && (entry.size ?? 0) !== listed.size) return undefined;
-  return (entry.chunks ?? []).every(({ hash }) => pool.has(hash)) ? entry : undefined;
+function unreadable(host: string, golden: Golden): ImprintError {
+  return new ImprintError('golden-unfit', {
+    host,
+    problem: `${displayPath(golden.root)} itself could not be read`,
+    hint: 'Look whether root may read it there.',
+  });
 }
 
-function hintsOf(tree: GoldenTree, began: number): Uint8Array {
-  const hints = new HintWriter();
-  tree.entries.forEach((entry, index) => {
-    const listed = tree.listing[index];
-    const sure = listed !== undefined && !tree.unsettled.has(entry.path);
-    hints.add(sure ? statusOfListed(listed) : undefined, began);
-  });
-  return hints.take();
+/** The entries of a tree in batches; `look` is called for each, with what was listed of it where that is sure. */
+async function* finished(
+  tree: GoldenTree,
+  look: (entry: Entry, listed: ListedPath | undefined) => void,
+): AsyncGenerator<Entry[]> {
+  for await (const { entries, listed } of tree.entries()) {
+    entries.forEach((entry, index) => {
+      look(entry, listed[index]);
+    });
+    yield entries;
+  }
+}
+
+/** What the version before has for a path, where its inode and change time are the same and the store holds its content. */
+function unchanged(
+  previous: PreviousVersion,
+  listed: ListedPath,
+  pool: ContentPool,
+): Entry | undefined | Promise<Entry | undefined> {
+  const mayKeep = (entry: Entry | undefined): Entry | undefined => {
+    if (entry === undefined || entry.type === 'hardlink') return undefined;
+    if (entry.type === 'file' && (entry.size ?? 0) !== listed.size) return undefined;
+    return (entry.chunks ?? []).every(({ hash }) => pool.has(hash)) ? entry : undefined;
+  };
+  const asked = previous.unchanged(listed.path, statusOfListed(listed));
+  return asked instanceof Promise ? asked.then(mayKeep) : mayKeep(asked);
 }
 
 /** A listed path as the hints want it; what a listing does not tell is nought. */
@@ -129,17 +154,10 @@ function statusOfListed({ mode, links, uid, gid, size, inode, device, mtime, cti
   };
 }
 
-function* batches(entries: Entry[]): Generator<Entry[]> {
-  for (let from = 0; from < entries.length; from += 512) yield entries.slice(from, from + 512);
-}
-
-function count(entries: readonly Entry[]) {
-  const counts = { entries: entries.length, files: 0, logicalBytes: 0, contentBytes: 0 };
-  for (const { type, size = 0, chunks = [] } of entries) {
-    if (type !== 'file') continue;
-    counts.files += 1;
-    counts.logicalBytes += size;
-    counts.contentBytes += chunks.reduce((sum, { length }) => sum + length, 0);
-  }
-  return counts;
+function count({ type, size = 0, chunks = [] }: Entry, counts: Omit<VersionStats, 'newChunks' | 'newBytes'>): void {
+  counts.entries += 1;
+  if (type !== 'file') return;
+  counts.files += 1;
+  counts.logicalBytes += size;
+  for (const { length } of chunks) counts.contentBytes += length;
 }

@@ -18,67 +18,78 @@ export interface FetchedPath {
   started: Timestamp;
 }
 
+/** Takes what was read; `stored` settles when the entry has its chunks. What it gives back is awaited before more is read. */
+export type TakeFetched = (fetched: FetchedPath, stored: Promise<void> | undefined) => Promise<void> | undefined;
+
 /**
- * Reads `paths` from the golden machine into the store. Paths that vanished or cannot be read are missing from the result.
- * Returns what tar complained of.
+ * Reads `paths` from the golden machine into the store, and gives each to `take`: in the order of `paths`, but for those that are too
+ * long for a system call, which come last. Paths that vanished or cannot be read do not come. Returns what tar complained of.
+ *
+ * @param wants whether a path is one of them: an archive may say what it likes
  */
 export async function fetchPaths(
   golden: Golden,
-  paths: readonly RawPath[],
+  paths: Iterable<RawPath>,
+  wants: (path: RawPath) => boolean,
   sink: ContentSink,
-  fetched: Map<RawPath, FetchedPath>,
+  take: TakeFetched,
   task: Task,
 ): Promise<string[]> {
-  const complaints: string[] = [];
-  for (const [base, relative] of byBase(paths)) {
-    complaints.push(...(await fetchBelow(golden, base, relative, sink, fetched, task)));
-  }
+  const long = new Map<RawPath, RawPath[]>();
+  const fetching = { golden, wants, sink, take, task };
+  const complaints = await fetchBelow(fetching, '' as RawPath, withoutLong(paths, long));
+  for (const [base, relative] of long) complaints.push(...(await fetchBelow(fetching, base, relative)));
   return complaints;
 }
 
-/** Paths that are too long for a system call are read from a directory on their way; all others from the root (`''`). */
-function byBase(paths: readonly RawPath[]): Map<RawPath, RawPath[]> {
-  const groups = new Map<RawPath, RawPath[]>();
+/** Paths that are too long for a system call are read from a directory on their way; all others from the root. */
+function* withoutLong(paths: Iterable<RawPath>, long: Map<RawPath, RawPath[]>): Generator<RawPath> {
   for (const path of paths) {
-    const slash = path.length > longestPath ? path.lastIndexOf('/', path.length - 1) : -1;
-    const base = path.slice(0, Math.max(slash, 0)) as RawPath;
-    const group = groups.get(base);
-    if (group === undefined) groups.set(base, [path.slice(slash + 1) as RawPath]);
+    if (path.length <= longestPath) {
+      yield path;
+      continue;
+    }
+    const slash = path.lastIndexOf('/');
+    const base = path.slice(0, slash) as RawPath;
+    const group = long.get(base);
+    if (group === undefined) long.set(base, [path.slice(slash + 1) as RawPath]);
     else group.push(path.slice(slash + 1) as RawPath);
   }
-  return groups;
+}
+
+interface Fetching {
+  golden: Golden;
+  wants: (path: RawPath) => boolean;
+  sink: ContentSink;
+  take: TakeFetched;
+  task: Task;
 }
 
 async function fetchBelow(
-  golden: Golden,
+  { golden, wants, sink, take, task }: Fetching,
   base: RawPath,
-  paths: readonly RawPath[],
-  sink: ContentSink,
-  fetched: Map<RawPath, FetchedPath>,
-  task: Task,
+  paths: Iterable<RawPath>,
 ): Promise<string[]> {
   const archive = await golden.fetch(paths, base === '' ? undefined : base);
-  const wanted = new Set(paths);
-  const storing: Promise<void>[] = [];
   try {
     for await (const member of readTar(archive.bytes, 'from the golden machine')) {
       task.signal.throwIfAborted();
       const name = member.path.replace(/^\.\/?/, '') as RawPath;
       const path = (base === '' ? name : `${base}/${name}`) as RawPath;
-      const entry = wanted.has(name) ? entryOf(member, path) : undefined;
+      const entry = wants(path) ? entryOf(member, path) : undefined;
       if (entry === undefined || member.ctime === undefined) continue;
+      let filling: Promise<void> | undefined;
       if (member.storedSize > 0) {
         const { stored } = await sink.storeStream(counted(member, task));
-        const filling = stored.then((chunks) => {
+        filling = stored.then((chunks) => {
           entry.chunks = chunks;
         });
-        // Awaited below; until then a failure must not end the process.
+        // Awaited by who takes it; until then a failure must not end the process.
         filling.catch(() => {});
-        storing.push(filling);
       }
-      fetched.set(path, { entry, ctime: member.ctime, started: archive.started });
+      const taken = take({ entry, ctime: member.ctime, started: archive.started }, filling);
+      if (taken !== undefined) await taken;
     }
-    await Promise.all(storing);
     return await archive.finish();
   } catch (error) {
     throw await betterReason(error, () => archive.finish());
