@@ -29,6 +29,8 @@ export default defineConfig({
       project('contract', 'tests/contract/**/*.test.ts', 60 * second),
       // One at a time: loop devices and mounts are the whole machine's.
       project('integration', 'tests/integration/**/*.test.ts', 3 * minute, 1),
+      // Minutes of kills and races; one file at a time, for they measure time.
+      project('endurance', 'tests/endurance/**/*.test.ts', 10 * minute, 1),
       // A virtual machine keeps one core busy; more than two at once would only be slow together.
       project('e2e', 'tests/e2e/**/*.test.ts', 20 * minute, 2),
     ],

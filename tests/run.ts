@@ -2,7 +2,7 @@
  * `./test`: every check of the project, one after the other, with a summary that ends in `N passed, N failed`.
  *
  *   ./test               everything
- *   ./test --quick       what needs no virtual machine, in under two minutes
+ *   ./test --quick       what needs no virtual machine and no endurance, in under two minutes
  *   ./test e2e [NAME]    the machine tests, or those whose file name contains NAME (likewise: unit, contract, …)
  */
 import { spawn } from 'node:child_process';
@@ -46,6 +46,8 @@ const projects: readonly Check[] = [
   vitestCheck('contract', 5, false),
   vitestCheck('integration', 10, true),
 ];
+/** Takes minutes by its nature: not part of the quick run. */
+const endurance = vitestCheck('endurance', 20, true);
 const machines = vitestCheck('e2e', 40, true);
 
 function vitestCheck(project: string, limit: number, needsRoot: boolean): Check {
@@ -58,12 +60,12 @@ function vitestCheck(project: string, limit: number, needsRoot: boolean): Check 
 
 function chosen(words: readonly string[]): readonly Check[] {
   const [first, ...names] = words;
-  if (first === undefined) return [...plain, ...projects, machines];
+  if (first === undefined) return [...plain, ...projects, endurance, machines];
   if (first === '--quick' && names.length === 0) return [...plain, ...projects];
-  const check = [...plain, ...projects, machines].find(({ name }) => name === first);
+  const check = [...plain, ...projects, endurance, machines].find(({ name }) => name === first);
   if (!check) {
     console.error(
-      `test: “${words.join(' ')}” is none of: --quick, ${[...projects, machines].map((each) => each.name).join(', ')}`,
+      `test: “${words.join(' ')}” is none of: --quick, ${[...projects, endurance, machines].map((each) => each.name).join(', ')}`,
     );
     process.exit(2);
   }

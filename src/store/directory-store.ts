@@ -264,18 +264,15 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
     const list = typeof references === 'string' ? [references] : references;
     await using _lock = await this.#lock(`remove ${list.join(', ')}`);
     this.#leases.drop();
-    return removeVersions(this, list, options);
+    // With `await`, for the lock goes when this scope is left.
+    return await removeVersions(this, list, options);
   }
 
   async collect({ grace, dryRun = false }: { grace: number; dryRun?: boolean }, task: Task): Promise<CollectReport> {
     if (dryRun) return planCollection(this, grace, task);
     await using _lock = await this.#lock('collection of garbage');
     this.#leases.drop();
-    try {
-      return await collectGarbage(this, grace, task);
-    } finally {
-      await rm(this.temporary, { recursive: true, force: true });
-    }
+    return await collectGarbage(this, grace, task);
   }
 
   /**
@@ -386,7 +383,14 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
   }
 
   async #lock(owner: string): Promise<AsyncDisposable> {
-    await writing(this.temporary, () => mkdir(this.temporary, { recursive: true }));
-    return lockStore(this.path(lockFile), this.directory, owner);
+    const lock = await lockStore(this.path(lockFile), this.directory, owner);
+    try {
+      // Under the lock, for another's transaction may just have been about to clear it away.
+      await writing(this.temporary, () => mkdir(this.temporary, { recursive: true }));
+    } catch (error) {
+      await lock[Symbol.asyncDispose]();
+      throw error;
+    }
+    return lock;
   }
 }

@@ -1,10 +1,11 @@
+import { rm } from 'node:fs/promises';
 import type { Digest } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
 import { bitAt, countBits } from './chunk-uses.ts';
 import type { DirectoryStore } from './directory-store.ts';
-import { removeDurably } from './durable.ts';
-import { retiredMarkPath } from './layout.ts';
+import { removeDurably, writeFilesDurably } from './durable.ts';
+import { retiredMarkPath, tombstonePath } from './layout.ts';
 import { storedLength } from './pack-chunks.ts';
 import { type Condemned, deleteManifests, deletePacks, retirePacks, strayFiles } from './pack-deletion.ts';
 import { readPackTable } from './pack-tables.ts';
@@ -85,6 +86,23 @@ async function rewrite(
   task: Task,
 ): Promise<void> {
   const temporary = await store.emptyTemporary();
+  try {
+    await rewriteIn(temporary, store, survey, packs, now, report, task);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+async function rewriteIn(
+  temporary: string,
+  store: DirectoryStore,
+  survey: StoreSurvey,
+  packs: readonly string[],
+  now: number,
+  report: CollectReport,
+  task: Task,
+): Promise<void> {
+  await emptyTombstones(store, temporary);
   await renewUses(store, survey, temporary, now);
   task.expect(
     packs.reduce((sum, pack) => sum + (survey.packs.get(pack)?.bytes ?? 0), 0),
@@ -144,6 +162,22 @@ function countWaiting(survey: StoreSurvey, now: number, grace: number, report: C
     const until = (retired?.since ?? now) + grace;
     if (until > now) report.waitingUntil = Math.max(report.waitingUntil ?? 0, until);
   }
+}
+
+/** Marks of versions that were removed still hold their records, for those who had just opened them. */
+async function emptyTombstones(store: DirectoryStore, temporary: string): Promise<void> {
+  const full: string[] = [];
+  for (const image of await store.directoryFiles.names('images')) {
+    for (const number of (await store.numbers(image)).removed) {
+      const path = tombstonePath(image, number);
+      if ((await store.files.length(path)) !== 0) full.push(path);
+    }
+  }
+  if (full.length > 0)
+    await writeFilesDurably(
+      full.map((path) => ({ path: store.path(path), content: '' })),
+      temporary,
+    );
 }
 
 /** Use files that were missing or no longer true: a pack that leaves a version is marked with that version first. */

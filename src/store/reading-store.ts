@@ -55,8 +55,15 @@ export abstract class ReadingStore implements Store {
     const listings = await this.images(image);
     const versions: StoredVersion[] = [];
     for (const listing of listings) {
-      const loaded = await Promise.all(listing.versions.map((number) => this.#load(listing, number)));
-      versions.push(...loaded);
+      const loaded = await Promise.all(listing.versions.map((number) => this.#tryLoad(listing, number)));
+      const gone = listing.versions.filter((_, index) => loaded[index] === undefined);
+      if (gone.length > 0) {
+        // Removed since the listing was made; what is still listed is missing.
+        const [now] = await this.images(listing.name, () => {});
+        for (const number of gone)
+          if (now?.versions.includes(number)) throw this.#notFound(`${listing.name}:${number}`);
+      }
+      versions.push(...loaded.filter((version) => version !== undefined));
     }
     if (image !== undefined && versions.length === 0) throw this.#notFound(image);
     return versions;
@@ -86,11 +93,25 @@ export abstract class ReadingStore implements Store {
   }
 
   async find(text: string): Promise<StoredVersion> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#find(text);
+      } catch (error) {
+        // A tag may have moved, or the newest version gone, between two looks.
+        const missing = error instanceof ImprintError && error.code === 'image-not-found';
+        if (!missing || tries === 4 || parseReference(text).kind === 'number' || error.details.listed !== 1)
+          throw error;
+      }
+    }
+  }
+
+  async #find(text: string): Promise<StoredVersion> {
     const reference = parseReference(text);
     if (reference.kind === 'digest') return this.#byDigest(reference, text);
     const [listing] = await this.images(reference.image);
     const number = listing === undefined ? undefined : numberOf(reference, listing);
-    if (listing === undefined || number === undefined || !listing.versions.includes(number)) throw this.#notFound(text);
+    if (listing === undefined || number === undefined) throw this.#notFound(text);
+    if (!listing.versions.includes(number)) throw this.#notFound(text, reference.kind !== 'number');
     const version = await this.#load(listing, number);
     const target = reference.kind === 'tag' ? listing.tags.get(reference.tag) : undefined;
     if (target !== undefined && target.digest !== version.record.digest)
@@ -180,10 +201,15 @@ export abstract class ReadingStore implements Store {
   }
 
   async #load(listing: ImageListing, number: number): Promise<StoredVersion> {
-    const tags = [...listing.tags].filter(([, target]) => target.number === number).map(([tag]) => tag);
-    const version = await readVersion(this.files, listing.name, number, tags.toSorted(), listing.index.get(number));
+    const version = await this.#tryLoad(listing, number);
     if (version !== undefined) return version;
-    throw this.#notFound(`${listing.name}:${number}`);
+    throw this.#notFound(`${listing.name}:${number}`, true);
+  }
+
+  /** A version that is listed; undefined where its record is no longer there. */
+  async #tryLoad(listing: ImageListing, number: number): Promise<StoredVersion | undefined> {
+    const tags = [...listing.tags].filter(([, target]) => target.number === number).map(([tag]) => tag);
+    return readVersion(this.files, listing.name, number, tags.toSorted(), listing.index.get(number));
   }
 
   /** Whether there is neither a manifest of this digest nor a version that needs it. */
@@ -193,8 +219,9 @@ export abstract class ReadingStore implements Store {
     return version instanceof ImprintError && version.code === 'image-not-found';
   }
 
-  #notFound(reference: string): ImprintError {
-    return new ImprintError('image-not-found', { reference, store: this.location });
+  /** `listed`: it was there a moment ago. */
+  #notFound(reference: string, listed = false): ImprintError {
+    return new ImprintError('image-not-found', { reference, store: this.location, ...(listed && { listed: 1 }) });
   }
 }
 

@@ -1,10 +1,9 @@
-import { truncate } from 'node:fs/promises';
 import type { Digest } from '../foundation/brand.ts';
 import { Task } from '../foundation/task.ts';
 import { parseReference } from '../image/reference.ts';
 import { bitAt } from './chunk-uses.ts';
 import type { DirectoryStore } from './directory-store.ts';
-import { removeDurably, renameDurably, writing } from './durable.ts';
+import { removeDurably, renameDurably } from './durable.ts';
 import { recordPath, signaturePath, tagPath, tombstonePath } from './layout.ts';
 import { storedLength } from './pack-chunks.ts';
 import { type Condemned, deleteManifests, deletePacks, retirePacks } from './pack-deletion.ts';
@@ -45,10 +44,9 @@ async function find(store: DirectoryStore, reference: string): Promise<StoredVer
 
 async function removeVersion(store: DirectoryStore, { record, tags }: StoredVersion): Promise<void> {
   const { image, number } = record;
-  // The record becomes the mark that its number was used: one rename, which needs no room on the disk.
-  const mark = store.path(tombstonePath(image, number));
-  await renameDurably(store.path(recordPath(image, number)), mark);
-  await writing(mark, () => truncate(mark));
+  // The record becomes the mark that its number was used: one rename, which needs no room on the disk. It is not emptied here: who has just opened
+  // it shall read it whole. A collection does that.
+  await renameDurably(store.path(recordPath(image, number)), store.path(tombstonePath(image, number)));
   await removeDurably(store.path(signaturePath(image, number)));
   // A tag of a version that was removed counts for nothing.
   for (const tag of tags) await removeDurably(store.path(tagPath(image, tag)));
