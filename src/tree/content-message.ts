@@ -9,6 +9,8 @@ export interface ContentWorkerData {
   index: number;
   /** Where packs are written. */
   directory: string;
+  /** Bytes of content that it may compress thoroughly: see `PackFiles`. */
+  thoroughly: number;
   claims: SharedArrayBuffer[];
   /** One number, not zero when the thread shall do nothing more. */
   stopped: SharedArrayBuffer;

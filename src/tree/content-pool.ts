@@ -23,6 +23,8 @@ export interface ContentPoolOptions {
 /** Requests that one thread is given at once: one that it works on, one that waits for it. */
 const requestsPerWorker = 2;
 const mostWorkers = 8;
+/** Bytes of content that each thread compresses thoroughly where the store holds something already: most updates are smaller. */
+const thoroughBytes = 512 << 20;
 
 /** Opens a pool; its threads start with the first content that there is to store. */
 export async function openContentPool(options: ContentPoolOptions): Promise<ContentPool> {
@@ -40,6 +42,7 @@ export async function openContentPool(options: ContentPoolOptions): Promise<Cont
 export class ContentPool implements AsyncDisposable {
   readonly #options: ContentPoolOptions;
   #claims: ClaimTable | undefined;
+  #thoroughly = 0;
   #claimsMade: Promise<void> | undefined;
   readonly #workers: { worker: Worker; pending: Map<number, PromiseWithResolvers<unknown>> }[] = [];
   readonly #waiting: { request: ContentRequest & { id: number }; answer: PromiseWithResolvers<unknown> }[] = [];
@@ -67,6 +70,7 @@ export class ContentPool implements AsyncDisposable {
     const claims = ClaimTable.create(known.length / 8);
     for (let at = 0; at < known.length; at += 8) claims.claim(known.subarray(at, at + 8));
     this.#claims = claims;
+    if (known.length > 0) this.#thoroughly = thoroughBytes;
   }
 
   /** Resolves when another request would not have to wait long: what to await before giving more. */
@@ -184,6 +188,7 @@ export class ContentPool implements AsyncDisposable {
     const workerData: ContentWorkerData = {
       index,
       directory: this.#options.transaction.directory,
+      thoroughly: this.#thoroughly,
       stopped: this.#stopped,
       claims: this.#claims?.memories ?? [],
     };

@@ -38,7 +38,7 @@ export class ContentStorer {
     this.#stopped = new Int32Array(data.stopped);
     this.#words = new Int32Array(this.#hash.bytes.buffer, 0, 8);
     const onPack = (path: string, pack: string) => answer({ kind: 'pack', path, pack });
-    this.#packs = new PackFiles(data.directory, `w${data.index}`, onPack);
+    this.#packs = new PackFiles(data.directory, `w${data.index}`, data.thoroughly, onPack);
   }
 
   handle(request: ContentRequest): void {

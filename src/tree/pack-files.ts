@@ -2,12 +2,14 @@ import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { toImprintError } from '../foundation/errors.ts';
 import { frameContentLimit, frameWindowLog, PackBuilder } from '../image/pack.ts';
-import { createCompressor } from '../native/zstd.ts';
+import { type Compressor, createCompressor } from '../native/zstd.ts';
 
 /** Called with each finished pack: its file, and the id that `PackBuilder.finish` gave. */
 export type PackSink = (path: string, id: string) => void;
 
-const level = 3;
+/** zstd levels: of a whole system, where time counts, and of what is added to it, which is kept for as long but is far less. */
+const quickLevel = 3;
+const thoroughLevel = 9;
 /** Of one pack: a table of contents of some two megabytes, whatever the size of the chunks. */
 const mostChunks = 60_000;
 
@@ -19,15 +21,20 @@ export class PackFiles {
   readonly #directory: string;
   readonly #prefix: string;
   readonly #onPack: PackSink;
-  readonly #compressor = createCompressor(level, frameWindowLog);
+  #compressor: Compressor;
+  /** Bytes of content that are still to be compressed thoroughly. */
+  #thoroughly: number;
   readonly #frame = Buffer.allocUnsafeSlow(frameContentLimit);
   #count = 0;
   #open: { builder: PackBuilder; fd: number; path: string } | undefined;
 
-  constructor(directory: string, prefix: string, onPack: PackSink) {
+  /** `thoroughly`: bytes of content to begin with that may take four times as long, to become some 7 % smaller. */
+  constructor(directory: string, prefix: string, thoroughly: number, onPack: PackSink) {
     this.#directory = directory;
     this.#prefix = prefix;
     this.#onPack = onPack;
+    this.#thoroughly = thoroughly;
+    this.#compressor = createCompressor(thoroughly > 0 ? thoroughLevel : quickLevel, frameWindowLog);
   }
 
   /** The builder to give a chunk to. Ask anew for each chunk: a pack that is full is finished here. */
@@ -53,12 +60,23 @@ export class PackFiles {
     }
   }
 
+  #compress(content: Uint8Array): Uint8Array {
+    if (this.#thoroughly > 0) {
+      this.#thoroughly -= content.length;
+      if (this.#thoroughly <= 0) {
+        this.#compressor.free();
+        this.#compressor = createCompressor(quickLevel, frameWindowLog);
+      }
+    }
+    return this.#compressor.compress(content);
+  }
+
   #begin() {
     const path = join(this.#directory, `${this.#prefix}-${this.#count}.pack`);
     this.#count += 1;
     const fd = openSync(path, 'wx', 0o644);
     const write = (bytes: Uint8Array) => writeAll(fd, bytes, path);
-    const compress = (content: Uint8Array) => this.#compressor.compress(content);
+    const compress = (content: Uint8Array) => this.#compress(content);
     return { builder: new PackBuilder({ compress, write, frame: this.#frame }), fd, path };
   }
 }
