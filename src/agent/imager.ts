@@ -2,14 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { freemem } from 'node:os';
-import { join } from 'node:path';
 import { systemClock } from '../foundation/clock.ts';
 import { toImprintError } from '../foundation/errors.ts';
 import { parsePublicKey } from '../image/signature.ts';
-import { parseTrustStart, type TrustDocument } from '../image/trust-document.ts';
 import { openStore } from '../store/open-store.ts';
-import { openTrustMemory } from '../store/trust-memory.ts';
-import type { TrustMemory } from '../store/version-guard.ts';
 import { readMachineFacts } from '../system/machine-facts.ts';
 import { systemPower } from '../system/power.ts';
 import { systemProcesses } from '../system/run.ts';
@@ -18,6 +14,7 @@ import { restoreTree } from '../tree/restore-tree.ts';
 import { ConsoleScreen } from './console-screen.ts';
 import { type Imager, runImager } from './imager-loop.ts';
 import { imagerSettings } from './imager-settings.ts';
+import { readImagerTrust } from './imager-trust.ts';
 import { serverClient } from './server-client.ts';
 
 /** Tries of one read of the store before the install gives up: about five minutes without an answer. */
@@ -49,7 +46,7 @@ async function compose(
 ): Promise<Imager> {
   if (settings.server === undefined) throw new Error('the kernel command line names no server (imprint.server=URL)');
   const key = parsePublicKey(await readFile(settings.keyFile, 'utf8'));
-  const trust = await readTrust(settings.trustDirectory);
+  const trust = await readImagerTrust(settings.trustDirectory);
   const session = randomBytes(16).toString('hex');
   const processes = systemProcesses;
   const clock = systemClock;
@@ -73,14 +70,6 @@ async function compose(
       restore: (request) => restoreTree({ ...request, keepOnFailure: true, memoryLimit: spareMemory() }),
     },
   };
-}
-
-/** Whom the imager was made to trust for versions, with what its server had seen of them by then. */
-async function readTrust(directory: string): Promise<{ start: TrustDocument; memory: TrustMemory } | undefined> {
-  const text = await readFile(join(directory, 'pinned'), 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  const start = parseTrustStart(text);
-  return { start, memory: openTrustMemory(directory, start) };
 }
 
 /** Bytes that a restore may take: the rest is for the page cache, which holds what is being written. */

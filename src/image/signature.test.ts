@@ -6,7 +6,17 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { FormatError } from './format-error.ts';
-import { createSigner, formatPublicKey, parsePublicKey, parseSignature, verifySignature } from './signature.ts';
+import {
+  addSignatures,
+  createSigner,
+  formatPublicKey,
+  joinSigners,
+  parsePublicKey,
+  parseSignature,
+  parseSignatures,
+  signersOf,
+  verifySignature,
+} from './signature.ts';
 
 /** The private key of RFC 8032, test 1: known to everyone, so that signatures in this file can be compared. */
 const signer = createSigner(
@@ -75,6 +85,62 @@ test('what is not a signature or a key is a FormatError', () => {
       }
     }),
     { numRuns: 500 },
+  );
+});
+
+test('a file may hold several signatures, and a key counts once', () => {
+  const second = createSigner(generateKeyPairSync('ed25519').privateKey);
+  const stranger = createSigner(generateKeyPairSync('ed25519').privateKey);
+  const keys = [signer.publicKey, second.publicKey];
+  const both = addSignatures(text, second.sign(data, 'imprint web:1'));
+  expect(both).toBe(second.sign(data, 'imprint web:1') + text);
+  expect(signersOf(both, data, keys)).toHaveLength(2);
+  expect(signersOf(both, Buffer.from('other'), keys)).toEqual([]);
+  expect(signersOf(text + text, data, keys)).toEqual([signer.publicKey]);
+  expect(signersOf(stranger.sign(data, '') + text, data, keys)).toEqual([signer.publicKey]);
+  // One who lists his key under two ids is one.
+  const again = { ...signer.publicKey, id: '0123456789ABCDEF' };
+  const other = Buffer.from(text.split('\n')[1] ?? '', 'base64');
+  other.set(Buffer.from(again.id, 'hex').reverse(), 2);
+  const disguised = text.replace(text.split('\n')[1] ?? '', other.toString('base64'));
+  expect(signersOf(text + disguised, data, [signer.publicKey, again])).toHaveLength(1);
+  // Signing again replaces what was signed.
+  expect(addSignatures(both, signer.sign(data, 'later'))).toBe(
+    signer.sign(data, 'later') + second.sign(data, 'imprint web:1'),
+  );
+  expect(joinSigners([signer, second]).sign(data, 'x')).toBe(signer.sign(data, 'x') + second.sign(data, 'x'));
+  for (const bad of ['', '\n', text.slice(0, -20), `${text}\n`, `${text}x\n`, text.repeat(129)])
+    expect(() => parseSignatures(bad), bad.slice(-30)).toThrow(FormatError);
+});
+
+test('of several signatures, junk is a FormatError, and no bit but of the untrusted comments is free', () => {
+  const second = createSigner(generateKeyPairSync('ed25519').privateKey);
+  const both = text + second.sign(data, 'imprint web:1');
+  const keys = [signer.publicKey, second.publicKey];
+  const lines = both.split('\n');
+  const isFree = (at: number) => both.slice(0, at).split('\n').length % 4 === 1;
+  expect(lines).toHaveLength(9);
+  fc.assert(
+    fc.property(fc.array(fc.oneof(fc.constantFrom(...lines), fc.string()), { maxLength: 12 }), (parts) => {
+      try {
+        // Every block may come from somewhere else: what counts is good by itself.
+        expect(signersOf(parts.join('\n'), data, keys).length).toBeLessThanOrEqual(2);
+      } catch (error) {
+        expect(error).toBeInstanceOf(FormatError);
+      }
+    }),
+  );
+  fc.assert(
+    fc.property(fc.nat(both.length - 1), fc.nat(7), (at, bit) => {
+      const bytes = Buffer.from(both);
+      bytes[at] = (bytes[at] as number) ^ (1 << bit);
+      try {
+        expect(signersOf(bytes.toString('latin1'), data, keys).length === 2).toBe(isFree(at));
+      } catch (error) {
+        expect(error).toBeInstanceOf(FormatError);
+      }
+    }),
+    { numRuns: 300 },
   );
 });
 

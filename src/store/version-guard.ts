@@ -56,6 +56,8 @@ export function createGuard(options: GuardOptions): VersionGuard {
       const { image } = version.record;
       const seen = trustedOnly(await memory?.seen(image), document);
       const head = await newestTrusted(store, version, document);
+      // Before the decision: what was shown once counts, whether it was what we came for or not.
+      if (seen === undefined || isLater(head, seen)) await memory?.keepSeen(head);
       const known = [head, ...(seen === undefined ? [] : [seen])];
       acceptVersion(
         version.record,
@@ -66,7 +68,6 @@ export function createGuard(options: GuardOptions): VersionGuard {
         options.warn?.(
           `${image}:${seen.record.number} was seen before; ${store.location} has nothing newer than ${image}:${head.record.number}.`,
         );
-      if (seen === undefined || isLater(head, seen)) await memory?.keepSeen(head);
     },
   };
 }

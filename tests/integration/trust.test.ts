@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readImagerTrust } from '../../src/agent/imager-trust.ts';
 import { imageSign } from '../../src/contract/operations/images.ts';
 import { imageRenew, trustChange, trustSign } from '../../src/contract/operations/trust.ts';
 import { type Clock, systemClock } from '../../src/foundation/clock.ts';
@@ -22,6 +23,8 @@ import { showTrust } from '../../src/operations/trust/show-trust.ts';
 import { signTrust } from '../../src/operations/trust/sign-trust.ts';
 import { signVersion } from '../../src/operations/trust/sign-version.ts';
 import { trustForImager } from '../../src/operations/trust/trust-for-imager.ts';
+import { openStore } from '../../src/store/open-store.ts';
+import { createGuard } from '../../src/store/version-guard.ts';
 import { serveDirectory } from '../contract/store-fixture.ts';
 
 /**
@@ -63,6 +66,18 @@ describe('trust', { timeout: 60_000 }, () => {
     );
   const change = (input: object) => changeTrust(server, trustChange.input.parse(input));
   const sign = (input: object, context = server) => signTrust(context, trustSign.input.parse(input));
+  /** Whether an imager with these files in it would install `web:1` from a store. */
+  const askImager = async (files: Record<string, string>, url: string) => {
+    const directory = at('imager');
+    for (const [path, text] of Object.entries(files)) {
+      await mkdir(dirname(join(directory, path)), { recursive: true });
+      await writeFile(join(directory, path), text);
+    }
+    const trust = await readImagerTrust(directory);
+    if (trust === undefined) throw new Error('it was given a document');
+    const store = await openStore(url);
+    await createGuard({ ...trust, clock }).check(await store.find('web:1'), 'use', store);
+  };
   const at = (name: string) => join(scratch, name);
 
   beforeAll(async () => {
@@ -189,6 +204,9 @@ describe('trust', { timeout: 60_000 }, () => {
     expect(await checkout(reader, 'web')).toBe('three');
     expect(await refusal(checkout(fooled, 'web:1'))).toBe('version-withdrawn');
     expect(await refusal(checkout(reader, 'web:1'))).toBe('version-withdrawn');
+    // An imager that is made now knows it, too, whatever store it is sent to.
+    expect(await refusal(resolveInstallable(server, 'web:1'))).toBe('version-withdrawn');
+    expect(await refusal(askImager(await trustForImager(server), old.url))).toBe('version-withdrawn');
     expect(await checkout(reader, 'web:3')).toBe('three');
     // It can still be looked at, and its content comes back under a new number.
     const parts = catFile(reader, { reference: 'web:1', path: 'file' }, Task.silent());
