@@ -1,57 +1,88 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, release, totalmem } from 'node:os';
-import type { TreeSize } from './tree.ts';
+import type { Measured } from './workshop.ts';
 
-/** One line of the table. `limit` is what the value must not exceed. */
-export interface Row {
+export type Unit = 's CPU' | 's' | 'ms CPU' | 'MB' | 'MiB' | '';
+
+/** One line of the table of what is to be reached. `limit` is what the value must not exceed; none: only shown. */
+export interface Goal {
   name: string;
   own: number;
-  peer?: number;
-  limit: number;
-  unit: 's CPU' | 'ms CPU' | 'MB' | 'MiB';
+  limit?: number;
+  unit: Unit;
+  /** What it is held against, in words and figures. */
+  against: string;
+}
+
+/** One command as it was measured. */
+export interface Line {
+  name: string;
+  measured: Measured;
+  /** Bytes that it wrote, where that is the question. */
+  output?: number;
+}
+
+export interface Report {
+  goals: Goal[];
+  lines: Line[];
 }
 
 const begin = '<!-- bench: begin -->';
 const end = '<!-- bench: end -->';
 
-/** The table as Markdown. */
-export function formatReport(rows: readonly Row[], tree: TreeSize & { runs: number }, machine: string): string {
-  const number = (value: number) => (value >= 100 ? value.toFixed(0) : value.toFixed(2));
-  const lines = rows.map(({ name, own, peer, limit, unit }) => {
-    const times = peer === undefined ? '' : ` (× ${(own / peer).toFixed(2)})`;
-    const cells = [
-      name.replaceAll('|', '\\|'),
-      `${number(own)} ${unit}${times}`,
-      peer === undefined ? '' : `${number(peer)} ${unit}`,
-      `${number(limit)} ${unit}`,
-      own <= limit ? 'yes' : '**no**',
-    ];
-    return `| ${cells.join(' | ')} |`;
+/** The tables as Markdown. */
+export function formatReport({ goals, lines }: Report, heading: string): string {
+  const cell = (text: string) => text.replaceAll('|', '\\|');
+  const goalLines = goals.map(({ name, own, limit, unit, against }) => {
+    const reached = limit === undefined ? '' : own <= limit ? 'yes' : '**no**';
+    const most = limit === undefined ? '' : `${formatNumber(limit)} ${unit}`;
+    return `| ${cell(name)} | ${formatNumber(own)} ${unit} | ${most} | ${reached} | ${cell(against)} |`;
   });
-  const size = `${tree.files.toLocaleString('en')} files, ${(tree.bytes / 1e9).toFixed(2)} GB`;
+  const commandLines = lines.map(({ name, measured, output }) => {
+    const bytes = output === undefined ? '' : `${formatNumber(output / 1e6)} MB`;
+    return `| ${cell(name)} | ${formatNumber(measured.cpu)} s | ${formatNumber(measured.wall)} s | ${measured.memory.toFixed(0)} MiB | ${bytes} |`;
+  });
   return [
-    `${size}; medians of ${tree.runs}; ${machine}.`,
+    heading,
     '',
-    '| | Imprint | peer | limit | reached |',
+    '| | Imprint | to reach | reached | held against |',
     '|---|---|---|---|---|',
-    ...lines,
+    ...goalLines,
+    '',
+    '| command | CPU | wall | peak memory | output |',
+    '|---|---|---|---|---|',
+    ...commandLines,
     '',
   ].join('\n');
 }
 
-/** The machine in words: processor, cores, memory, kernel, file system, versions of the peers. */
-export function describeMachine(directory: string): string {
-  const processor = /^model name\s*:\s*(.+)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? 'unknown processor';
-  const output = (command: string, args: string[]) => execFileSync(command, args, { encoding: 'utf8' }).trim();
-  const tar = output('tar', ['--version']).split('\n')[0] ?? 'tar';
-  const zstd = /v[\d.]+/.exec(output('zstd', ['--version']))?.[0] ?? '';
-  const fileSystem = output('findmnt', ['-n', '-o', 'FSTYPE', '-T', directory]);
-  const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`;
-  return `${processor}, ${availableParallelism()} cores, ${memory}, Linux ${release()}, ${fileSystem}, Node ${process.version}, ${tar}, zstd ${zstd}`;
+/** Three digits that matter. */
+export function formatNumber(value: number): string {
+  if (value >= 100) return value.toFixed(0);
+  return value >= 10 ? value.toFixed(1) : value.toFixed(2);
 }
 
-/** Puts the table between the marks of a page. */
+/** The machine in words: processor, cores, memory, kernel, file system. */
+export function describeMachine(directory: string): string {
+  const processor = /^model name\s*:\s*(.+)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? 'unknown processor';
+  const fileSystem = execFileSync('findmnt', ['-n', '-o', 'FSTYPE', '-T', directory], { encoding: 'utf8' }).trim();
+  const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`;
+  return `${processor}, ${availableParallelism()} cores, ${memory}, Linux ${release()}, ${fileSystem}, Node ${process.version}`;
+}
+
+/** Names and versions of Debian packages, as installed. */
+export function describePackages(names: readonly string[]): string {
+  try {
+    return execFileSync('dpkg-query', ['-W', '-f', ['$', '{Package} $', '{Version}, '].join(''), ...names], {
+      encoding: 'utf8',
+    }).replace(/, $/, '');
+  } catch {
+    return names.join(', ');
+  }
+}
+
+/** Puts the tables between the marks of a page. */
 export function writeReport(page: string, report: string): void {
   const text = existsSync(page) ? readFileSync(page, 'utf8') : `${begin}\n${end}\n`;
   const from = text.indexOf(begin);
