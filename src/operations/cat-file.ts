@@ -51,7 +51,7 @@ async function* readChunks(
   let frame: { key: string; content: Uint8Array } | undefined;
   for (let from = 0; from < chunks.length; from += locateBatch) {
     const batch = chunks.slice(from, from + locateBatch).map(({ hash: bytes }) => Buffer.from(bytes).toString('hex'));
-    const places = await store.locate(batch);
+    const places = await store.locate(batch, digest);
     for (const wanted of batch) {
       signal.throwIfAborted();
       const place = places.get(wanted);

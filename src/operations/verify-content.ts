@@ -27,7 +27,7 @@ export async function verifyContent(store: Store, digest: Digest, task: Task): P
     }
   }
   const wanted = Array.from(hashes, (bytes) => Buffer.from(bytes, 'latin1').toString('hex'));
-  const places = await store.locate(wanted);
+  const places = await store.locate(wanted, digest);
   for (const chunk of wanted) {
     if (!places.has(chunk)) throw new ImprintError('chunk-missing', { chunk, digest, store: store.location });
   }

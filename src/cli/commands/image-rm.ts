@@ -24,8 +24,10 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
   const output = await session.task(`remove ${names}`, (task) =>
     removeVersions(context, { ...input, dryRun: false }, task),
   );
+  const later = output.bytesWaiting + output.bytesUnreferenced;
+  const more = later > 0 ? `, imprint store gc frees up to ${formatBytes(later)} more` : '';
   session.result(
     output,
-    () => `removed ${output.removed.join(', ')}; ${formatBytes(output.bytesFreed)} are free again\n`,
+    () => `removed ${output.removed.join(', ')}; ${formatBytes(output.bytesFreed)} are free again${more}\n`,
   );
 }
