@@ -24,7 +24,7 @@ import { readContents } from './read-contents.ts';
  */
 export async function exportRaw(job: ExportJob, path: string): Promise<ExportReport> {
   const { input, version, store, digest, task, processes } = job;
-  const plan = await fitting(job, () => task.part('lay out', (part) => planDisk(store, version, input.size, part)));
+  const plan = await task.part('lay out', (part) => fitting(job, () => planDisk(store, version, input.size, part)));
   requireBootable(job, plan);
   const warnings = [...plan.notes];
   using disk = new DiskFile(path, plan.table.size);

@@ -46,6 +46,7 @@ export interface DiskTableFound {
 /** A directory for what is mounted and copied; disposing of it unmounts all below it, lets go of its devices and removes it. */
 export interface DiskWorkspace extends AsyncDisposable {
   readonly directory: string;
+  readonly processes: Processes;
   /** Mounts a partition read-only. Errors: `process-failed` where it is none that this kernel reads. */
   mount(disk: OpenDisk, partition: DiskPartition, directory: string, options: readonly string[]): Promise<void>;
   /** A copy of one partition, holes kept, as a disk that is all one file system. */
@@ -183,12 +184,15 @@ export async function openDiskWorkspace(processes: Processes, clock: Clock): Pro
   const devices: string[] = [];
   return {
     directory,
+    processes,
     async mount(disk, partition, target, options) {
       await mkdir(target, { recursive: true });
       const device = await attach(processes, disk, partition);
       devices.push(device);
       const type = partition.fileSystem ?? 'auto';
-      const words = ['ro', ...options, ...(type === 'xfs' ? ['nouuid'] : [])].join(',');
+      // A boot sector's clock is of no zone: the machine's own is taken to be UTC.
+      const own = type === 'xfs' ? ['nouuid'] : type === 'vfat' ? ['tz=UTC'] : [];
+      const words = ['ro', ...options, ...own].join(',');
       await processes.run('mount', ['-t', type, '-o', words, device, target], { timeout: patience });
     },
     async copy(disk, partition) {

@@ -9,11 +9,23 @@ import { goldenAddress, Laboratory } from '../lab/laboratory.ts';
  * `./test`, which names a directory for it in `IMPRINT_TEST_RUN`.
  */
 export async function laboratoryWithImage(): Promise<Laboratory> {
+  const lab = await laboratoryWithVersion();
+  try {
+    await lab.buildImager();
+    await lab.startServer();
+    return lab;
+  } catch (error) {
+    await failed(lab, error);
+    await lab[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** The same without a server or an imager: `web:1` and nothing else. */
+export async function laboratoryWithVersion(): Promise<Laboratory> {
   const lab = await Laboratory.open();
   try {
     await provideImage(lab);
-    await lab.buildImager();
-    await lab.startServer();
     return lab;
   } catch (error) {
     await failed(lab, error);

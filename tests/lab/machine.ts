@@ -19,6 +19,8 @@ export interface MachineOptions {
   readonly memory?: number;
   /** qcow2 files, in the order of the machine's slots: /dev/vda, /dev/vdb, … */
   readonly disks: readonly string[];
+  /** Tries its first disk first, not the network. */
+  readonly fromDisk?: boolean;
   /** Boots this kernel straight away; without it the machine tries the network first, then its first disk. */
   readonly kernel?: { readonly kernel: string; readonly initrd: string; readonly commandLine: string };
 }
@@ -110,9 +112,12 @@ async function qemuArguments(options: MachineOptions, mac: string, tap: string):
     args.push('-kernel', kernel, '-initrd', initrd, '-append', commandLine);
   }
   // BIOS: QEMU's iPXE in the card's ROM. UEFI: the firmware's own PXE client, so the card gets no ROM.
-  const bootFirst = options.kernel ? '' : ',bootindex=1';
+  const bootFirst = options.kernel || options.fromDisk ? '' : ',bootindex=1';
   args.push('-netdev', `tap,id=net0,ifname=${tap},script=no,downscript=no`);
-  args.push('-device', `virtio-net-pci,netdev=net0,mac=${mac}${uefi ? ',romfile=' : ''}${bootFirst}`);
+  args.push(
+    '-device',
+    `virtio-net-pci,netdev=net0,mac=${mac}${uefi || options.fromDisk ? ',romfile=' : ''}${bootFirst}`,
+  );
   options.disks.forEach((disk, index) => {
     args.push('-drive', `if=none,id=disk${index},file=${disk},format=qcow2,cache=unsafe,discard=unmap`);
     const order = options.kernel ? '' : `,bootindex=${index + 2}`;

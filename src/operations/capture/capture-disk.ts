@@ -20,6 +20,7 @@ import {
   openDiskWorkspace,
   readDiskPartitions,
 } from '../../system/disk-image.ts';
+import { copyFatToExt4 } from '../../system/fat-as-ext4.ts';
 import { type RootFiles, rootFiles } from '../../system/root-files.ts';
 import { captureLocal } from './capture-local.ts';
 import type { CapturedSource, SourceCapture } from './captured-source.ts';
@@ -139,6 +140,13 @@ async function mountOne(
     await workspace.mount(disk, partition, target, options);
   } catch (error) {
     const known = toImprintError(error);
+    if (partition.fileSystem === 'vfat' && /unknown filesystem/.test(String(known.details.stderr))) {
+      // This kernel knows no FAT; what it would show is in an ext4 instead.
+      const file = join(workspace.directory, `fat-${partition.number}.ext4`);
+      const copy = await copyFatToExt4(workspace.processes, disk, partition, options, file);
+      await workspace.mount(copy.disk, copy.partition, target, []);
+      return;
+    }
     if (known.code !== 'process-failed' || disk.own) throw unreadable(partition, known);
     task.log(`partition ${partition.number} was not left clean: its journal is replayed on a copy`);
     const copy = await workspace.copy(disk, partition);

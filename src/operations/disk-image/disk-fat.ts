@@ -2,6 +2,7 @@ import { displayPath, type RawPath } from '../../foundation/brand.ts';
 import type { Entry } from '../../image/entry.ts';
 import type { FatNode } from '../../image/fat32.ts';
 import { FormatError } from '../../image/format-error.ts';
+import { fatAttributes } from '../../machine/fat-attributes.ts';
 
 interface Mutable extends FatNode {
   children?: Mutable[];
@@ -32,18 +33,12 @@ export function fatNodes(entries: readonly Entry[], contents: ReadonlyMap<RawPat
 
 /** How many entries have something that FAT does not keep, mounted with these options: other owners, modes, odd times, attributes. */
 export function lostOnFat(entries: readonly Entry[], options: readonly string[]): number {
-  const option = (name: string) => options.findLast((word) => word.startsWith(`${name}=`))?.slice(name.length + 1);
-  const octal = (text: string | undefined) => (text === undefined ? undefined : Number.parseInt(text, 8));
-  const mask = octal(option('umask')) ?? 0o022;
-  const modeOf = {
-    directory: 0o777 & ~(octal(option('dmask')) ?? mask),
-    file: 0o777 & ~(octal(option('fmask')) ?? mask),
-  };
-  const owner = { uid: Number(option('uid') ?? 0), gid: Number(option('gid') ?? 0) };
+  const wanted = fatAttributes(options);
   return entries.filter(({ path, type, mode, uid, gid, mtime, xattrs, segments }) => {
     if (type !== 'file' && type !== 'directory') return true;
     const time = path === '' ? mtime.seconds === 0 : mtime.seconds % 2 === 0 && mtime.seconds >= 315_532_800;
-    const same = mode === modeOf[type] && uid === owner.uid && gid === owner.gid && time && mtime.nanoseconds === 0;
-    return !same || xattrs !== undefined || segments !== undefined;
+    const modeThere = type === 'file' ? wanted.fileMode : wanted.directoryMode;
+    const same = mode === modeThere && uid === wanted.uid && gid === wanted.gid;
+    return !same || !time || mtime.nanoseconds !== 0 || xattrs !== undefined || segments !== undefined;
   }).length;
 }

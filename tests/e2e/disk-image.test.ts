@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemProcesses } from '../../src/system/run.ts';
+import { hashDisk, overlayDisk } from '../lab/disk.ts';
+import type { Laboratory } from '../lab/laboratory.ts';
+import { type Firmware, Machine } from '../lab/machine.ts';
+import { failed, laboratoryWithVersion } from './prepared.ts';
+
+const minute = 60_000;
+let lab: Laboratory;
+let digest: string;
+
+beforeAll(async () => {
+  lab = await laboratoryWithVersion();
+  digest = (await lab.imprintJson<{ record: { digest: string } }>(['image', 'show', 'web:1'])).record.digest;
+});
+afterAll(async () => {
+  await lab?.[Symbol.asyncDispose]();
+});
+
+// Both at once: each machine keeps one core busy.
+describe.concurrent.each<{ firmware: Firmware; format: 'raw' | 'qcow2'; number: number }>([
+  { firmware: 'bios', format: 'raw', number: 18 },
+  { firmware: 'uefi', format: 'qcow2', number: 19 },
+])('a version written as a $format disk', ({ firmware, format, number }) => {
+  it(`boots on ${firmware} as it is, and is captured again as the same version`, { timeout: 10 * minute }, async () => {
+    try {
+      const image = join(lab.directory, `web.${format}`);
+      await lab.imprintJson(['image', 'export', 'web:1', image]);
+      const again = await lab.imprintJson<{ digest: string }>(['capture', image, '--name', `again-${format}`]);
+      expect(again.digest).toBe(digest);
+
+      const name = `disk-${firmware}`;
+      const disk = join(lab.directory, `${name}.qcow2`);
+      await overlayDisk(disk, image, format);
+      const untouched = format === 'qcow2' ? await hashDisk(image) : undefined;
+      await using machine = await Machine.start({
+        ...{ name, directory: lab.directory, network: lab.network, number, firmware },
+        ...{ disks: [disk], memory: 512, fromDisk: true },
+      });
+      await machine.serial.expect(/E2E-READY golden [^\n]*\n/, 8 * minute);
+      await machine.cutPower();
+      if (untouched !== undefined) expect(await hashDisk(image)).toBe(untouched);
+      // The file system that we laid out is one that Linux has written to and fsck finds whole.
+      const raw = `${disk}.raw`;
+      await systemProcesses.run('qemu-img', ['convert', '-O', 'raw', disk, raw], { timeout: 2 * minute });
+      const { stdout } = await systemProcesses.run('sfdisk', ['--json', raw]);
+      const root = JSON.parse(stdout).partitiontable.partitions.at(-1);
+      const checked = await systemProcesses.run('e2fsck', ['-f', '-y', `${raw}?offset=${root.start * 512}`], {
+        timeout: 2 * minute,
+        // 1: power was cut, and the journal was replayed.
+        accept: [0, 1],
+      });
+      expect(checked.stdout).not.toMatch(/corrupt|illegal|invalid|multiply/i);
+    } catch (error) {
+      await failed(lab, error);
+      throw error;
+    }
+  });
+});
