@@ -8,7 +8,7 @@ import type { VersionTable } from '../../tree/version-table.ts';
 export type FetchFrame = (pack: string, offset: number, length: number) => Uint8Array;
 
 /** Memory for the content of frames. */
-const keptBytes = 64 << 20;
+const keptBytes = 128 << 20;
 const smallest = 1 << 20;
 
 /** Decompressed frames, the last ones used; each chunk is checked against its hash before the first byte of it is given out. */
