@@ -27,7 +27,7 @@ export async function mountImage(
   warn: (warning: string) => void,
 ): Promise<MountedImage> {
   const store = await context.store();
-  const { record } = await store.resolve(input.reference);
+  const { record } = await store.resolve(input.reference, 'look');
   const reference = `${record.image}:${record.number}`;
   const directory = resolve(input.directory);
   await requireDirectory(directory);
