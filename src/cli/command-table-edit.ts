@@ -5,7 +5,7 @@ export const editCommands: readonly CommandDefinition[] = [
   {
     name: 'edit',
     group: 'Images',
-    summary: 'work inside a copy of a version; leaving it with 0 makes the next one',
+    summary: 'work inside a copy of a version; exit 0 makes the next one',
     description:
       'Opens a shell, or runs COMMAND, in a writable copy with mounts of its own: /proc, /sys, /dev and names are there, the package manager works, no ' +
       'service starts, no disk of this machine can be reached. With exit status 0 it becomes a new version, with any other it is thrown away. ' +
@@ -29,5 +29,21 @@ export const editCommands: readonly CommandDefinition[] = [
       ['imprint edit --resume web-k7pd', 'go on where the last shell was cut short'],
     ],
     load: () => import('./commands/edit.ts'),
+  },
+  {
+    name: 'build',
+    group: 'Images',
+    summary: 'make a version from a recipe: packages, files and scripts',
+    description:
+      'A recipe names what to begin from (a Debian suite, or a version of an image) and what to add. The same recipe on the same packages makes the ' +
+      'same tree; where the newest version is that tree already, none is made. docs/edit-and-build.md explains recipes.',
+    arguments: [{ name: 'RECIPE', description: 'a YAML file' }],
+    options: [
+      { flags: '-t, --tag <tag>', description: 'a tag for the new version, instead of the recipe’s' },
+      { flags: '-m, --message <text>', description: 'what this version is about, instead of the recipe’s' },
+      { flags: '--keep', description: 'where a step fails, keep the tree to look around in' },
+    ],
+    examples: [['imprint build web.yaml', 'the next version of the image that web.yaml names']],
+    load: () => import('./commands/build.ts'),
   },
 ];

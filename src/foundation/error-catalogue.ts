@@ -15,6 +15,12 @@ export const errorCatalogue = {
     message: '{field}: {problem}',
     hint: 'Mend {field} and try again.',
   },
+  'recipe-invalid': {
+    exit: 2,
+    http: 400,
+    message: '{place}: {problem}.',
+    hint: 'What a recipe may say is in docs/edit-and-build.md.',
+  },
   // ── not found ──────────────────────────────────────────────────────────────────────────────────────────────────
   'image-not-found': {
     exit: 3,
@@ -338,6 +344,12 @@ export const errorCatalogue = {
     http: 409,
     message: 'In the edit {edit}, {command} ended with {status}: no version was made.',
     hint: 'Go on: imprint edit --resume {edit}. Throw it away: imprint edit --discard {edit}',
+  },
+  'build-failed': {
+    exit: 1,
+    http: 500,
+    message: 'The build of {image} failed: {step} ended with {status}. No version was made.',
+    hint: 'What it said stands above. To look around where it failed: imprint build --keep, then imprint edit --resume',
   },
   'database-unfit': {
     exit: 1,

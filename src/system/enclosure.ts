@@ -2,6 +2,7 @@ import { text } from 'node:stream/consumers';
 import { ImprintError } from '../foundation/errors.ts';
 import { enclosureScript } from './enclosure-script.ts';
 import type { AttachedStream, Processes } from './run.ts';
+import { tellLines, tied } from './tied-process.ts';
 
 /** A tree to work in as in a machine that runs. */
 export interface Enclosure {
@@ -20,6 +21,8 @@ export interface EnclosedCommand {
   env: Readonly<Record<string, string>>;
   /** Standard input, output and error. */
   streams: readonly [AttachedStream, AttachedStream, AttachedStream];
+  /** Told every line of those streams that are pipes. */
+  onLine?: (line: string) => void;
   /** A file with a lock: it stays open, and so locked, as long as anything of the enclosure lives. */
   lock: number;
   /** Kills all that runs in it. */
@@ -27,7 +30,7 @@ export interface EnclosedCommand {
 }
 
 const innerPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-const namespaces = ['--mount', '--pid', '--uts', '--ipc', '--fork', '--kill-child=KILL', '--propagation', 'slave'];
+const namespaces = ['--uts', '--ipc'];
 
 /**
  * Runs a command inside a tree, in namespaces of its own (mounts, processes, host name, IPC): `/proc`, `/sys`, `/dev` and `/run` are there, names
@@ -39,8 +42,6 @@ const namespaces = ['--mount', '--pid', '--uts', '--ipc', '--fork', '--kill-chil
  */
 export async function runEnclosed(processes: Processes, enclosure: Enclosure, run: EnclosedCommand): Promise<number> {
   const { root, resolvConf = '', policy = '', hostName } = enclosure;
-  // Killed with us; and if we are gone before it could ask for that, it ends by itself.
-  const guard = '[ "$PPID" = "$1" ] || exit 125; shift; exec unshare "$@"';
   // By the environment: whoever looks at the list of processes in there shall not find a page of shell in it.
   const inner = [
     'sh',
@@ -53,18 +54,21 @@ export async function runEnclosed(processes: Processes, enclosure: Enclosure, ru
     hostName,
     ...run.command,
   ];
-  const args = ['--pdeathsig', 'KILL', 'sh', '-c', guard, 'guard', String(process.pid), ...namespaces, ...inner];
-  const attached = processes.attach('setpriv', args, {
+  const attached = processes.attach('setpriv', tied(namespaces, inner), {
     streams: [...run.streams, 'pipe', run.lock],
     env: { PATH: innerPath, ...run.env, imprint_enclosure: enclosureScript },
     ...(run.signal === undefined ? {} : { signal: run.signal }),
   });
   const pipe = attached.pipes.get(3);
-  const [status, said] = await Promise.all([attached.ended, pipe === undefined ? '' : text(pipe).catch(() => '')]);
+  const [status, said] = await Promise.all([
+    attached.ended,
+    pipe === undefined ? '' : text(pipe).catch(() => ''),
+    tellLines(attached.pipes, run.onLine),
+  ]);
   run.signal?.throwIfAborted();
   if (said.endsWith('imprint-ready\n')) return status;
   throw new ImprintError('process-failed', {
-    command: `unshare ${namespaces.slice(0, 4).join(' ')}`,
+    command: 'unshare --mount --pid --uts --ipc',
     status: `status ${status}`,
     stderr: said.trim() || 'the namespaces could not be made',
   });

@@ -21,6 +21,11 @@ import type { EditState } from './edit-state.ts';
 /** How long another writer of the store is waited for, in milliseconds. */
 const patience = 15 * 60_000;
 
+/** Finds out before any work is done that its version could be kept. `create`: makes the store where there is none. */
+export async function requireWritableStore(context: Context, create: boolean): Promise<void> {
+  await (await openWritableStore(context.storeLocation, { create })).close();
+}
+
 /**
  * Makes what an edit holds the next version of its image. Only what changed since the checkout is read. Where nothing changed there is no
  * new version.
@@ -32,21 +37,20 @@ export async function commitEdit(context: Context, edit: HeldEdit, state: EditSt
   const signer = await findSigner(context, task);
   const store = await openWritableStore(context.storeLocation, signer === undefined ? {} : { signer });
   try {
-    await using transaction = await beginWaiting(context, store, `edit of ${baseName(state)}`, task);
+    await using transaction = await beginWaiting(context, store, workName(state), task);
     const versions = await versionsOf(store, state.image);
-    const base = (await versionsOf(store, state.base.image)).find(({ record }) => record.number === state.base.number);
+    const base = await baseOf(store, state);
     const scrubbed = new Set<RawPath>();
     const tree = await task.part('read what changed', (part) =>
       captureEdit({ edit, state, store, base, transaction, scrubbed, task: part }),
     );
-    const same = sameVersion(tree.manifest.digest, state, versions, base);
+    const same = sameVersion(tree.manifest.digest, state, versions);
     if (same !== undefined) return outputOf('unchanged', same, tree, tree.stats, scrubbed);
     const newest = versions.at(-1);
-    const overtaken =
-      state.image === state.base.image && newest !== undefined && newest.record.number > state.base.number;
+    const overtaken = wasOvertaken(state, newest);
     const warnings = [...tree.warnings];
-    if (overtaken) {
-      const words = `${baseName(state)} was edited; what ${state.image}:${newest.record.number} has beyond it is not in this version`;
+    if (overtaken && newest !== undefined) {
+      const words = `${state.from} was edited; what ${state.image}:${newest.record.number} has beyond it is not in this version`;
       warnings.push(words);
       task.warn(words);
     }
@@ -54,7 +58,7 @@ export async function commitEdit(context: Context, edit: HeldEdit, state: EditSt
       image: state.image,
       digest: tree.manifest.digest,
       manifestBytes: tree.manifest.bytes,
-      parent: state.base.digest as Digest,
+      ...parentOf(state, newest),
       created: new Date(context.clock.now()).toISOString(),
       ...(state.message === undefined ? {} : { message: state.message }),
       source: await sourceOf(edit, state, base),
@@ -113,17 +117,37 @@ async function captureEdit(capture: EditCapture): Promise<CapturedTree> {
   });
 }
 
-/** The version that an edit came to, where it is there already: nothing was changed, or its process was killed just after it was made. */
+/** The version that it came to, where it is there already: nothing was changed, or its process was killed just after it was made. */
 function sameVersion(
   digest: Digest,
-  state: EditState,
+  { base, recipe, begun }: EditState,
   versions: readonly StoredVersion[],
-  base: StoredVersion | undefined,
 ): StoredVersion | undefined {
-  if (base !== undefined && digest === state.base.digest) return base;
+  // A build that comes to what the last one came to has nothing new to say.
+  if (recipe !== undefined) return versions.at(-1)?.record.digest === digest ? versions.at(-1) : undefined;
   return versions.findLast(
-    ({ record }) => record.digest === digest && record.parent === state.base.digest && record.created >= state.begun,
+    ({ record }) =>
+      record.digest === digest &&
+      ((record.image === base?.image && record.number === base.number) ||
+        (record.parent === base?.digest && record.created >= begun)),
   );
+}
+
+async function baseOf(store: WritableStore, { base }: EditState): Promise<StoredVersion | undefined> {
+  if (base === undefined) return undefined;
+  return (await versionsOf(store, base.image)).find(({ record }) => record.number === base.number);
+}
+
+/** Whether the image got a version that this one does not come from. */
+function wasOvertaken({ base, image, recipe }: EditState, newest: StoredVersion | undefined): boolean {
+  if (recipe !== undefined || base === undefined || newest === undefined) return false;
+  return image === base.image && newest.record.number > base.number;
+}
+
+/** An edit comes from its base; a build from the build before. */
+function parentOf({ base, recipe }: EditState, newest: StoredVersion | undefined): { parent?: Digest } {
+  const parent = recipe === undefined ? base?.digest : newest?.record.digest;
+  return parent === undefined ? {} : { parent: parent as Digest };
 }
 
 /** Begins a change of the store; where another writer has it, waits until that is done. */
@@ -154,11 +178,11 @@ async function sourceOf(edit: HeldEdit, state: EditState, base: StoredVersion | 
     .catch(() => undefined);
   const system = text === undefined ? undefined : parseOsRelease(text);
   const before = base?.record.source ?? { bootMode: 'unknown' as const, disks: [], fileSystems: [] };
-  return { ...before, location: `edit of ${baseName(state)}`, ...(system === undefined ? {} : { system }) };
+  return { ...before, location: workName(state), ...(system === undefined ? {} : { system }) };
 }
 
-function baseName({ base }: EditState): string {
-  return `${base.image}:${base.number}`;
+function workName({ from, recipe }: EditState): string {
+  return recipe === undefined ? `edit of ${from}` : `recipe ${recipe} on ${from}`;
 }
 
 function outputOf(

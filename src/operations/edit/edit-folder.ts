@@ -63,7 +63,7 @@ export async function holdEdit(data: string, id: string, clock: Clock): Promise<
   return held(id, place, lock);
 }
 
-/** Every edit; those that nothing was done in yet, and whose process is gone, are removed instead. */
+/** Every edit. What a process left that was killed, and nobody can go on with, is removed instead: half-made ones, builds. */
 export async function findEdits(data: string): Promise<EditListing[]> {
   const parent = editsDirectory(data);
   const names = await readdir(parent).catch((error: NodeJS.ErrnoException) => {
@@ -75,8 +75,9 @@ export async function findEdits(data: string): Promise<EditListing[]> {
     const place = editPlace(join(parent, name));
     const busy = await isBusy(place);
     const state = name.startsWith('.') ? undefined : await readEditState(place);
-    if (state !== undefined) found.push(listing(state, busy));
-    else if (!busy && (name.startsWith(gonePrefix) || (await isOld(place)))) await removeAll(place);
+    if (state !== undefined && (busy || state.recipe === undefined)) found.push(listing(state, busy));
+    else if (!busy && (state !== undefined || name.startsWith(gonePrefix) || (await isOld(place))))
+      await removeAll(place);
   }
   return found;
 }
@@ -101,10 +102,10 @@ function held(id: string, place: EditPlace, lock: FileHandle): HeldEdit {
 }
 
 function listing(state: EditState, busy: boolean): EditListing {
-  const { id, base, image, begun, message } = state;
+  const { id, from, image, begun, message } = state;
   return {
     id,
-    base: `${base.image}:${base.number}`,
+    base: from,
     image,
     begun,
     busy,

@@ -3,7 +3,7 @@ import { ImprintError, toImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import { commandLine } from '../../system/run.ts';
 import type { Context } from '../context.ts';
-import { commitEdit } from './commit-edit.ts';
+import { commitEdit, requireWritableStore } from './commit-edit.ts';
 import { createEdit, type HeldEdit, holdEdit, removeEdit } from './edit-folder.ts';
 import { type EditState, readEditState, writeEditState } from './edit-state.ts';
 import { isWhole, prepareEdit, refillEdit } from './prepare-edit.ts';
@@ -27,9 +27,10 @@ export interface EditStage extends Surroundings {
  */
 export async function editImage(context: Context, input: EditInput, stage: EditStage): Promise<EditOutput> {
   if (process.geteuid?.() !== 0) throw new ImprintError('not-root', { action: 'Editing an image' });
+  await requireWritableStore(context, false);
   const { edit, state } = 'resume' in input ? await resume(context, input, stage) : await begin(context, input, stage);
   await using held = edit;
-  const what = `${state.base.image}:${state.base.number}`;
+  const what = state.from;
   const command = input.command.length > 0 ? commandLine(input.command[0] ?? '', input.command.slice(1)) : 'the shell';
   try {
     if (input.command.length === 0)
@@ -87,7 +88,8 @@ async function resume(
   const edit = await holdEdit(context.paths.data, input.resume, context.clock);
   try {
     const found = await readEditState(edit.place);
-    if (found === undefined) throw new ImprintError('edit-not-found', { edit: input.resume });
+    if (found === undefined || found.recipe !== undefined)
+      throw new ImprintError('edit-not-found', { edit: input.resume });
     const { tag = found.tag, message = found.message } = input;
     let state: EditState = {
       ...found,

@@ -11,8 +11,12 @@ const rawPathSchema = z.string().transform((path) => path as RawPath);
 export const editStateSchema = z.object({
   format: z.literal(1),
   id: z.string(),
-  /** The version it began from. */
-  base: z.object({ image: imageNameSchema, number: z.int().positive(), digest: digestSchema }),
+  /** What it began from, for people: `web:3`, or a suite. */
+  from: z.string(),
+  /** The version it began from, if it was one. */
+  base: z.object({ image: imageNameSchema, number: z.int().positive(), digest: digestSchema }).optional(),
+  /** Of a build: its recipe. Nobody can go on with one that was killed, for nobody knows how far it got. */
+  recipe: z.string().optional(),
   /** The image that gets the new version. */
   image: imageNameSchema,
   tag: tagSchema.optional(),

@@ -20,6 +20,9 @@ export interface EditPlan {
   image: string;
   tag?: string | undefined;
   message?: string | undefined;
+  /** Of a build, its recipe; and globs of what it shall leave out beside the default ones. */
+  recipe?: string;
+  excludes?: readonly string[];
 }
 
 /** Writes the version's tree into the edit, and down what it was: from then on it can be worked in. Errors: those of `restoreTree`. */
@@ -28,10 +31,12 @@ export async function prepareEdit(context: Context, edit: HeldEdit, plan: EditPl
   const state: EditState = {
     format: 1,
     id: edit.id,
+    from: `${record.image}:${record.number}`,
     base: { image: record.image, number: record.number, digest: record.digest },
     image: plan.image,
     ...(plan.tag === undefined ? {} : { tag: plan.tag }),
     ...(plan.message === undefined ? {} : { message: plan.message }),
+    ...(plan.recipe === undefined ? {} : { recipe: plan.recipe }),
     begun: new Date(context.clock.now()).toISOString(),
     stage: 'preparing',
     boot: await bootOfThisMachine(),
@@ -40,7 +45,7 @@ export async function prepareEdit(context: Context, edit: HeldEdit, plan: EditPl
     facts: { isSystem: false, excludes: [], secrets: [] },
   };
   await writeEditState(edit.place, state);
-  return fillEdit(context, edit.place, state, task);
+  return fillEdit(context, edit.place, state, task, plan.excludes);
 }
 
 /** Begins an edit's tree again from its version: what a process left that was killed while it wrote it, or a power cut. */
@@ -57,12 +62,19 @@ export async function isWhole(state: EditState): Promise<boolean> {
   return state.durable || state.boot === (await bootOfThisMachine());
 }
 
-async function fillEdit(context: Context, place: EditPlace, state: EditState, task: Task): Promise<EditState> {
+async function fillEdit(
+  context: Context,
+  place: EditPlace,
+  state: EditState,
+  task: Task,
+  excludes: readonly string[] = [],
+): Promise<EditState> {
+  if (state.base === undefined) throw new ImprintError('edit-not-found', { edit: state.id });
   const store = await context.store();
   const digest = state.base.digest as Digest;
   await task.part('check out', (part) => restoreTree({ store, version: digest, target: place.root, task: part }));
   const points = await findEnclosurePoints(place.root);
-  const survey = new BaseSurvey();
+  const survey = new BaseSurvey(excludes);
   const { hints, newest } = await readCheckoutHints(surveyed(store, digest, survey), rawPath(place.root));
   await writeFile(place.hintsFile, hints);
   await waitForClock(context, place, newest);
@@ -93,6 +105,7 @@ async function waitForClock(context: Context, place: EditPlace, newest: Checkout
   });
 }
 
-async function bootOfThisMachine(): Promise<string> {
+/** Names this boot: what a later one finds may not be what this one wrote. */
+export async function bootOfThisMachine(): Promise<string> {
   return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
 }

@@ -10,10 +10,14 @@ import { type EditState, writeEditState } from './edit-state.ts';
 /** Where the command's words come from and go to. */
 export interface Surroundings {
   streams: readonly [AttachedStream, AttachedStream, AttachedStream];
+  /** Told every line of those streams that are pipes. */
+  onLine?: (line: string) => void;
   /** Of the caller: of it only `TERM` and the proxies reach the command. */
   environment: Readonly<Record<string, string | undefined>>;
   /** Whether a person sits there. */
   interactive: boolean;
+  /** Further variables, for all that runs in the tree. */
+  variables?: Readonly<Record<string, string>>;
   signal: AbortSignal;
 }
 
@@ -54,7 +58,7 @@ export async function workInEdit(
       context.processes,
       {
         root,
-        hostName: await hostNameOf(root, state.base.image),
+        hostName: await hostNameOf(root, state.image),
         ...(resolvConf === undefined ? {} : { resolvConf }),
         ...(policy === undefined ? {} : { policy }),
       },
@@ -62,6 +66,7 @@ export async function workInEdit(
         command: [tool, ...args],
         env: environmentOf(state, around),
         streams: around.streams,
+        ...(around.onLine === undefined ? {} : { onLine: around.onLine }),
         lock: edit.lock.fd,
         signal: around.signal,
       },
@@ -99,9 +104,8 @@ function makeDurable(context: Context, edit: HeldEdit, state: EditState): { stop
 async function findShell(state: EditState, root: string): Promise<string> {
   const files = rootFiles(root);
   for (const shell of ['/bin/bash', '/bin/sh']) if (await files.exists(shell.slice(1))) return shell;
-  const { image, number } = state.base;
   throw new ImprintError('edit-unfit', {
-    reference: `${image}:${number}`,
+    reference: state.from,
     problem: 'there is no shell in it (/bin/sh)',
     hint: 'It is no whole system: check it out (imprint image checkout), change it there, and capture that directory.',
   });
@@ -131,7 +135,8 @@ function environmentOf(state: EditState, around: Surroundings): Record<string, s
     SYSTEMD_OFFLINE: '1',
     IMPRINT_EDIT: state.id,
     // Debian's shells show it in their prompt.
-    debian_chroot: `${state.base.image}:${state.base.number}`,
+    debian_chroot: state.from,
     ...(around.interactive ? {} : { DEBIAN_FRONTEND: 'noninteractive' }),
+    ...around.variables,
   };
 }
