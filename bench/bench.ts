@@ -2,7 +2,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { prepareDebianTrees } from './debian-trees.ts';
+import { debianTreesIn, prepareDebianTrees } from './debian-trees.ts';
 import { describeMachine, describePackages, formatReport, type Report, writeReport } from './report.ts';
 import { measureFirstVersion } from './rows/first-version.ts';
 import { measureManyFiles } from './rows/many-files.ts';
@@ -20,8 +20,6 @@ import { Workshop } from './workshop.ts';
 const root = resolve(fileURLToPath(new URL('..', import.meta.url)));
 const cache = process.env.IMPRINT_BENCH_CACHE ?? join(tmpdir(), 'imprint-bench');
 const workshop = new Workshop(cache, Number(option('--runs') ?? 3));
-const trees = await prepareDebianTrees(cache, (message) => workshop.say(message));
-
 const rows: Record<string, () => Report> = {
   first: () => measureFirstVersion(workshop, trees.before),
   second: () => measureSecondVersion(workshop, trees),
@@ -30,6 +28,8 @@ const rows: Record<string, () => Report> = {
   versions: () => measureManyVersions(workshop, trees.before),
 };
 const wanted = option('--rows')?.split(',') ?? Object.keys(rows);
+const needTrees = wanted.some((row) => row !== 'blocks' && row !== 'files');
+const trees = needTrees ? await prepareDebianTrees(cache, (message) => workshop.say(message)) : debianTreesIn(cache);
 const unknown = wanted.find((row) => !(row in rows));
 if (unknown !== undefined) throw new Error(`there is no row ${unknown}; there are ${Object.keys(rows).join(', ')}`);
 
@@ -59,7 +59,6 @@ process.stdout.write(report);
 if (process.argv.includes('--write')) writeReport(join(root, 'docs', 'performance.md'), report);
 
 function heading(): string {
-  const { files, bytes } = measureTree(trees.before);
   const versions = describePackages([
     'tar',
     'zstd',
@@ -70,8 +69,13 @@ function heading(): string {
     'ostree',
     'squashfs-tools',
   ]);
-  const size = `${files.toLocaleString('en')} files, ${(bytes / 1e9).toFixed(2)} GB`;
-  return `${size}; medians of ${workshop.runs}; ${describeMachine(cache)}; ${versions}.`;
+  return `${treeSize()}medians of ${workshop.runs}; ${describeMachine(cache)}; ${versions}.`;
+}
+
+function treeSize(): string {
+  if (!existsSync(trees.before)) return '';
+  const { files, bytes } = measureTree(trees.before);
+  return `${files.toLocaleString('en')} files, ${(bytes / 1e9).toFixed(2)} GB; `;
 }
 
 function option(name: string): string | undefined {

@@ -48,20 +48,25 @@ const packages = [
  * taken out, since ostree refuses them. Needs root and a Debian mirror, the one that this machine's apt uses.
  */
 export async function prepareDebianTrees(cache: string, say: (message: string) => void): Promise<DebianTrees> {
-  const trees = { before: join(cache, 'debian-before'), after: join(cache, 'debian-after') };
+  const trees = debianTreesIn(cache);
   if (existsSync(trees.before) && existsSync(trees.after)) return trees;
   mkdirSync(cache, { recursive: true });
   const mirror = await findDebianMirror(suite);
   if (!existsSync(trees.before)) {
-    say(`building a Debian in ${trees.before} by mmdebstrap, once: some four minutes`);
+    say(`building a Debian in ${trees.before} by mmdebstrap, once`);
     makeAside(trees.before, (directory) => install(directory, mirror));
   }
-  say(`upgrading a copy of it in ${trees.after}, once: some three minutes`);
+  say(`upgrading a copy of it in ${trees.after}, once`);
   makeAside(trees.after, (directory) => {
     execFileSync('cp', ['-a', `${trees.before}/.`, directory]);
     upgrade(directory, mirror);
   });
   return trees;
+}
+
+/** Where they lie, whether they were made or not. */
+export function debianTreesIn(cache: string): DebianTrees {
+  return { before: join(cache, 'debian-before'), after: join(cache, 'debian-after') };
 }
 
 function makeAside(target: string, make: (directory: string) => void): void {
