@@ -87,7 +87,12 @@ async function* checkPackList(
   tables: PackTables,
 ): AsyncGenerator<Defect> {
   const path = packListPath(digest);
-  const bytes = await store.files.read(path, 1 << 30);
+  let unreadable: string | undefined;
+  const bytes = await store.files.read(path, 1 << 30).catch((error: unknown) => {
+    if (!(error instanceof FormatError)) throw error;
+    unreadable = error.message;
+    return undefined;
+  });
   const lines = bytes === undefined ? undefined : parsePackList(bytes.toString('latin1'));
   const wrong = lines?.find((line) => !agrees(line, tables));
   if (lines !== undefined && wrong === undefined) return;
@@ -95,7 +100,7 @@ async function* checkPackList(
     wrong !== undefined
       ? `what it says of ${packPath(wrong.pack)} is not so`
       : bytes === undefined
-        ? 'it is missing'
+        ? (unreadable ?? 'it is missing')
         : 'it is not a list of packs';
   yield { kind: 'pack-list', path, code: 'corrupt-manifest', problem, affects };
 }

@@ -1,5 +1,6 @@
 import type { Digest } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
+import { FormatError } from '../image/format-error.ts';
 import type { PublicKey } from '../image/signature.ts';
 import { type Defect, defectOf } from './defect.ts';
 import { DirectoryStore } from './directory-store.ts';
@@ -139,7 +140,11 @@ function* checkLost({ name, lost }: ImageListing, users: Map<Digest, string[]>):
 }
 
 async function* checkIndex(store: DirectoryStore, badTags: boolean): AsyncGenerator<Defect> {
-  const bytes = await store.files.read(indexFile, 1 << 30);
+  // One that the disk cannot read counts as empty.
+  const bytes = await store.files.read(indexFile, 1 << 30).catch((error: unknown) => {
+    if (error instanceof FormatError) return Buffer.alloc(0);
+    throw error;
+  });
   const images = await makeIndex(store, () => {});
   if (bytes === undefined ? images.length === 0 : bytes.toString('utf8') === formatStoreIndex(images)) return;
   // A tag that cannot be read is missing from what we made.

@@ -52,6 +52,11 @@ export class DirectoryFiles implements StoreFiles {
     if (file === undefined) return undefined;
     try {
       return await work(file);
+    } catch (error) {
+      // To who needs it, a file that its disk has lost is damaged like any other, and no reason to give up on the rest.
+      if ((error as NodeJS.ErrnoException).code === 'EIO')
+        throw new FormatError('its disk cannot read it', { cause: error });
+      throw error;
     } finally {
       await file.close();
     }

@@ -7,6 +7,7 @@ import type { Digest } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
 import type { Entry } from '../image/entry.ts';
+import { FormatError } from '../image/format-error.ts';
 import { addSignatures, type Signer } from '../image/signature.ts';
 import { DirectoryFiles } from './directory-files.ts';
 import { DirectoryTransaction } from './directory-transaction.ts';
@@ -373,12 +374,12 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
 
   /** `index.json`, as far as it can be read: for readers of a directory it only adds checksums. */
   async #index(): Promise<ImageIndex[]> {
-    const bytes = await this.files.read(indexFile, 256 << 20);
-    if (bytes === undefined) return [];
     try {
-      return parseStoreIndex(bytes).images;
-    } catch {
-      return [];
+      const bytes = await this.files.read(indexFile, 256 << 20);
+      return bytes === undefined ? [] : parseStoreIndex(bytes).images;
+    } catch (error) {
+      if (error instanceof FormatError) return [];
+      throw error;
     }
   }
 

@@ -1,6 +1,7 @@
 import { versionRecordSchema } from '../contract/image.ts';
 import type { ImprintError } from '../foundation/errors.ts';
 import { parseCanonicalJson } from '../image/canonical-json.ts';
+import { FormatError } from '../image/format-error.ts';
 import { recordPath, signaturePath } from './layout.ts';
 import type { ImageListing, ReadingStore } from './reading-store.ts';
 import { fileHash, type ImageIndex, type VersionIndex } from './store-index.ts';
@@ -47,17 +48,27 @@ async function versionLine(
   number: number,
 ): Promise<VersionIndex | undefined> {
   const known = listing.index.get(number);
-  const bytes = await files.read(recordPath(listing.name, number), 64 << 20);
+  const bytes = await readable(files.read(recordPath(listing.name, number), 64 << 20));
   if (bytes === undefined || (known !== undefined && known.record !== fileHash(bytes))) return known;
   const digest = digestOf(bytes);
   if (digest === undefined) return undefined;
-  const signature = await files.read(signaturePath(listing.name, number), 1 << 16);
+  const signature = await readable(files.read(signaturePath(listing.name, number), 1 << 16));
   return {
     number,
     digest,
     record: fileHash(bytes),
     ...(signature === undefined ? {} : { signature: fileHash(signature) }),
   };
+}
+
+/** What was read; undefined where the disk has lost it. */
+async function readable(reading: Promise<Buffer | undefined>): Promise<Buffer | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof FormatError) return undefined;
+    throw error;
+  }
 }
 
 function digestOf(bytes: Buffer): string | undefined {

@@ -1,6 +1,7 @@
 import type { Digest } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { Entry } from '../image/entry.ts';
+import { FormatError } from '../image/format-error.ts';
 import { formatReference, parseReference, type Reference } from '../image/reference.ts';
 import type { ChunkIndex } from './chunk-index.ts';
 import { isHexHash, manifestPath, packPath } from './layout.ts';
@@ -170,9 +171,15 @@ export abstract class ReadingStore implements Store {
   }
 
   async readPack(pack: string, offset: number, length: number): Promise<Uint8Array> {
-    const bytes = isHexHash(pack) ? await this.files.readRange(packPath(pack), offset, length) : undefined;
-    if (bytes?.length === length) return bytes;
-    const problem = bytes === undefined ? 'it is missing' : 'it is cut short';
+    let problem = 'it is missing';
+    try {
+      const bytes = isHexHash(pack) ? await this.files.readRange(packPath(pack), offset, length) : undefined;
+      if (bytes?.length === length) return bytes;
+      if (bytes !== undefined) problem = 'it is cut short';
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      problem = error.message;
+    }
     throw new ImprintError('corrupt-pack', { pack, store: this.location, problem });
   }
 
