@@ -18,11 +18,13 @@ function members(layer: number, lines: readonly Line[]): PlacedMember[] {
       mtime: { seconds: layer, nanoseconds: 0 },
       xattrs: [],
       size: 0,
+      segments: undefined,
       target: target as RawPath,
       major: 0,
       minor: 0,
       layer,
       member,
+      linked: false,
     },
   }));
 }

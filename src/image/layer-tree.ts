@@ -12,7 +12,7 @@ export interface LayerMember {
   xattrs: ExtendedAttribute[];
   /** Files: length, holes counted, and where the data lies if there are holes. */
   size: number;
-  segments?: DataSegment[];
+  segments: DataSegment[] | undefined;
   /** Symlinks: what they point at. Hard links: path of the first name, as it was written. */
   target: RawPath;
   major: number;
@@ -20,6 +20,8 @@ export interface LayerMember {
   /** Where its content is: which layer, and which member of that, both counted from 0. */
   layer: number;
   member: number;
+  /** Whether it may have several names. Set by the tree. */
+  linked: boolean;
 }
 
 /** A member with its path as the archive has it. */
@@ -61,7 +63,29 @@ export class LayerTree {
       if (whiteouts && name.startsWith(whiteoutPrefix)) this.#hide(each.path, name);
       else placed.push(each);
     }
-    for (const { path, member } of placed) this.#place(path, member);
+    for (const { path, member } of placed) this.add(path, member);
+  }
+
+  /** Lays one member of a plain archive over what there is. Throws a `FormatError`. */
+  add(path: RawPath, member: LayerMember): void {
+    check(path, member);
+    const names = namesOf(path);
+    const name = names.pop();
+    if (name === undefined) {
+      if (member.type !== 'directory') throw new FormatError('its root is no directory');
+      this.#root.own = member;
+      return;
+    }
+    const parent = this.#walk(names, path, { follow: true, make: true });
+    if (parent === undefined || !isDirectory(parent)) throw new FormatError(`${path} lies below what is no directory`);
+    const before = parent.children.get(name);
+    if (member.type === 'directory') {
+      if (before !== undefined && isDirectory(before)) before.own = member;
+      else parent.children.set(ownCopy(name), { own: member, children: new Map() });
+      return;
+    }
+    const node = member.type === 'hardlink' ? this.#linked(path, member.target) : member;
+    parent.children.set(before === undefined ? ownCopy(name) : name, node);
   }
 
   /** Every name in the order of a manifest, the root first; names of one file have one `member`. */
@@ -72,50 +96,30 @@ export class LayerTree {
 
   /** What is at a path, symlinks followed inside the tree; undefined where nothing is. */
   find(path: string): LayerMember | undefined {
-    const found = this.#walk(path, { follow: true, make: false });
+    const found = this.#walk(namesOf(path), path, { follow: true, make: false });
     return found === undefined || isDirectory(found) ? found?.own : found;
-  }
-
-  #place(path: RawPath, member: LayerMember): void {
-    check(path, member);
-    const names = namesOf(path);
-    const name = names.pop();
-    if (name === undefined) {
-      if (member.type !== 'directory') throw new FormatError('its root is no directory');
-      this.#root.own = member;
-      return;
-    }
-    const parent = this.#walk(names.join('/'), { follow: true, make: true });
-    if (parent === undefined || !isDirectory(parent)) throw new FormatError(`${path} lies below what is no directory`);
-    const before = parent.children.get(name);
-    if (member.type === 'directory') {
-      if (before !== undefined && isDirectory(before)) before.own = member;
-      else parent.children.set(name, { own: member, children: new Map() });
-      return;
-    }
-    const node = member.type === 'hardlink' ? this.#linked(path, member.target) : member;
-    parent.children.set(name, node);
   }
 
   /** The file that a hard link names: itself, not what it may point at. */
   #linked(path: RawPath, target: RawPath): LayerMember {
-    const found = this.#walk(target, { follow: false, make: false });
+    const found = this.#walk(namesOf(target), target, { follow: false, make: false });
     if (found === undefined) throw new FormatError(`the hard link ${path} names ${target}, which is not there`);
     if (isDirectory(found)) throw new FormatError(`the hard link ${path} names ${target}, which is a directory`);
+    found.linked = true;
     return found;
   }
 
   #hide(path: RawPath, name: string): void {
     const above = path.slice(0, Math.max(0, path.length - name.length));
     if (name === opaqueMarker) {
-      const directory = this.#walk(above, { follow: false, make: false });
+      const directory = this.#walk(namesOf(above), path, { follow: false, make: false });
       if (directory !== undefined && isDirectory(directory)) directory.children.clear();
       return;
     }
     if (name.startsWith(metaPrefix)) return;
     const hidden = name.slice(whiteoutPrefix.length);
     if (hidden === '' || hidden === '.' || hidden === '..') throw new FormatError(`${path} hides nothing that can be`);
-    const parent = this.#walk(above, { follow: true, make: false });
+    const parent = this.#walk(namesOf(above), path, { follow: true, make: false });
     if (parent !== undefined && isDirectory(parent)) parent.children.delete(hidden);
   }
 
@@ -123,8 +127,12 @@ export class LayerTree {
    * What is at a path. Symlinks on the way are followed, the last one with `follow`; `..` in a symlink's target stops at the root. With
    * `make`, directories that are missing are made.
    */
-  #walk(path: string, { follow, make }: { follow: boolean; make: boolean }): Directory | LayerMember | undefined {
-    const wanted = namesOf(path).reverse();
+  #walk(
+    names: readonly string[],
+    path: string,
+    { follow, make }: { follow: boolean; make: boolean },
+  ): Directory | LayerMember | undefined {
+    const wanted = names.toReversed();
     const way: Directory[] = [this.#root];
     for (let links = 0; wanted.length > 0; ) {
       const name = wanted.pop() ?? '';
@@ -137,7 +145,7 @@ export class LayerTree {
       if (next === undefined) {
         if (!make) return undefined;
         next = { own: implicitDirectory(), children: new Map() };
-        here.children.set(name, next);
+        here.children.set(ownCopy(name), next);
       }
       if (isDirectory(next)) way.push(next);
       else if (next.type === 'symlink' && (wanted.length > 0 || follow)) {
@@ -185,6 +193,11 @@ function* below(top: Directory): Generator<PlacedMember> {
   }
 }
 
+/** A part of a longer string would keep all of it in memory. */
+function ownCopy(name: string): string {
+  return Buffer.from(name, 'latin1').toString('latin1');
+}
+
 function namesIn(directory: Directory): string[] {
   return [...directory.children.keys()].sort();
 }
@@ -215,10 +228,12 @@ function implicitDirectory(): LayerMember {
     mtime: { seconds: 0, nanoseconds: 0 },
     xattrs: [],
     size: 0,
+    segments: undefined,
     target: '' as RawPath,
     major: 0,
     minor: 0,
     layer: -1,
     member: -1,
+    linked: false,
   };
 }

@@ -25,10 +25,8 @@ export interface TarHeader {
 
 /** The header in `block`; `end` for a block of zeros; otherwise what is wrong with it. */
 export function parseTarHeader(block: Buffer): TarHeader | 'end' | { problem: string } {
-  if (block.every((byte) => byte === 0)) return 'end';
-  const sums = checksums(block);
-  const wanted = number(block, 148, 8);
-  if (wanted === undefined || !sums.includes(wanted)) return { problem: 'a header’s checksum is wrong' };
+  if (block[0] === 0 && block.every((byte) => byte === 0)) return 'end';
+  if (!hasItsChecksum(block)) return { problem: 'a header’s checksum is wrong' };
   const magic = block.toString('latin1', 257, 263);
   const gnu = magic === 'ustar ';
   const posix = magic === 'ustar\0';
@@ -89,28 +87,37 @@ function number(block: Buffer, at: number, length: number): number | undefined {
     const result = Number(value);
     return Number.isSafeInteger(result) ? result : undefined;
   }
-  const digits = block
-    .toString('latin1', at, at + length)
-    .replace(/\0.*$/s, '')
-    .trim();
-  if (digits === '') return 0;
-  return /^[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : undefined;
+  let value = 0;
+  let digits = 0;
+  let ended = false;
+  for (let index = at; index < at + length; index += 1) {
+    const byte = block[index] ?? 0;
+    if (byte === 0) break;
+    if (byte === 0x20 || (byte >= 0x09 && byte <= 0x0d)) ended = digits > 0;
+    else if (ended || byte < 0x30 || byte > 0x37) return undefined;
+    else {
+      value = value * 8 + (byte - 0x30);
+      digits += 1;
+    }
+  }
+  return value;
 }
 
 function text(block: Buffer, at: number, length: number): string {
-  const field = block.toString('latin1', at, at + length);
-  const end = field.indexOf('\0');
-  return end < 0 ? field : field.slice(0, end);
+  const end = block.indexOf(0, at);
+  return block.toString('latin1', at, end < 0 || end > at + length ? at + length : end);
 }
 
-/** The sum of the block's bytes with the checksum's own field as spaces; old archives summed signed bytes. */
-function checksums(block: Buffer): [unsigned: number, signed: number] {
-  let unsigned = 0;
+/** Whether the header holds the sum of its bytes, with the checksum's own field as spaces; old archives summed signed bytes. */
+function hasItsChecksum(block: Buffer): boolean {
+  const wanted = number(block, 148, 8);
+  let sum = 8 * 0x20;
+  for (let index = 0; index < 148; index += 1) sum += block[index] ?? 0;
+  for (let index = 156; index < tarBlockSize; index += 1) sum += block[index] ?? 0;
+  if (wanted === sum) return true;
   let high = 0;
   for (let index = 0; index < tarBlockSize; index += 1) {
-    const byte = index >= 148 && index < 156 ? 0x20 : (block[index] ?? 0);
-    unsigned += byte;
-    if (byte > 127) high += 1;
+    if ((index < 148 || index >= 156) && (block[index] ?? 0) > 127) high += 1;
   }
-  return [unsigned, unsigned - high * 256];
+  return wanted === sum - high * 256;
 }

@@ -1,20 +1,19 @@
 import { displayPath, type RawPath } from '../../foundation/brand.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
-import type { ChunkReference, Entry } from '../../image/entry.ts';
 import { FormatError } from '../../image/format-error.ts';
 import { type LayerMember, LayerTree, type PlacedMember } from '../../image/layer-tree.ts';
 import type { TarMember } from '../../image/tar.ts';
-import type { ListedPath } from '../../machine/golden-listing.ts';
-import { type Selection, type SelectionRules, selectPaths } from '../../machine/selection.ts';
 import { type ArchiveLayer, type LayerReading, readLayer } from './archive-layer.ts';
+import type { ArchiveContents } from './archive-selection.ts';
 import type { ContentSink } from './golden-archive.ts';
 
 /** What the first reading of a source's layers showed; nothing of it was stored. */
 export interface ArchiveListing {
   tree: LayerTree;
-  /** SHA-256 of each layer's tar. */
+  /** Of each layer: SHA-256 of its tar, and how many members it has. */
   hashes: string[];
+  members: number[];
   /** Paths of members whose ACL could not be taken over. */
   lostAcls: RawPath[];
   /** Texts of small files that tell of the system, by their member. */
@@ -36,70 +35,29 @@ export async function listLayers(
 ): Promise<ArchiveListing> {
   const tree = new LayerTree();
   const hashes: string[] = [];
+  const counts: number[] = [];
   const texts = new Map<LayerMember, string>();
   const lostAcls: RawPath[] = [];
   for (const [layer, source] of layers.entries()) {
     const placed: PlacedMember[] = [];
-    const members = readLayer(source, reading, ({ hash }) => hashes.push(hash));
-    for await (const found of members) {
+    let count = 0;
+    for await (const found of readLayer(source, reading, ({ hash }) => hashes.push(hash))) {
       reading.signal.throwIfAborted();
-      const member = memberOf(found, layer, placed.length);
-      placed.push({ path: found.path, member });
+      const member = memberOf(found, layer, count);
+      count += 1;
+      // Whiteouts must come first, wherever they stand; without them there is nothing to wait for.
+      if (whiteouts) placed.push({ path: found.path, member });
+      else applying(source, () => tree.add(found.path, member));
       if (found.textAcl) lostAcls.push(found.path);
       const path = found.path.replace(/^(?:\.?\/)+/, '');
       if (found.type === 'file' && found.storedSize <= tellingLength && tellingPaths.has(path)) {
         texts.set(member, await textOf(found));
       }
     }
-    try {
-      tree.apply(placed, whiteouts);
-    } catch (error) {
-      if (!(error instanceof FormatError)) throw error;
-      throw new ImprintError('source-unfit', {
-        source: source.name,
-        problem: displayPath(error.message as RawPath),
-        hint: 'Look at it with tar -tv, and make it again without that member.',
-      });
-    }
+    if (whiteouts) applying(source, () => tree.apply(placed, true));
+    counts.push(count);
   }
-  return { tree, hashes, texts, lostAcls };
-}
-
-/** What of a listing becomes the version: entries in manifest order, content still to come. */
-export interface ArchiveSelection {
-  entries: Entry[];
-  scrubbed: RawPath[];
-  suspects: RawPath[];
-  /** The files whose content is wanted, by layer and member. */
-  wanted: ReadonlyMap<number, ReadonlyMap<number, Entry>>;
-  /** Of that content. */
-  bytes: number;
-}
-
-/** Leaves out what the rules leave out, and finds the first name of every file among those that stay. */
-export function selectEntries({ tree }: ArchiveListing, rules: SelectionRules): ArchiveSelection {
-  const names = [...tree.names()];
-  const members = new Map(names.map(({ path, member }) => [path, member]));
-  const selection: Selection = selectPaths(listedPaths(names), rules);
-  const wanted = new Map<number, Map<number, Entry>>();
-  const entries: Entry[] = [];
-  let bytes = 0;
-  for (const { listed, how, first } of selection.paths) {
-    const member = members.get(listed.path);
-    if (member === undefined) continue;
-    const entry = entryOf(listed.path, member, how === 'link' ? first : undefined);
-    entries.push(entry);
-    if (entry.type !== 'file') continue;
-    if (how === 'empty') {
-      entry.size = 0;
-      delete entry.segments;
-    } else if (member.size > 0) {
-      const layer = wanted.get(member.layer) ?? new Map<number, Entry>();
-      wanted.set(member.layer, layer.set(member.member, entry));
-      bytes += entry.segments?.reduce((sum, { length }) => sum + length, 0) ?? member.size;
-    }
-  }
-  return { entries, scrubbed: selection.scrubbed, suspects: selection.suspects, wanted, bytes };
+  return { tree, hashes, members: counts, texts, lostAcls };
 }
 
 /**
@@ -108,35 +66,35 @@ export function selectEntries({ tree }: ArchiveListing, rules: SelectionRules): 
  */
 export async function storeContents(
   layers: readonly ArchiveLayer[],
-  listing: ArchiveListing,
-  { wanted, bytes }: ArchiveSelection,
+  hashes: readonly string[],
+  contents: ArchiveContents,
   sink: ContentSink,
   reading: LayerReading,
   task: Task,
 ): Promise<void> {
-  task.expect(bytes, 'bytes');
-  const storing: Promise<void>[] = [];
+  const storing = new Set<Promise<void>>();
   for (const [index, layer] of layers.entries()) {
-    const files = wanted.get(index);
-    if (files === undefined) continue;
+    if (!contents.wantsAny(index)) continue;
     let hash = '';
-    let count = 0;
+    let count = -1;
     const members = readLayer(layer, reading, (end) => {
       hash = end.hash;
     });
     for await (const member of members) {
       reading.signal.throwIfAborted();
-      const entry = files.get(count);
       count += 1;
-      if (entry === undefined || member.storedSize === 0) continue;
+      if (member.storedSize === 0 || !contents.wants(index, count)) continue;
+      const number = count;
       const { stored } = await sink.storeStream(counted(member, task));
-      const filling = stored.then((chunks: ChunkReference[]) => {
-        entry.chunks = chunks;
-      });
-      filling.catch(() => {});
-      storing.push(filling);
+      const filling = stored.then((chunks) => contents.store(index, number, chunks));
+      storing.add(filling);
+      // One that fails stays, and is thrown below.
+      filling.then(
+        () => storing.delete(filling),
+        () => {},
+      );
     }
-    if (hash !== listing.hashes[index]) {
+    if (hash !== hashes[index]) {
       throw new ImprintError('source-unfit', {
         source: layer.name,
         problem: 'it changed while it was read',
@@ -147,6 +105,22 @@ export async function storeContents(
   await Promise.all(storing);
 }
 
+function applying({ name }: ArchiveLayer, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw new ImprintError('source-unfit', {
+      source: name,
+      problem: displayPath(error.message as RawPath),
+      hint: 'Look at it with tar -tv, and make it again without that member.',
+    });
+  }
+}
+
+const noAttributes: LayerMember['xattrs'] = [];
+
+/** There may be a million of them: nothing is kept that the archive's member holds beside, and what is empty is shared. */
 function memberOf(found: TarMember, layer: number, member: number): LayerMember {
   const { type, mode, uid, gid, mtime, xattrs, size, segments, target, major, minor } = found;
   return {
@@ -155,77 +129,24 @@ function memberOf(found: TarMember, layer: number, member: number): LayerMember 
     uid,
     gid,
     mtime,
-    xattrs,
+    xattrs: xattrs.length === 0 ? noAttributes : xattrs,
     size,
-    ...(segments === undefined ? {} : { segments }),
-    target,
+    segments,
+    target: target === '' ? noTarget : target,
     major,
     minor,
     layer,
     member,
+    linked: false,
   };
 }
+
+const noTarget = '' as RawPath;
 
 async function textOf(member: TarMember): Promise<string> {
   const parts: Uint8Array[] = [];
   for await (const piece of member.content()) parts.push(Buffer.from(piece));
   return Buffer.concat(parts).toString('utf8');
-}
-
-const typeLetters = {
-  file: 'f',
-  directory: 'd',
-  symlink: 'l',
-  hardlink: 'f',
-  character: 'c',
-  block: 'b',
-  fifo: 'p',
-  socket: 's',
-} as const;
-
-/** The tree as find would list it: names of one file have one inode. */
-function listedPaths(names: readonly PlacedMember[]): ListedPath[] {
-  const files = new Map<LayerMember, { inode: string; links: number }>();
-  for (const { member } of names) {
-    const known = files.get(member);
-    if (known === undefined) files.set(member, { inode: String(files.size), links: 1 });
-    else known.links += 1;
-  }
-  return names.map(({ path, member }) => {
-    const { mode, uid, gid, size, mtime } = member;
-    const { inode, links } = files.get(member) ?? { inode: '', links: 1 };
-    return {
-      path,
-      type: typeLetters[member.type],
-      mode,
-      uid,
-      gid,
-      size,
-      mtime,
-      ctime: mtime,
-      inode,
-      device: '0',
-      links,
-    };
-  });
-}
-
-function entryOf(path: RawPath, member: LayerMember, first: RawPath | undefined): Entry {
-  const { type, mode, uid, gid, mtime, xattrs } = member;
-  const common = { path, mode, uid, gid, mtime };
-  if (first !== undefined) return { ...common, type: 'hardlink', target: first };
-  const entry: Entry = { ...common, type, ...(xattrs.length === 0 ? {} : { xattrs }) };
-  if (type === 'symlink') entry.target = member.target;
-  if (type === 'character' || type === 'block') {
-    entry.major = member.major;
-    entry.minor = member.minor;
-  }
-  if (type === 'file') {
-    entry.size = member.size;
-    entry.chunks = [];
-    if (member.segments !== undefined) entry.segments = member.segments;
-  }
-  return entry;
 }
 
 async function* counted(member: TarMember, task: Task): AsyncGenerator<Uint8Array, void, void> {

@@ -5,13 +5,13 @@ import { addAbortSignal } from 'node:stream';
 import type { SourceFacts } from '../../contract/image.ts';
 import { displayPath } from '../../foundation/brand.ts';
 import { ImprintError } from '../../foundation/errors.ts';
-import type { Entry } from '../../image/entry.ts';
 import { parseOsRelease, type SourceSurvey } from '../../machine/source-facts.ts';
 import { writing } from '../../store/durable.ts';
 import type { StoreTransaction } from '../../store/transaction.ts';
 import { openContentPool } from '../../tree/content-pool.ts';
 import type { ArchiveLayer } from './archive-layer.ts';
-import { type ArchiveListing, listLayers, selectEntries, storeContents } from './archive-tree.ts';
+import { selectEntries } from './archive-selection.ts';
+import { type ArchiveListing, listLayers, storeContents } from './archive-tree.ts';
 import type { CapturedSource, SourceCapture } from './captured-source.ts';
 import { type OciImage, openOciImage } from './oci-image.ts';
 import { rulesFor } from './source-rules.ts';
@@ -64,7 +64,7 @@ async function captureLayers(
   const listing = await task.part('list', () => listLayers(image.layers, image.whiteouts, reading));
   const survey = surveyOf(listing, image);
   const rules = rulesFor(input, survey, '/' as Parameters<typeof rulesFor>[2], [], task);
-  const selection = selectEntries(listing, rules);
+  const selection = selectEntries(listing.tree, listing.members, rules);
   const warnings = listing.lostAcls.map(
     (path) => `${displayPath(path)} has an ACL as text, which was not taken over (make the tar with --xattrs)`,
   );
@@ -72,15 +72,18 @@ async function captureLayers(
   for (const path of selection.suspects) task.log(`kept, though it may be a secret: /${displayPath(path)}`);
   const added = { ...transaction.added };
   await using pool = await openContentPool({ transaction, task });
-  await task.part('read', (part) => storeContents(image.layers, listing, selection, pool, reading, part));
+  await task.part('read', (part) => {
+    part.expect(selection.stats.contentBytes, 'bytes');
+    return storeContents(image.layers, listing.hashes, selection.contents, pool, reading, part);
+  });
   await task.part('write packs', () => pool.finish());
-  const manifest = await task.part('write manifest', () => transaction.writeManifest(batches(selection.entries)));
+  const manifest = await task.part('write manifest', () => transaction.writeManifest(selection.entries()));
   return {
     transaction,
     manifest,
     facts: survey.facts,
     stats: {
-      ...count(selection.entries),
+      ...selection.stats,
       newChunks: transaction.added.chunks - added.chunks,
       newBytes: transaction.added.bytes - added.bytes,
     },
@@ -155,19 +158,4 @@ async function spool(bytes: AsyncIterable<Uint8Array>, transaction: StoreTransac
     });
   }
   return path;
-}
-
-function* batches(entries: Entry[]): Generator<Entry[]> {
-  for (let from = 0; from < entries.length; from += 512) yield entries.slice(from, from + 512);
-}
-
-function count(entries: readonly Entry[]) {
-  const counts = { entries: entries.length, files: 0, logicalBytes: 0, contentBytes: 0 };
-  for (const { type, size = 0, chunks = [] } of entries) {
-    if (type !== 'file') continue;
-    counts.files += 1;
-    counts.logicalBytes += size;
-    counts.contentBytes += chunks.reduce((sum, { length }) => sum + length, 0);
-  }
-  return counts;
 }
