@@ -37,7 +37,11 @@ export async function everyReleaseKey(context: Context, store: Store): Promise<P
   if (trust === undefined) return [];
   // A chain that is damaged is a defect of its own.
   const chain = await followTrust(trust.start, store).catch(() => [trust.start]);
-  return chain.flatMap(({ root, release }) => [...root.keys, ...release.keys]);
+  const remembered = await trust.memory.document().catch(() => undefined);
+  return [...chain, ...(remembered === undefined ? [] : [remembered])].flatMap(({ root, release }) => [
+    ...root.keys,
+    ...release.keys,
+  ]);
 }
 
 /** The error that a check with defects ends with; undefined where all is well. */

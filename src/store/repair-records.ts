@@ -8,6 +8,7 @@ import { removeDurably, writeFileDurably } from './durable.ts';
 import { indexFile, manifestPath, recordPath, signaturePath } from './layout.ts';
 import { readManifest } from './manifest-reader.ts';
 import type { ReadingStore } from './reading-store.ts';
+import { repairTrust } from './repair-trust.ts';
 import { fileHash, parseStoreIndex, type StoreIndex } from './store-index.ts';
 import { verifyVersion } from './trust.ts';
 import { formatTag, readVersion } from './version-files.ts';
@@ -26,7 +27,7 @@ interface Mending {
 }
 
 /**
- * Puts records, signatures, tags and manifests right, from other stores and from what the index says. A record is taken over where the
+ * Puts records, signatures, tags, manifests and trust documents right, from other stores and from what the index says. A record is taken over where the
  * index has its checksum, or a key that is trusted has signed it.
  */
 export async function repairRecords(mending: Mending, defects: readonly Defect[]): Promise<Repair[]> {
@@ -42,6 +43,12 @@ export async function repairRecords(mending: Mending, defects: readonly Defect[]
       const how = await repairManifest(mending, path);
       if (how !== undefined) repairs.push({ path, how });
     }
+  }
+  for (const { kind, path } of defects) {
+    if (kind !== 'trust') continue;
+    const { store, stores, publicKeys, temporary } = mending;
+    const how = await repairTrust(store, stores, publicKeys, temporary, path);
+    if (how !== undefined) repairs.push({ path, how });
   }
   for (const { kind, path } of defects) {
     if (kind !== 'tag') continue;

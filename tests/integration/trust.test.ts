@@ -14,6 +14,7 @@ import { checkWholeStore } from '../../src/operations/check-store.ts';
 import { checkoutImage } from '../../src/operations/checkout-image.ts';
 import { type Context, createContext } from '../../src/operations/context.ts';
 import { silentLog } from '../../src/operations/log.ts';
+import { repairWholeStore } from '../../src/operations/repair-store.ts';
 import { resolveInstallable } from '../../src/operations/resolve-installable.ts';
 import { changeTrust } from '../../src/operations/trust/change-trust.ts';
 import { createKey } from '../../src/operations/trust/create-key.ts';
@@ -264,5 +265,19 @@ describe('trust', { timeout: 60_000 }, () => {
       await writeFile(path, good);
     }
     expect((await checkWholeStore(server, Task.silent())).defects).toEqual([]);
+  });
+
+  it('gets lost documents back from a copy of the store, and none that its keys did not sign', async () => {
+    await cp(at('server/store'), at('copy'), { recursive: true });
+    const foreign = place('foreign');
+    await captureImage(foreign, { source: tree, name: 'web' }, Task.silent());
+    await changeTrust(foreign, trustChange.input.parse({ expires: '1y' }));
+    await writeFile(at('server/store/trust/1.json'), '{}');
+    await rm(at('server/store/trust/2.json.minisig'));
+    const repair = async (from: string) => (await repairWholeStore(server, [at(from)], Task.silent())).defects;
+    expect((await repair('foreign/store')).some(({ kind }) => kind === 'trust')).toBe(true);
+    expect(await repair('copy')).toEqual([]);
+    expect(await readFile(at('server/store/trust/1.json'))).toEqual(await readFile(at('copy/trust/1.json')));
+    expect(await checkout(reader, 'web:5')).toBe('one');
   });
 });
