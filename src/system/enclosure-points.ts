@@ -1,5 +1,5 @@
-import { lstat, mkdir, rmdir, unlink, writeFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { lstat, mkdir, realpath, rmdir, unlink, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, relative } from 'node:path';
 import { rawPath } from '../foundation/brand.ts';
 import { setModifiedTime } from '../native/attributes.ts';
 import { status } from '../native/status.ts';
@@ -46,9 +46,11 @@ export async function findEnclosurePoints(root: string): Promise<EnclosurePoints
 /** Makes mount points; the directories that they lie in keep their times. */
 export async function makeMountPoints(root: string, points: readonly MountPoint[]): Promise<void> {
   for (const { path, kind } of points) {
-    await keepingTime(join(root, dirname(path)), async () => {
-      if (kind === 'directory') await mkdir(join(root, path), { mode: 0o755 }).catch(unless('EEXIST'));
-      else await writeFile(join(root, path), '', { mode: 0o644, flag: 'a' });
+    const place = await placeInTree(root, path);
+    if (place === undefined) continue;
+    await keepingTime(dirname(place), async () => {
+      if (kind === 'directory') await mkdir(place, { mode: 0o755 }).catch(unless('EEXIST'));
+      else await writeFile(place, '', { mode: 0o644, flag: 'wx' }).catch(unless('EEXIST'));
     });
   }
 }
@@ -56,7 +58,8 @@ export async function makeMountPoints(root: string, points: readonly MountPoint[
 /** Takes mount points away again, unless something is in them now. The directories that they lie in keep their times. */
 export async function removeMountPoints(root: string, points: readonly MountPoint[]): Promise<void> {
   for (const { path, kind } of points.toReversed()) {
-    const place = join(root, path);
+    const place = await placeInTree(root, path);
+    if (place === undefined) continue;
     const found = await lstat(place).catch(unless('ENOENT', 'ENOTDIR'));
     if (found === undefined) continue;
     const empty = kind === 'directory' ? found.isDirectory() : found.isFile() && found.size === 0;
@@ -66,6 +69,14 @@ export async function removeMountPoints(root: string, points: readonly MountPoin
       else await unlink(place);
     });
   }
+}
+
+/** Where a mount point lies; undefined where its directory has gone, or leads out of the tree since it was worked in. */
+async function placeInTree(root: string, path: string): Promise<string | undefined> {
+  const top = await realpath(root);
+  const directory = await realpath(join(root, dirname(path))).catch(unless('ENOENT', 'ENOTDIR', 'ELOOP'));
+  if (directory === undefined || (directory !== top && !directory.startsWith(`${top}/`))) return undefined;
+  return join(directory, basename(path));
 }
 
 async function keepingTime(directory: string, work: () => Promise<void>): Promise<void> {

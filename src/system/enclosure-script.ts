@@ -9,6 +9,7 @@
  */
 export const enclosureScript = `unset imprint_enclosure
 set -eu
+umask 022
 exec 5>&2 2>&3
 root=$1 resolv=$2 policy=$3 name=$4
 shift 4

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -61,6 +62,8 @@ beforeAll(async () => {
     'etc/group': 'root:x:0:\nadm:x:4:\n',
   });
   await symlink('usr', join(tree, 'alias'));
+  // Of this machine it would be another place.
+  await symlink('/usr/share', join(tree, 'absolute'));
   const overlay = join(scratch, 'recipe/overlay');
   await mkdir(join(overlay, 'etc/demo.d'), { recursive: true });
   await mkdir(join(overlay, 'alias/share'), { recursive: true });
@@ -68,6 +71,8 @@ beforeAll(async () => {
   await chmod(join(overlay, 'etc/demo.d/tool'), 0o755);
   await symlink('tool', join(overlay, 'etc/demo.d/link'));
   await writeFile(join(overlay, 'alias/share/x'), 'through a link\n');
+  await mkdir(join(overlay, 'absolute/imprint-test'), { recursive: true });
+  await writeFile(join(overlay, 'absolute/imprint-test/x'), 'through a link\n');
   await writeFile(join(scratch, 'recipe/setup.sh'), '#!/bin/sh\necho "$SOURCE_DATE_EPOCH" > /epoch\n');
   await using context = createContext({ data, log: silentLog });
   await captureImage(context, { source: tree, name: 'base' }, Task.silent());
@@ -108,6 +113,9 @@ describe('imprint build', () => {
     // The directory that is a link in the tree stays one.
     expect(entries.get('alias')?.type).toBe('symlink');
     expect(entries.get('usr/share/x')?.type).toBe('file');
+    expect(entries.get('absolute')?.type).toBe('symlink');
+    expect(entries.get('usr/share/imprint-test/x')?.type).toBe('file');
+    expect(existsSync('/usr/share/imprint-test')).toBe(false);
     expect(entries.get('srv/a/b')).toMatchObject({ type: 'directory', mode: 0o2775 });
     expect(entries.get('etc/zone')).toMatchObject({ target: '/usr/share/zone' });
     expect(entries.has('etc/early')).toBe(false);

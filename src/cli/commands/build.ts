@@ -27,6 +27,8 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
     session.result({ dryRun: true, recipe }, () => `would build ${recipe.name} from ${base}: ${parts}\n`);
     return;
   }
+  // Directories on the way to what is laid down are everybody's to enter, whoever builds.
+  process.umask(0o022);
   const context = await session.context();
   const stage = { environment: session.environment, say: (text: string) => session.say(text) };
   const output = await session.task(`build ${recipe.name}`, (task) => buildImage(context, input, stage, task));

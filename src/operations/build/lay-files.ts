@@ -1,4 +1,5 @@
-import { chmod, copyFile, lchown, lstat, mkdir, readdir, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { chmod, copyFile, lchown, lstat, readdir, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { RecipeFile } from '../../machine/recipe.ts';
@@ -13,20 +14,21 @@ import { rootFiles } from '../../system/root-files.ts';
  */
 export async function layFile(root: string, file: RecipeFile, directory: string): Promise<void> {
   const ids = { uid: await idOf(root, 'passwd', file.owner), gid: await idOf(root, 'group', file.group) };
-  const place = await placeOf(root, file.path);
+  if (file.source !== undefined) return copy({ root, file, ids }, resolve(directory, file.source), file.path);
   if (file.content !== undefined) {
+    const place = await placeOf(root, file.path);
     await clear(place);
-    await writeFile(place, file.content, { mode: 0o644 });
-    await settle(place, ids, file.mode ?? 0o644);
-  } else if (file.link !== undefined) {
+    await writeFile(place, file.content, { mode: 0o644, flag: 'wx' });
+    return settle(place, ids, file.mode ?? 0o644);
+  }
+  if (file.link !== undefined) {
+    const place = await placeOf(root, file.path);
     await clear(place);
     await symlink(file.link, place);
-    await settle(place, ids);
-  } else if (file.source !== undefined) await copy(resolve(directory, file.source), place, file, ids);
-  else {
-    await makeDirectory(place);
-    await settle(place, ids, file.mode ?? 0o755);
+    return settle(place, ids);
   }
+  await makeDirectory(root, file.path);
+  return settle(await rootFiles(root).resolve(file.path), ids, file.mode ?? 0o755);
 }
 
 interface Ids {
@@ -34,23 +36,33 @@ interface Ids {
   gid: number;
 }
 
-async function copy(source: string, place: string, file: RecipeFile, ids: Ids): Promise<void> {
+interface Laying {
+  root: string;
+  file: RecipeFile;
+  ids: Ids;
+}
+
+/** Copies what lies at `source` on this machine to `path` in the tree, and all that is in it. */
+async function copy(laying: Laying, source: string, path: string): Promise<void> {
+  const { root, file, ids } = laying;
   const found = await lstat(source).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
     throw new ImprintError('recipe-invalid', { place: file.path, problem: `its source ${source} is not there` });
   });
   if (found.isDirectory()) {
-    const made = await makeDirectory(place);
-    // A directory that was there stays as it was: /etc does not become the recipe's.
-    if (made) await settle(place, ids, found.mode & 0o7777);
-    for (const name of (await readdir(source)).toSorted()) await copy(join(source, name), join(place, name), file, ids);
-  } else if (found.isSymbolicLink()) {
+    // One that was there stays as it was: /etc does not become the recipe's.
+    if (await makeDirectory(root, path)) await settle(await rootFiles(root).resolve(path), ids, found.mode & 0o7777);
+    for (const name of (await readdir(source)).toSorted()) await copy(laying, join(source, name), `${path}/${name}`);
+    return;
+  }
+  const place = await placeOf(root, path);
+  if (found.isSymbolicLink()) {
     await clear(place);
     await symlink(await readlink(source), place);
     await settle(place, ids);
   } else if (found.isFile()) {
     await clear(place);
-    await copyFile(source, place);
+    await copyFile(source, place, constants.COPYFILE_EXCL);
     await settle(place, ids, file.mode ?? found.mode & 0o7777);
   } else
     throw new ImprintError('recipe-invalid', {
@@ -72,15 +84,12 @@ async function clear(place: string): Promise<void> {
   await rm(place, { recursive: true, force: true });
 }
 
-/** Whether it was made: a directory that is there already (or a link to one, as /lib is) is no new one. */
-async function makeDirectory(place: string): Promise<boolean> {
-  try {
-    await mkdir(place, { mode: 0o755 });
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    return false;
-  }
+/** Whether it was made: a directory that is there already, or a link to one inside the tree (as /lib is), is no new one. */
+async function makeDirectory(root: string, path: string): Promise<boolean> {
+  const place = await rootFiles(root).resolve(path);
+  if ((await lstat(place).catch(() => undefined))?.isDirectory()) return false;
+  await rootFiles(root).makeDirectory(path);
+  return true;
 }
 
 async function settle(place: string, { uid, gid }: Ids, mode?: number): Promise<void> {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import type { EditListing } from '../../contract/operations/edits.ts';
 import { rawPath } from '../../foundation/brand.ts';
 import type { Clock } from '../../foundation/clock.ts';
@@ -25,7 +26,8 @@ export async function createEdit(data: string, image: string): Promise<HeldEdit>
     const made = join(parent, `.new-${randomBytes(8).toString('hex')}`);
     await mkdir(made, { mode: 0o700 });
     const lock = await open(editPlace(made).lockFile, 'a+', 0o600);
-    tryLock(lock.fd, 'exclusive');
+    // Nobody else has reason to hold it, but one that lists edits may look at it for a moment.
+    while (!tryLock(lock.fd, 'exclusive')) await setTimeout(1);
     for (;;) {
       const id = `${image}-${randomWord()}`;
       try {

@@ -134,6 +134,8 @@ function environmentOf(state: EditState, around: Surroundings): Record<string, s
     // No service manager runs in there, and none is to be asked.
     SYSTEMD_OFFLINE: '1',
     IMPRINT_EDIT: state.id,
+    // What was typed is no part of the image.
+    HISTFILE: '/dev/null',
     // Debian's shells show it in their prompt.
     debian_chroot: state.from,
     ...(around.interactive ? {} : { DEBIAN_FRONTEND: 'noninteractive' }),
