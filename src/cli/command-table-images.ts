@@ -150,7 +150,7 @@ export const imageCommands: readonly CommandDefinition[] = [
   {
     name: 'image blame',
     group: 'Images',
-    summary: 'tell which version gave a path, or each of its lines, what it has',
+    summary: 'tell which version a path, or each of its lines, is from',
     arguments: [reference, { name: 'PATH', description: 'a path in it' }],
     examples: [['imprint image blame web /etc/ssh/sshd_config', 'since when is that line there?']],
     load: () => import('./commands/image-blame.ts'),

@@ -23,8 +23,8 @@ export const globalOptions: readonly OptionDefinition[] = [
 /** Every command of the program, in the order in which help tells of them. */
 export const commands: readonly CommandDefinition[] = [
   ...imageCommands,
-  ...editCommands,
   ...retentionCommands,
+  ...editCommands,
   ...machineCommands,
   ...serverCommands,
   ...storeCommands,
