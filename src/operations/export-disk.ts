@@ -1,7 +1,7 @@
 import { open, rm } from 'node:fs/promises';
 import { ImprintError } from '../foundation/errors.ts';
 import { blockSize } from '../image/ext4/geometry.ts';
-import { type ContentPiece, writeExt4 } from '../image/ext4/writer.ts';
+import { writeExt4 } from '../image/ext4/writer.ts';
 import { buildFat32 } from '../image/fat32.ts';
 import { FormatError } from '../image/format-error.ts';
 import { type PlacedPartition, renderDiskTable, swapHeader } from '../machine/disk-table.ts';
@@ -10,7 +10,7 @@ import { mergeKernelOptions } from '../machine/kernel-options.ts';
 import { blocksOf, DiskFile } from '../system/disk-file.ts';
 import { makeExt4InFile } from '../system/filesystem.ts';
 import { writeDiskBoot } from './disk-image/disk-boot.ts';
-import { writeContents } from './disk-image/disk-content.ts';
+import { DiskContent } from './disk-image/disk-content.ts';
 import { fatNodes, lostOnFat } from './disk-image/disk-fat.ts';
 import { type DiskPlan, inodesFor, journalFor, planDisk } from './disk-image/disk-plan.ts';
 import type { PartitionContent } from './disk-image/disk-trees.ts';
@@ -28,22 +28,20 @@ export async function exportRaw(job: ExportJob, path: string): Promise<ExportRep
   requireBootable(job, plan);
   const warnings = [...plan.notes];
   using disk = new DiskFile(path, plan.table.size);
-  const pieces: ContentPiece[] = [];
+  const content = new DiskContent();
   await task.part('make file systems', async (part) => {
     const args = ['--quiet', '--no-reread', '--no-tell-kernel', path];
     await processes.run('sfdisk', args, { timeout: 60_000, signal: part.signal, input: renderDiskTable(plan.table) });
-    for (const content of plan.contents) {
-      const place = plan.table.partitions.find(
-        ({ uuid }) => uuid === content.partition.partitionUuid,
-      ) as PlacedPartition;
-      if (content.tree !== undefined) pieces.push(...(await fitting(job, () => makeExt4(job, disk, content, place))));
-      else if (content.entries !== undefined)
-        warnings.push(...(await fitting(job, () => makeFat(job, disk, content, place))));
-      else disk.write(place.start, swapHeader(place.size, content.partition.uuid, content.partition.label));
+    for (const each of plan.contents) {
+      const place = plan.table.partitions.find(({ uuid }) => uuid === each.partition.partitionUuid) as PlacedPartition;
+      if (each.tree !== undefined) await fitting(job, () => makeExt4(job, disk, each, place, content));
+      else if (each.entries !== undefined)
+        warnings.push(...(await fitting(job, () => makeFat(job, disk, each, place))));
+      else disk.write(place.start, swapHeader(place.size, each.partition.uuid, each.partition.label));
     }
   });
   await task.part('write content', (part) =>
-    writeContents(store, digest, pieces, (position, bytes) => disk.write(position, bytes), part),
+    content.write(store, digest, (position, bytes) => disk.write(position, bytes), part),
   );
   await task.part('make it boot', (part) => makeBoot(job, plan, disk, part.signal));
   for (const warning of warnings) task.warn(warning);
@@ -70,19 +68,18 @@ async function makeExt4(
   disk: DiskFile,
   { partition, tree }: PartitionContent,
   { start, size }: PlacedPartition,
-): Promise<ContentPiece[]> {
-  if (tree === undefined) return [];
+  content: DiskContent,
+): Promise<void> {
+  if (tree === undefined) return;
   const wish = {
     ...{ path: disk.path, offset: start, size, uuid: partition.uuid, journal: journalFor(size) },
     ...{ inodes: inodesFor(tree, size), time: timeOf(version.record.created) },
     ...(partition.label === undefined ? {} : { label: partition.label }),
   };
   await makeExt4InFile(processes, wish, task.signal);
-  const pieces: ContentPiece[] = [];
-  writeExt4(tree, blocksOf(disk, start, blockSize), (piece) => {
-    pieces.push({ ...piece, position: start + piece.position });
-  });
-  return pieces;
+  writeExt4(tree, blocksOf(disk, start, blockSize), (piece) =>
+    content.add({ ...piece, position: start + piece.position }),
+  );
 }
 
 async function makeFat(

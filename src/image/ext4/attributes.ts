@@ -17,6 +17,7 @@ export interface StoredAttributes {
 /** Room behind the fields of an inode of 256 bytes. */
 export const attributeRoom = 96;
 const magic = 0xea020000;
+const none: StoredAttributes = {};
 
 /** Name spaces by number; ACLs have no name beyond that. */
 const prefixes: readonly (readonly [string, number])[] = [
@@ -36,7 +37,7 @@ interface Row {
 
 /** Throws a `FormatError` where they are more than ext4 can hold, or of a name space that it does not have. */
 export function storeAttributes(attributes: readonly ExtendedAttribute[]): StoredAttributes {
-  if (attributes.length === 0) return {};
+  if (attributes.length === 0) return none;
   const rows = attributes.map(rowOf).sort(compareRows);
   const inline = rows.reduce((sum, row) => sum + rowSize(row) + padded(row.value.length), 4 + 4);
   if (inline <= attributeRoom) return { inode: inlineRows(rows) };
