@@ -24,6 +24,8 @@ import { showTrust } from '../../src/operations/trust/show-trust.ts';
 import { signTrust } from '../../src/operations/trust/sign-trust.ts';
 import { signVersion } from '../../src/operations/trust/sign-version.ts';
 import { trustForImager } from '../../src/operations/trust/trust-for-imager.ts';
+import { checkTrust } from '../../src/store/check-trust.ts';
+import { DirectoryStore } from '../../src/store/directory-store.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { createGuard } from '../../src/store/version-guard.ts';
 import { serveDirectory } from '../contract/store-fixture.ts';
@@ -247,18 +249,17 @@ describe('trust', { timeout: 60_000 }, () => {
   });
 
   it('finds every damage to its documents', async () => {
+    const store = await DirectoryStore.open(at('server/store'));
+    const { publicKey } = (await server.key()).signer;
     for (const name of ['1.json', '1.json.minisig', '2.json', '2.json.minisig']) {
       const path = at(`server/store/trust/${name}`);
       const good = await readFile(path);
-      for (let place = 0; place < good.length; place += 37) {
+      for (let place = 0; place < good.length; place += 23) {
         const bad = Buffer.from(good);
         bad[place] = (bad[place] ?? 0) ^ 1;
         await writeFile(path, bad);
-        const { defects } = await checkWholeStore(server, Task.silent());
-        expect(
-          defects.some(({ kind }) => kind === 'trust'),
-          `${name} at ${place}`,
-        ).toBe(true);
+        const defects = await Array.fromAsync(checkTrust(store, [publicKey]));
+        expect(defects.length, `${name} at ${place}`).toBeGreaterThan(0);
       }
       await rm(path);
       expect((await checkWholeStore(server, Task.silent())).defects.length, `${name} is missing`).toBeGreaterThan(0);
