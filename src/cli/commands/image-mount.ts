@@ -1,11 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
 import type { z } from 'zod';
 import { imageMount } from '../../contract/operations/comparisons.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import { Task } from '../../foundation/task.ts';
 import { mountImage } from '../../operations/mount-image.ts';
+import { isLeftBehind, leaveBehind, sayReady } from '../../system/background.ts';
 import type { Invocation } from '../command.ts';
 import { parseInput } from '../parse-input.ts';
 import type { Session } from '../session.ts';
@@ -26,39 +24,27 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
     return;
   }
   if (!invocation.flag('foreground')) {
-    const output = await leaveBehind();
+    const output = await serveInBackground();
     session.result(output, () => words(output));
     return;
   }
   const context = await session.context();
   // The process that was left behind has nobody to warn: whoever reads gets EIO.
-  const warn = process.send === undefined ? (warning: string) => session.say(warning) : () => {};
+  const alone = isLeftBehind();
+  const warn = alone ? () => {} : (warning: string) => session.say(warning);
   const mounted = await mountImage(context, input, Task.silent(session.signal), warn);
-  if (process.send === undefined) session.result(mounted.output, () => words(mounted.output));
-  else {
-    process.send(mounted.output);
-    process.disconnect?.();
-  }
+  if (alone) sayReady(mounted.output);
+  else session.result(mounted.output, () => words(mounted.output));
   session.endsByInterrupt = true;
   session.signal.addEventListener('abort', () => void mounted[Symbol.asyncDispose]());
   await mounted.ended;
 }
 
-/** This very command line in a process of its own that outlives this one. What it says until it serves is ours to say. */
-async function leaveBehind(): Promise<Output> {
-  const words = [...process.execArgv, ...process.argv.slice(1), '--foreground', '--json'];
-  const child = spawn(process.execPath, words, { detached: true, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
-  const said = child.stderr === null ? Promise.resolve('') : text(child.stderr);
-  const served = once(child, 'message').then(([output]) => output as Output);
-  const ended = once(child, 'exit');
-  const first = await Promise.race([served, ended.then(() => undefined)]);
-  if (first !== undefined) {
-    child.stderr?.destroy();
-    said.catch(() => {});
-    child.unref();
-    return first;
-  }
-  throw errorOf(await said);
+/** This very command line in a process of its own that outlives this one. */
+async function serveInBackground(): Promise<Output> {
+  const left = await leaveBehind(['--foreground', '--json']);
+  if ('failed' in left) throw errorOf(left.failed);
+  return left.ready as Output;
 }
 
 /** The error that the last line of the other process's stderr is. */
