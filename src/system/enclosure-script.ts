@@ -17,6 +17,12 @@ shift 4
 # Also where the data directory lies on a file system that is mounted noexec. Devices of the tree do nothing: a grub-install, or a dd, in here
 # must not reach a disk of this machine.
 mount --bind "$root" "$root"
+case $(findmnt -n -o PROPAGATION -M "$root" | tail -n 1) in
+  *shared*)
+    umount "$root"
+    echo 'the mounts of this chroot are shared with the machine around it: mounts made here would be seen, and left, out there'
+    exit 1 ;;
+esac >&3
 mount -o remount,bind,rw,suid,exec,nodev "$root"
 
 mount -t proc -o nosuid,nodev,noexec proc "$root/proc"

@@ -18,10 +18,14 @@ export interface TiedOptions {
  * process does, however that ends.
  */
 export function tied(namespaces: readonly string[], command: readonly string[]): string[] {
-  // Killed with us; and if we are gone before it could ask for that, it ends by itself.
-  const guard = '[ "$PPID" = "$1" ] || exit 125; shift; exec unshare "$@"';
-  const shared = ['--mount', '--pid', '--fork', '--kill-child=KILL', '--propagation', 'slave', ...namespaces];
-  return ['--pdeathsig', 'KILL', 'sh', '-c', guard, 'guard', String(process.pid), ...shared, ...command];
+  // Killed with us; and if we are gone before it could ask for that, it ends by itself. What this machine unmounts shall go in there, too; in a
+  // chroot that is no mount point there is nothing to say so of.
+  const guard = `[ "$PPID" = "$1" ] || exit 125
+shift
+if unshare --mount --propagation slave true 2> /dev/null; then follow=slave; else follow=unchanged; fi
+exec unshare --propagation $follow "$@"`;
+  const own = ['--mount', '--pid', '--fork', '--kill-child=KILL', ...namespaces];
+  return ['--pdeathsig', 'KILL', 'sh', '-c', guard, 'guard', String(process.pid), ...own, ...command];
 }
 
 /** Runs a program that must not outlive this process. Errors: `tool-missing`, `process-failed`, `interrupted`. */
