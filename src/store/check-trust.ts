@@ -61,8 +61,9 @@ function badSignature(text: string, data: string, keys: readonly PublicKey[], ot
 
 async function lastVersion(store: ReadingStore): Promise<number> {
   if (store instanceof DirectoryStore) {
+    // Signatures without a document are what a cut leaves of publishing.
     const names = await store.directoryFiles.names('trust');
-    return Math.max(0, ...names.map((name) => Number(/^([1-9]\d{0,5})\.json(?:\.minisig)?$/.exec(name)?.[1] ?? 0)));
+    return Math.max(0, ...names.map((name) => Number(/^([1-9]\d{0,5})\.json$/.exec(name)?.[1] ?? 0)));
   }
   for (let version = 0; ; version += 1)
     if ((await store.trustDocument(version + 1).catch(() => undefined)) === undefined) return version;

@@ -327,6 +327,12 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
 
   async publishTrust(version: number, { text, signatures }: StoredTrust): Promise<void> {
     await using _lock = await this.#lock(`publish trust document ${version}`);
+    const before = await this.trustDocument(version).catch(() => undefined);
+    if (before !== undefined && before.text !== text)
+      throw new ImprintError('trust-wrong', {
+        document: trustPath(version),
+        problem: 'another of this version is published already',
+      });
     // The signatures come first, so that a reader who finds the document finds them as well.
     await writeFilesDurably(
       [

@@ -36,7 +36,10 @@ export async function changeTrust(context: Context, input: Input): Promise<Outpu
   return { published: await publishDraft(context, draft, current), pending };
 }
 
-/** Signs a draft where the key may; one that was asked for by name and may not is `input-invalid`. */
+/**
+ * Signs a draft where the key may; one that was asked for by name and may not is `input-invalid`. Where the document before is not at hand, a key
+ * named may be one of its root keys, which the next does not have any longer.
+ */
 export function signBy(
   draft: TrustDraft,
   signer: Signer,
@@ -44,8 +47,11 @@ export function signBy(
   named: boolean,
 ): TrustDraft {
   const { version, text, root } = draft.document;
-  if (isIn(signer, [...root.keys, ...(current?.root.keys ?? [])]))
-    return signDraft(draft, signer.sign(Buffer.from(text, 'utf8'), `imprint trust ${version}`), current);
+  const unknown = current === undefined && named;
+  if (unknown || isIn(signer, [...root.keys, ...(current?.root.keys ?? [])])) {
+    const signature = signer.sign(Buffer.from(text, 'utf8'), `imprint trust ${version}`);
+    return signDraft(draft, signature, current, unknown ? [signer.publicKey] : []);
+  }
   if (!named) return draft;
   const problem = `${signer.publicKey.id} is no root key of this document, nor of the one before`;
   throw new ImprintError('input-invalid', { field: 'key', problem });

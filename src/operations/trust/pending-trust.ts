@@ -4,7 +4,13 @@ import { dirname, join } from 'node:path';
 import type { PendingTrust } from '../../contract/trust.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import { FormatError } from '../../image/format-error.ts';
-import { addSignatures, parseSignatures, signatureTexts, verifySignature } from '../../image/signature.ts';
+import {
+  addSignatures,
+  type PublicKey,
+  parseSignatures,
+  signatureTexts,
+  verifySignature,
+} from '../../image/signature.ts';
 import { missingSignatures, parseTrustDocument, type TrustDocument } from '../../image/trust-document.ts';
 import { writeFilesDurably } from '../../store/durable.ts';
 import { openWritableStore } from '../../store/open-store.ts';
@@ -97,10 +103,15 @@ export async function describeDraft(
 /**
  * Adds to a draft what signatures of a text are good and by root keys of the document or of the one before. Their untrusted comments,
  * which nothing covers, are written as we write them, so that no byte of what is published is free. Throws `signature-wrong` where one is
- * of somebody else.
+ * of somebody else. `others` are keys that are believed to be root keys of the one before, where that is not at hand.
  */
-export function signDraft(draft: TrustDraft, text: string, current?: TrustDocument): TrustDraft {
-  const keys = [...draft.document.root.keys, ...(current?.root.keys ?? [])];
+export function signDraft(
+  draft: TrustDraft,
+  text: string,
+  current?: TrustDocument,
+  others: readonly PublicKey[] = [],
+): TrustDraft {
+  const keys = [...draft.document.root.keys, ...(current?.root.keys ?? []), ...others];
   const data = Buffer.from(draft.document.text, 'utf8');
   let { signatures } = draft;
   for (const each of signatureTexts(text)) {
