@@ -15,6 +15,7 @@ import type { DirectoryStore } from './directory-store.ts';
 import { removeDurably, renameDurably, writeFileDurably, writeFilesDurably, writing } from './durable.ts';
 import { formatHints } from './hints.ts';
 import { indexWith, makeIndex } from './index-maker.ts';
+import { packsOfKeptManifest } from './kept-manifest.ts';
 import { LateChunks } from './late-chunks.ts';
 import {
   damagedMarkPath,
@@ -129,8 +130,7 @@ export class DirectoryTransaction implements StoreTransaction {
       return [{ pack: id, tableOffset: table.tableOffset, packLength: table.packLength }];
     });
     // What a collection was about to delete is needed again: no pack of a version carries that mark.
-    for (const pack of this.#retired)
-      if (uses.packs.has(pack)) await removeDurably(this.#store.path(retiredMarkPath(pack)));
+    await this.#unretire([...this.#retired].filter((pack) => uses.packs.has(pack)));
     await writeFilesDurably(
       [
         { path: this.#store.path(usesPath(finished.digest)), content: formatUses(finished.digest, uses) },
@@ -140,6 +140,14 @@ export class DirectoryTransaction implements StoreTransaction {
       this.directory,
     );
     return { digest: finished.digest, bytes: finished.bytes, entries: count };
+  }
+
+  async keepManifest(digest: Digest): Promise<boolean> {
+    this.#check();
+    const packs = await packsOfKeptManifest(this.#store, digest);
+    if (packs === undefined) return false;
+    await this.#unretire((await this.#store.retiredPacks()).intersection(packs));
+    return true;
   }
 
   async writeHints(digest: Digest, content: Uint8Array): Promise<void> {
@@ -256,6 +264,10 @@ export class DirectoryTransaction implements StoreTransaction {
       digest: 'the new version',
       store: this.#store.location,
     });
+  }
+
+  async #unretire(packs: Iterable<string>): Promise<void> {
+    for (const pack of packs) await removeDurably(this.#store.path(retiredMarkPath(pack)));
   }
 
   /** Reads the tables of all packs once; the damaged ones are as if they were not there. */

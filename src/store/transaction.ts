@@ -54,6 +54,11 @@ export interface StoreTransaction extends AsyncDisposable {
    * Several may be written; one that no version names goes with the next removal.
    */
   writeManifest(entries: AsyncIterable<Entry[]> | Iterable<Entry[]>): Promise<WrittenManifest>;
+  /**
+   * Whether a manifest that is in the store already may be named by a new version as it is: it and all that it needs are whole, as far as can be
+   * told without decompressing content. Where it may not, it must be written again.
+   */
+  keepManifest(digest: Digest): Promise<boolean>;
   /** Keeps what its maker needs to capture the same source faster next time. Private, advisory, checked when read. */
   writeHints(digest: Digest, content: Uint8Array): Promise<void>;
   /** Numbers, signs (where the store was opened with a signer) and shows the version. */

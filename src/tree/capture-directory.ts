@@ -4,10 +4,11 @@ import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
 import { type FileStatus, fileTypes, status } from '../native/status.ts';
 import type { StoreTransaction, WritableStore, WrittenManifest } from '../store/transaction.ts';
-import { HintWriter } from './capture-hints.ts';
+import { HintReader, HintWriter } from './capture-hints.ts';
 import { CaptureStream } from './capture-stream.ts';
 import { openContentPool } from './content-pool.ts';
 import { openPreviousVersion } from './previous-version.ts';
+import { formatMemo, recallTree } from './recall-tree.ts';
 import type { WalkOptions } from './walk.ts';
 
 export interface CaptureDirectoryOptions extends Pick<WalkOptions, 'exclude' | 'enter'> {
@@ -24,6 +25,11 @@ export interface CaptureDirectoryOptions extends Pick<WalkOptions, 'exclude' | '
   };
   /** The directory goes when it was captured: nothing need be kept to capture it faster again. */
   once?: boolean;
+  /**
+   * Lets a whole tree that did not change be known as such, by a look at each entry and nothing more. `rules`: all that `exclude`, `enter` and
+   * `substitute` go by, as text; `notes`: what the caller wants to be told again then. Absent: the tree is always walked.
+   */
+  remember?: { rules: string; notes(): string };
   /** Other content for a file, whose own is not to be captured; undefined: its own. */
   substitute?: (path: RawPath, status: FileStatus) => Uint8Array | undefined;
   /**
@@ -48,6 +54,8 @@ export interface CapturedTree {
   warnings: string[];
   /** Files that were taken over from the previous version without being read. */
   unchanged: number;
+  /** The notes of the capture whose tree this still is: nothing was walked, and none of the functions given was called. */
+  notes?: string;
 }
 
 /**
@@ -68,7 +76,13 @@ async function capture(options: CaptureDirectoryOptions): Promise<CapturedTree> 
   const { directory, transaction, task } = options;
   requireDirectory(directory);
   const { previous: before } = options;
-  const previous = before && (await openPreviousVersion(before.store, before.digest, before.hints));
+  const hintsBefore = before && (before.hints ?? (await before.store.readHints(before.digest)));
+  const known = hintsBefore && new HintReader(hintsBefore);
+  if (before !== undefined && known !== undefined) {
+    const same = await recallTree(options, before.digest, known);
+    if (same !== undefined) return same;
+  }
+  const previous = before && known && openPreviousVersion(before.store, before.digest, known);
   if (options.expectedBytes !== undefined) task.expect(options.expectedBytes, 'bytes');
   const addedBefore = { ...transaction.added };
   await using pool = await openContentPool({
@@ -80,7 +94,10 @@ async function capture(options: CaptureDirectoryOptions): Promise<CapturedTree> 
   const hints = new HintWriter();
   const stream = new CaptureStream({ ...options, pool, previous, hints });
   const manifest = await transaction.writeManifest(stream.entries());
-  if (options.once !== true) await transaction.writeHints(manifest.digest, hints.take());
+  if (options.once !== true) {
+    const memo = stream.warnings.length > 0 ? undefined : formatMemo(options, stream, manifest.bytes);
+    await transaction.writeHints(manifest.digest, hints.take(memo));
+  }
   const { added } = transaction;
   return {
     manifest,

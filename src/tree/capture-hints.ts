@@ -1,63 +1,147 @@
+import type { RawPath } from '../foundation/brand.ts';
 import type { FileStatus } from '../native/status.ts';
 
 /**
  * What the file system said of each entry of a version when it was captured, beside what the manifest has: enough to know
- * later that an entry did not change. One row per entry, in manifest order. Private to this store; docs/image-format.md.
+ * later that an entry did not change, and with names and a memo that a whole tree did not. Private to this store; docs/image-format.md.
+ *
+ * `imprhnt2`, length of the memo, number of rows, length of the names (4 bytes each); the memo; padding to four bytes; rows in manifest order; names:
+ * for each entry its depth (2) and its last name, closed by a zero.
  */
 
-const magic = Buffer.from('imprhnt1', 'latin1');
-/** inode (8), ctime seconds (8), ctime nanoseconds (4), device (4). */
-const rowLength = 24;
+const magic = Buffer.from('imprhnt2', 'latin1');
+const headLength = 20;
+/** Numbers of 32 bits in a row: inode (2), ctime seconds (2) and nanoseconds, device, the seal of all else that a status says. */
+export const rowWords = 7;
+const rowLength = rowWords * 4;
 /** A change within this many seconds before the look at a file may not show in its times: such a row is left blank. */
 const unsettledSeconds = 2;
 
+/** Differs a seal of what has other content than its own. */
+export const substituteMark = 0x5a5a_5a5a;
+
 /** Gathers the rows of a capture. */
 export class HintWriter {
-  #bytes = Buffer.alloc(1 << 20);
-  #used = 0;
+  #rows = new Uint32Array(rowWords * 4096);
+  #count = 0;
+  #names = Buffer.alloc(1 << 16);
+  #namesUsed = 0;
+  /** Every row was settled, and came with its path: the whole tree can be known again. */
+  #whole = true;
 
-  constructor() {
-    this.#used = magic.copy(this.#bytes);
+  /**
+   * `now`: seconds since 1970 when the entry was looked at. Without a status the row is blank. `path`: absent where the tree need
+   * not be known again as a whole. `substituted`: the entry has other content than the file; such a row never matches by itself.
+   */
+  add(status: FileStatus | undefined, now: number, path?: RawPath, substituted = false): void {
+    const at = this.#count * rowWords;
+    if (at === this.#rows.length) {
+      const larger = new Uint32Array(at * 2);
+      larger.set(this.#rows);
+      this.#rows = larger;
+    }
+    // FAT says nought of when its root directory changed.
+    const settled = status !== undefined && status.ctimeSeconds + unsettledSeconds < now && status.ctimeSeconds !== 0;
+    if (settled) {
+      putRow(this.#rows, at, status);
+      if (substituted) this.#rows[at + 6] = (this.#rows[at + 6] as number) ^ substituteMark;
+    }
+    this.#count += 1;
+    if (!settled || path === undefined) this.#whole = false;
+    if (path !== undefined && this.#whole) this.#addName(path);
   }
 
-  /** `now`: seconds since 1970 when the entry was looked at. Without a status the row is blank. */
-  add(status: FileStatus | undefined, now: number): void {
-    if (this.#used + rowLength > this.#bytes.length) {
-      this.#bytes = Buffer.concat([this.#bytes], this.#bytes.length * 2);
-    }
-    if (status !== undefined && status.ctimeSeconds + unsettledSeconds < now) {
-      this.#bytes.writeBigUInt64LE(status.inode, this.#used);
-      this.#bytes.writeDoubleLE(status.ctimeSeconds, this.#used + 8);
-      this.#bytes.writeUInt32LE(status.ctimeNanoseconds, this.#used + 16);
-      this.#bytes.writeUInt32LE(status.device >>> 0, this.#used + 20);
-    }
-    this.#used += rowLength;
+  /** `memo`: whatever the capture wants to know when the whole tree is found unchanged. */
+  take(memo?: string): Uint8Array {
+    const whole = this.#whole && memo !== undefined;
+    const memoBytes = Buffer.from(whole ? memo : '', 'utf8');
+    const namesLength = whole ? this.#namesUsed : 0;
+    const rowsAt = align(headLength + memoBytes.length);
+    const rowsLength = this.#count * rowLength;
+    const bytes = Buffer.alloc(rowsAt + rowsLength + namesLength);
+    magic.copy(bytes);
+    bytes.writeUInt32LE(memoBytes.length, 8);
+    bytes.writeUInt32LE(this.#count, 12);
+    bytes.writeUInt32LE(namesLength, 16);
+    memoBytes.copy(bytes, headLength);
+    Buffer.from(this.#rows.buffer, 0, rowsLength).copy(bytes, rowsAt);
+    this.#names.copy(bytes, rowsAt + rowsLength, 0, namesLength);
+    return bytes;
   }
 
-  take(): Uint8Array {
-    return this.#bytes.subarray(0, this.#used);
+  #addName(path: RawPath): void {
+    const { depth, name } = lastOf(path);
+    if (this.#namesUsed + name.length + 3 > this.#names.length)
+      this.#names = Buffer.concat([this.#names], (this.#names.length + name.length) * 2);
+    this.#names.writeUInt16LE(depth, this.#namesUsed);
+    this.#names.write(name, this.#namesUsed + 2, 'latin1');
+    this.#names[this.#namesUsed + 2 + name.length] = 0;
+    this.#namesUsed += name.length + 3;
   }
 }
 
 /** Reads the rows of an earlier capture; rows that are not there, or damaged, match nothing. */
 export class HintReader {
-  readonly #bytes: Buffer;
+  readonly rows: Uint32Array;
+  /** See `HintWriter`; empty where the tree cannot be known as a whole. */
+  readonly names: Buffer;
+  readonly memo: string;
+  readonly #row = new Uint32Array(rowWords);
 
   constructor(content: Uint8Array | undefined) {
-    const bytes =
-      content === undefined ? Buffer.alloc(0) : Buffer.from(content.buffer, content.byteOffset, content.length);
-    this.#bytes = bytes.subarray(0, magic.length).equals(magic) ? bytes.subarray(magic.length) : Buffer.alloc(0);
+    const bytes = Buffer.from(content ?? []);
+    const known = bytes.length >= headLength && bytes.subarray(0, magic.length).equals(magic);
+    const memoLength = known ? bytes.readUInt32LE(8) : 0;
+    const count = known ? bytes.readUInt32LE(12) : 0;
+    const namesLength = known ? bytes.readUInt32LE(16) : 0;
+    const rowsAt = align(headLength + memoLength);
+    const good = known && bytes.length === rowsAt + count * rowLength + namesLength;
+    const rowsEnd = rowsAt + (good ? count * rowLength : 0);
+    this.memo = good ? bytes.toString('utf8', headLength, headLength + memoLength) : '';
+    this.rows = good
+      ? new Uint32Array(new Uint8Array(bytes.subarray(rowsAt, rowsEnd)).buffer, 0, count * rowWords)
+      : new Uint32Array(0);
+    this.names = good ? bytes.subarray(rowsEnd) : Buffer.alloc(0);
   }
 
   /** Whether the entry of this row is, by its inode and the time of its last change of any kind, what it was. */
   matches(row: number, status: FileStatus): boolean {
-    const at = row * rowLength;
-    if (at + rowLength > this.#bytes.length || status.inode === 0n) return false;
-    return (
-      this.#bytes.readBigUInt64LE(at) === status.inode &&
-      this.#bytes.readDoubleLE(at + 8) === status.ctimeSeconds &&
-      this.#bytes.readUInt32LE(at + 16) === status.ctimeNanoseconds &&
-      this.#bytes.readUInt32LE(at + 20) === status.device >>> 0
-    );
+    const { rows } = this;
+    const at = row * rowWords;
+    if (at + rowWords > rows.length || status.inode === 0n) return false;
+    putRow(this.#row, 0, status);
+    for (let word = 0; word < rowWords; word += 1) if (rows[at + word] !== this.#row[word]) return false;
+    return true;
   }
+}
+
+function putRow(rows: Uint32Array, at: number, status: FileStatus): void {
+  const { ctimeSeconds, mtimeSeconds, size } = status;
+  rows[at] = Number(status.inode & 0xffff_ffffn);
+  rows[at + 1] = Number(status.inode >> 32n);
+  rows[at + 2] = ctimeSeconds;
+  rows[at + 3] = Math.floor(ctimeSeconds / 0x1_0000_0000);
+  rows[at + 4] = status.ctimeNanoseconds;
+  rows[at + 5] = status.device;
+  let seal = mix(mix(mix(0, status.mode), status.uid), status.gid);
+  seal = mix(mix(seal, size), Math.floor(size / 0x1_0000_0000));
+  seal = mix(mix(seal, mtimeSeconds), Math.floor(mtimeSeconds / 0x1_0000_0000));
+  rows[at + 6] = mix(seal, status.mtimeNanoseconds);
+}
+
+/** A number of 32 bits mixed into another: enough to see by accident that one of them differs. */
+export function mix(seal: number, value: number): number {
+  const mixed = Math.imul(seal ^ value, 0x9e37_79b1);
+  return mixed ^ (mixed >>> 15);
+}
+
+function lastOf(path: RawPath): { depth: number; name: string } {
+  if (path === '') return { depth: 0, name: '' };
+  let depth = 1;
+  for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) depth += 1;
+  return { depth, name: path.slice(path.lastIndexOf('/') + 1) };
+}
+
+function align(length: number): number {
+  return (length + 3) & ~3;
 }

@@ -233,7 +233,6 @@ export class CaptureStream {
       let row: FileStatus | undefined = walked.status;
       if (pending.replaced !== undefined) {
         entry.chunks = await pending.replaced;
-        row = undefined;
       } else if (pending.index !== undefined && stored !== undefined) {
         const filled = this.#fill(pending, stored, pending.index);
         if (filled === undefined) continue;
@@ -244,7 +243,7 @@ export class CaptureStream {
         entry = other;
         row = undefined;
       }
-      this.#options.hints.add(row, block.began);
+      this.#options.hints.add(row, block.began, entry.path, pending.replaced !== undefined);
       this.#count(entry);
       entries.push(entry);
     }

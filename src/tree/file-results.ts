@@ -44,6 +44,7 @@ export class FileResults {
       mode: at(0),
       uid: at(1),
       gid: at(2),
+      size: this.#files.sizes[index] as number,
       device: at(3),
       mtimeSeconds: at(4),
       mtimeNanoseconds: at(5),

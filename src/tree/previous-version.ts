@@ -2,7 +2,7 @@ import type { Digest, RawPath } from '../foundation/brand.ts';
 import { comparePaths, type Entry } from '../image/entry.ts';
 import type { FileStatus } from '../native/status.ts';
 import type { WritableStore } from '../store/transaction.ts';
-import { HintReader } from './capture-hints.ts';
+import type { HintReader } from './capture-hints.ts';
 
 /** An earlier version, read alongside a walk in the same order. */
 export interface PreviousVersion {
@@ -10,15 +10,9 @@ export interface PreviousVersion {
   unchanged(path: RawPath, status: FileStatus): Entry | undefined | Promise<Entry | undefined>;
 }
 
-/** Opens an earlier version; undefined where it left no hints. `hints`: others than those that the store keeps with it. */
-export async function openPreviousVersion(
-  store: WritableStore,
-  digest: Digest,
-  hints?: Uint8Array,
-): Promise<PreviousVersion | undefined> {
-  const content = hints ?? (await store.readHints(digest));
-  if (content === undefined) return undefined;
-  return new Alongside(store.entries(digest)[Symbol.asyncIterator](), new HintReader(content));
+/** Opens an earlier version, with the hints that a capture of it left. */
+export function openPreviousVersion(store: WritableStore, digest: Digest, hints: HintReader): PreviousVersion {
+  return new Alongside(store.entries(digest)[Symbol.asyncIterator](), hints);
 }
 
 class Alongside implements PreviousVersion {

@@ -2,12 +2,13 @@ import { lstatSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type RawPath, rawPath } from '../../foundation/brand.ts';
+import { machineSecrets, suspectGlobs } from '../../machine/secrets.ts';
 import { surveySource } from '../../machine/source-facts.ts';
 import { askThisMachine } from '../../system/local-survey.ts';
 import { captureDirectory } from '../../tree/capture-directory.ts';
 import { type CapturedSource, digestOf, type SourceCapture } from './captured-source.ts';
 import { holdStill } from './hold-still.ts';
-import { rulesFor } from './source-rules.ts';
+import { type CaptureRules, rulesFor } from './source-rules.ts';
 
 /** Captures a directory of this machine; `/` is this machine itself. Errors: `source-not-found`, those of `captureDirectory`. */
 export async function captureLocal(capture: SourceCapture): Promise<CapturedSource> {
@@ -28,6 +29,7 @@ export async function captureLocal(capture: SourceCapture): Promise<CapturedSour
   const rules = rulesFor(input, survey, root, await realPaths(capture.ownDirectories), task);
   const { excluder, secrets, leftOut } = rules;
   const scrubbed = new Set<RawPath>();
+  const suspects: RawPath[] = [];
   const actionFor = (path: RawPath, isDirectory: boolean) => {
     const action = secrets?.find(path, isDirectory, true);
     if (action === undefined || secrets?.find(path, isDirectory, false) !== undefined) return action;
@@ -43,25 +45,28 @@ export async function captureLocal(capture: SourceCapture): Promise<CapturedSour
         task: part,
         ...(before === undefined ? {} : { previous: { store, digest: digestOf(before) } }),
         ...(held.asOf === undefined ? {} : { snapshot: { devices: realDevices(held.devices), asOf: held.asOf } }),
+        remember: { rules: textOf(rules), notes: () => JSON.stringify({ scrubbed: [...scrubbed], suspects }) },
         enter: (path) => !leftOut.has(path),
         exclude: (path, isDirectory) => {
           if (excluder.excludes(path, isDirectory)) return true;
           const action = actionFor(path, isDirectory);
           if (action !== undefined) scrubbed.add(path);
-          else if (secrets?.isSuspect(path)) task.log(`kept, though it may be a secret: /${path}`);
+          else if (secrets?.isSuspect(path)) suspects.push(path);
           return action === 'remove';
         },
         substitute: (path) => (actionFor(path, false) === 'empty' ? new Uint8Array(0) : undefined),
       }),
     );
     await held.letGo();
+    const told: Notes = tree.notes === undefined ? { scrubbed: [...scrubbed], suspects } : JSON.parse(tree.notes);
+    for (const path of told.suspects) task.log(`kept, though it may be a secret: /${path}`);
     return {
       transaction,
       manifest: tree.manifest,
       facts: held.facts,
       stats: tree.stats,
       excluded: rules.excluded,
-      scrubbed: [...scrubbed],
+      scrubbed: told.scrubbed,
       warnings: tree.warnings,
       unchangedFiles: tree.unchanged,
     };
@@ -69,6 +74,17 @@ export async function captureLocal(capture: SourceCapture): Promise<CapturedSour
     await transaction[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** What is told of a capture beside its entries. */
+interface Notes {
+  scrubbed: RawPath[];
+  suspects: RawPath[];
+}
+
+/** All that decides what is captured, as text. */
+function textOf({ globs, secrets, leftOut }: CaptureRules): string {
+  return JSON.stringify([1, globs, secrets !== undefined, machineSecrets, suspectGlobs, [...leftOut].sort()]);
 }
 
 /** Numbers of devices as `FileStatus` has them, from those of stat(2) (`gnu_dev_major` of glibc). */

@@ -10,6 +10,8 @@ import type { SourceSurvey } from '../../machine/source-facts.ts';
 
 /** The rules of one capture, and what of them the version record names. */
 export interface CaptureRules extends SelectionRules {
+  /** All globs that leave something out, the built-in ones too. */
+  globs: readonly string[];
   /** The user's globs, mount points left out, and swap files. */
   excluded: string[];
 }
@@ -57,6 +59,7 @@ export function rulesFor(
   );
   const globs = [...defaults, ...(defaults.length > 0 ? lostAndFound : []), ...input.excludes, ...ownGlobs];
   return {
+    globs,
     excluder: parseExcludes(globs),
     notEntered: plainDirectories(globs),
     ...(survey.isSystem && !input.keepSecrets ? { secrets: secretFinder() } : {}),
