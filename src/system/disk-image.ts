@@ -192,7 +192,7 @@ export async function openDiskWorkspace(processes: Processes, clock: Clock): Pro
       const type = partition.fileSystem ?? 'auto';
       // A boot sector's clock is of no zone: the machine's own is taken to be UTC.
       const own = type === 'xfs' ? ['nouuid'] : type === 'vfat' ? ['tz=UTC'] : [];
-      const words = ['ro', ...options, ...own].join(',');
+      const words = ['ro', 'nodev', 'nosuid', 'noexec', ...options, ...own].join(',');
       await processes.run('mount', ['-t', type, '-o', words, device, target], { timeout: patience });
     },
     async copy(disk, partition) {

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, open, readdir, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +18,8 @@ import { makeEveryEntry } from './every-entry.ts';
 import { makeGoldenTree } from './install-tree.ts';
 
 const { run } = systemProcesses;
+/** No process has a number as high as this. */
+const mostProcesses = 2 ** 22 + 1;
 const isRoot = process.getuid?.() === 0;
 let work: string;
 let context: Context;
@@ -184,6 +186,15 @@ describe.skipIf(!isRoot)('a disk image', { timeout: 120_000 }, () => {
     const captured = await capture(join(work, 'cut.raw'), 'cut', whole);
     expect(captured.stats.files).toBe(1);
     expect(await hashOf(join(work, 'cut.raw'))).toBe(before);
+
+    // What a killed capture left mounted goes with the next one.
+    const left = join(tmpdir(), `imprint-disk-${mostProcesses}-left`);
+    await mkdir(join(left, 'root'), { recursive: true });
+    await run('cp', ['--sparse=always', join(work, 'dirty.raw'), join(left, 'partition-1.raw')]);
+    await run('mount', ['-o', 'loop,ro', join(left, 'partition-1.raw'), join(left, 'root')]);
+    expect((await capture(join(work, 'dirty.raw'), 'cut', whole)).digest).toBe(captured.digest);
+    expect(existsSync(left)).toBe(false);
+    expect((await run('losetup', ['--list', '--noheadings', '--output', 'BACK-FILE'])).stdout).not.toContain(left);
   });
 
   it('says what is wrong with what is no disk', async () => {

@@ -64,6 +64,10 @@ export async function captureDisk(capture: SourceCapture): Promise<CapturedSourc
     const all: Mounted[] = [{ mountPoint: '', partition: found }];
     for (const { mountPoint, partition, options } of input.oneFileSystem ? [] : plan.mounts) {
       const target = await files.resolve(mountPoint);
+      if (!(await stat(target).catch(() => undefined))?.isDirectory()) {
+        warnings.push(`fstab mounts /${mountPoint}, which is no directory: it is not in the version`);
+        continue;
+      }
       await mountOne(workspace, disk, partition, target, options, part);
       part.log(`/${mountPoint} is partition ${partition.number} (${partition.fileSystem})`);
       all.push({ mountPoint, partition });
