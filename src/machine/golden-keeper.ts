@@ -74,6 +74,13 @@ clean() {
     [ -d "$dir" ] || return 0
   done
   for pid in $(content inner) $(content listener); do runs "$pid" "$dir" && kill -9 "$pid" 2>/dev/null; done
+  # Any process in the namespace, or in the view, would keep the snapshots in use.
+  space=$(content namespace)
+  if [ -n "$space" ] && [ "$space" != "$(readlink /proc/self/ns/mnt)" ]; then
+    for process in /proc/[0-9]*; do
+      [ "$(readlink "$process/ns/mnt" 2>/dev/null)" != "$space" ] || kill -9 "\${process#/proc/}" 2>/dev/null
+    done
+  fi
   for pid in $(content readers); do
     case $(cat "/proc/$pid/comm" 2>/dev/null) in find|tar|sh) case $(readlink "/proc/$pid/cwd") in *"$dir/view"*) kill -9 "$pid" 2>/dev/null;; esac;; esac
   done
@@ -156,7 +163,7 @@ start)
   ;;
 inner)
   trap : HUP PIPE TERM INT
-  echo $$ > "$dir/inner"
+  echo $$ > "$dir/inner"; readlink /proc/$$/ns/mnt > "$dir/namespace"
   hold_still "$@"
   ;;
 watch)
@@ -165,7 +172,8 @@ watch)
   tries=0
   while sleep $pause; do
     [ -d "$dir" ] || exit 0
-    stale "$dir" "$patience" || continue
+    # Whoever is at work on the end of it gets time for that.
+    if [ -e "$dir/released" ]; then stale "$dir" $((patience * 5)) || continue; else stale "$dir" "$patience" || continue; fi
     kill -9 $(content outer) 2>/dev/null
     clean > /dev/null 2>&1 && exit 0
     tries=$((tries + 1)); [ $tries -lt 720 ] || exit 1

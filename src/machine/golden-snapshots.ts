@@ -1,7 +1,7 @@
 /**
  * The part of the keeper (`golden-keeper.ts`) that makes snapshots, puts them together to a view of the whole tree, and removes them. It
  * says `live N REASON` of a file system that could not be snapshotted, `device VIEW REAL` for each file system's number in the view and in
- * truth, `view PATH`, `full N` of a snapshot that was too small, and `unable REASON` where there is no view.
+ * truth, `view PATH`, `full N` of a snapshot that was too small, `checked` when all were looked at for that, and `unable REASON` where there is no view.
  */
 export const snapshotScript = `
 # each FUNCTION STEP…: calls it for every step, with its words as variables
@@ -205,5 +205,6 @@ hold_still() {
   read -r word < "$dir/gate"
   kill $monitor 2>/dev/null
   each tell_full "$@"
+  say checked
 }
 `;

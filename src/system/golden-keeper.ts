@@ -45,11 +45,19 @@ export type KeeperAnswer =
   | { kind: 'unable'; reason: string }
   | { kind: 'script-failed'; name: string; status: string };
 
+/** How the snapshots were at the end. */
+export interface Released {
+  /** Indices of steps whose snapshot was too small to last. */
+  full: readonly number[];
+  /** Whether the machine could say so: a connection that broke says nothing. */
+  checked: boolean;
+}
+
 /** Holds a machine still, until it is released or disposed of. */
 export interface Keeper extends AsyncDisposable {
   readonly answer: KeeperAnswer;
-  /** Gives everything back, and resolves when nothing of it is left: indices of steps whose snapshot was too small to last. */
-  release(): Promise<number[]>;
+  /** Gives everything back, and resolves when nothing of it is left. */
+  release(): Promise<Released>;
 }
 
 const beatSeconds = 5;
@@ -78,7 +86,7 @@ export async function startKeeper(
     () => {},
     () => {},
   );
-  let released: Promise<number[]> | undefined;
+  let released: Promise<Released> | undefined;
   const release = () => {
     released ??= (async () => {
       clearInterval(beating);
@@ -91,7 +99,7 @@ export async function startKeeper(
         options.onWarning('The golden machine still removes its snapshots; it goes on by itself.');
         await child.stop();
       }
-      return heard.full;
+      return { full: heard.full, checked: heard.checked() };
     })();
     return released;
   };
@@ -128,6 +136,7 @@ function listen(child: KeeperProcess, options: KeeperOptions) {
   const devices = new Map<string, string>();
   const live = new Map<number, string>();
   const full: number[] = [];
+  let checked = false;
   let view: RawPath | undefined;
   let clock = 0;
   let script = { name: 'pre-capture', status: '1' };
@@ -167,6 +176,9 @@ function listen(child: KeeperProcess, options: KeeperOptions) {
       case 'full':
         full.push(Number(rest[0]));
         return;
+      case 'checked':
+        checked = true;
+        return;
       case 'left':
         return options.onWarning(`not removed yet on the golden machine, which goes on trying: ${text}`);
     }
@@ -176,5 +188,5 @@ function listen(child: KeeperProcess, options: KeeperOptions) {
     if (line.startsWith(`${keeperMarker} `)) hear(line.slice(keeperMarker.length + 1));
   });
   const done = once(lines, 'close').then(() => {});
-  return { answer: answer.promise, done, full };
+  return { answer: answer.promise, done, full, checked: () => checked };
 }

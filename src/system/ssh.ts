@@ -51,13 +51,13 @@ export async function openSsh(target: SshTarget, processes: Processes, signal: A
       ...['ControlMaster=yes', 'LogLevel=INFO'].flatMap((option) => ['-o', option]),
       '-S',
       socket,
-      '-N',
       '--',
       destination,
+      // It reads what we never write, and so ends with us, however we end.
+      "sh -c 'exec cat > /dev/null'",
     ],
     { signal, accept: everyStatus },
   );
-  master.stdin.end();
   master.stdout.resume();
   let over: string | undefined;
   const watched = master.ended.then(

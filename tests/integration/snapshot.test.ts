@@ -15,7 +15,7 @@ import { captureImage } from '../../src/operations/capture-image.ts';
 import { checkoutImage } from '../../src/operations/checkout-image.ts';
 import { createContext } from '../../src/operations/context.ts';
 import { silentLog } from '../../src/operations/log.ts';
-import { type KeeperOptions, startKeeper } from '../../src/system/golden-keeper.ts';
+import { type Keeper, type KeeperOptions, startKeeper } from '../../src/system/golden-keeper.ts';
 import { systemProcesses } from '../../src/system/run.ts';
 import { mountLoop } from './loop-file-system.ts';
 import { canRunSshd, startSshd, type TestSshd } from './sshd.ts';
@@ -100,14 +100,14 @@ describe.skipIf(!able)('a consistent capture', () => {
     // The keeper: its watch cleans up.
     const step = stepFor(loop.path, 'btrfs');
     const keeper = await keep([step]);
-    expect(keeper.answer).toMatchObject({ kind: 'ready' });
     expect(leftovers(loop.path)).toHaveLength(1);
-    kill(pidIn('outer'));
-    await until(() => leftovers(loop.path).length === 0 && keepers().length === 0);
+    const place = placeOf(keeper);
+    kill(Number(await readFile(join(place, 'outer'), 'utf8')));
+    await until(() => leftovers(loop.path).length === 0 && !existsSync(place));
     await keeper[Symbol.asyncDispose]();
     // The keeper and its watch: the next one cleans up.
     const doomed = await keep([step]);
-    for (const pid of processesWith('/run/imprint/capture-')) kill(pid);
+    for (const pid of processesWith(placeOf(doomed))) kill(pid);
     await doomed[Symbol.asyncDispose]();
     expect(leftovers(loop.path)).toHaveLength(1);
     const next = await keep([step]);
@@ -235,6 +235,12 @@ describe.skipIf(!able)('a consistent capture', () => {
 
 const quiet: Omit<KeeperOptions, 'steps' | 'patience'> = { onLog: () => {}, onWarning: () => {} };
 const local = (command: string, args: readonly string[]) => systemProcesses.start('sh', ['-c', command, 'sh', ...args]);
+/** The directory of a keeper that is ready. */
+function placeOf({ answer }: Keeper): string {
+  if (answer.kind !== 'ready') throw new Error(JSON.stringify(answer));
+  return answer.directory;
+}
+
 const keep = (steps: SnapshotStep[]) => startKeeper(local, { ...quiet, steps, patience: 60 });
 
 /** Writes the same growing number into two files, one after the other, until it is stopped. */

@@ -22,6 +22,7 @@ const packages = [
   'iproute2',
   'ca-certificates',
   'libcap2-bin',
+  'lvm2',
 ];
 
 export const goldenPage = '<!doctype html><title>golden</title><h1>This page was made on the golden machine.</h1>\n';
@@ -62,6 +63,10 @@ const masked = [
   'dpkg-db-backup.timer',
   'e2scrub_reap.service',
   'e2scrub_all.timer',
+  'lvm2-monitor.service',
+  'lvm2-lvmpolld.socket',
+  'dm-event.socket',
+  'blk-availability.service',
 ];
 
 const left = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*', '/usr/share/info/*'];

@@ -65,14 +65,19 @@ export class Laboratory implements AsyncDisposable {
     return new Laboratory(directory, await LabNetwork.make(name), golden);
   }
 
-  /** Powers the golden machine on, and waits until it is up. */
-  async startGolden(): Promise<Machine> {
+  /** Powers the golden machine on, with `empty` more disks of these sizes, and waits until it is up. */
+  async startGolden(empty: readonly string[] = []): Promise<Machine> {
     const { directory, network, golden } = this;
     this.#running.push(await startSiteDhcp(network, directory, { [macAddress(goldenNumber)]: goldenAddress }));
     const disk = join(directory, 'golden.qcow2');
     await overlayDisk(disk, golden.disk);
+    const disks = [disk];
+    for (const [index, size] of empty.entries()) {
+      disks.push(join(directory, `golden-${index + 1}.qcow2`));
+      await makeDisk(disks.at(-1) ?? '', size);
+    }
     const machine = await Machine.start({
-      ...{ name: 'golden', directory, network, number: goldenNumber, disks: [disk], kernel: golden },
+      ...{ name: 'golden', directory, network, number: goldenNumber, disks, kernel: golden },
       memory: 512,
     });
     this.#running.push(machine);

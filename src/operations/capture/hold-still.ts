@@ -36,7 +36,8 @@ export interface HeldStill extends AsyncDisposable {
   readonly devices: ReadonlyMap<string, string>;
   /** The facts, with what each file system was captured from. */
   readonly facts: SourceFacts;
-  /** Lets go, once all was read. Errors: `golden-unfit` where a snapshot was full before that, and what was read is not to be trusted. */
+  /** Lets go, once all was read. Errors: `golden-unfit` where a snapshot was full before that, and what was read is not to be trusted;
+   * `golden-lost` where that cannot be known. */
   letGo(): Promise<void>;
 }
 
@@ -89,8 +90,15 @@ export async function holdStill(options: HoldStillOptions): Promise<HeldStill> {
   const done = steps.map((step, index) => asLive(step, answer.live.get(index)));
   tell(done, task);
   const letGo = async () => {
-    const full = (await keeper.release()).map((index) => steps[index]?.mount.mountPoint ?? '');
-    if (full.length === 0) return;
+    const released = await keeper.release();
+    const full = released.full.map((index) => steps[index]?.mount.mountPoint ?? '');
+    if (full.length === 0 && (released.checked || answer.view === undefined)) return;
+    if (full.length === 0) {
+      throw new ImprintError('golden-lost', {
+        host,
+        problem: 'it could not say any more whether its snapshots lasted until all was read',
+      });
+    }
     throw new ImprintError('golden-unfit', {
       host,
       problem: `the snapshot of ${full.map((point) => displayPath(point as RawPath)).join(', ')} was full before all was read`,
