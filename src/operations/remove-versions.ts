@@ -3,6 +3,7 @@ import type { Machine } from '../contract/machine.ts';
 import type { imageRemove } from '../contract/operations/images.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
+import { parseReference } from '../image/reference.ts';
 import type { StoredVersion } from '../store/store.ts';
 import { changeStore } from './change-store.ts';
 import type { Context } from './context.ts';
@@ -18,19 +19,30 @@ export async function removeVersions(
   task: Task,
 ): Promise<z.output<typeof imageRemove.output>> {
   return changeStore(context, async (store) => {
-    const chosen = new Map<string, StoredVersion>();
+    const chosen = new Map<string, StoredVersion | undefined>();
     for (const reference of input.references) {
-      const version = await store.find(reference);
-      chosen.set(nameOf(version), version);
+      try {
+        const version = await store.find(reference);
+        chosen.set(nameOf(version), version);
+      } catch (error) {
+        if (!input.force || !isDamaged(error, reference)) throw error;
+        chosen.set(reference, undefined);
+      }
     }
     const machines = await knownMachines(context);
-    if (!input.force) for (const version of chosen.values()) refuseIfUsed(version, machines);
+    if (!input.force) for (const version of chosen.values()) if (version !== undefined) refuseIfUsed(version, machines);
     const names = [...chosen.keys()];
     if (input.dryRun) return { removed: names, packsDeleted: 0, bytesFreed: 0, bytesWaiting: 0, bytesUnreferenced: 0 };
     task.signal.throwIfAborted();
-    const { removed: _, ...report } = await store.remove(names);
+    const { removed: _, ...report } = await store.remove(names, { grace: 0, damaged: input.force });
     return { removed: names, ...report };
   });
+}
+
+/** Whether a version cannot be found because its record is lost or damaged: it can still be removed, by its number. */
+function isDamaged(error: unknown, reference: string): boolean {
+  const code = error instanceof ImprintError ? error.code : undefined;
+  return (code === 'corrupt-record' || code === 'image-not-found') && parseReference(reference).kind === 'number';
 }
 
 function nameOf({ record }: StoredVersion): string {

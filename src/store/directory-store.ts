@@ -261,7 +261,10 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
     await removeDurably(this.path(tagPath(image, tag)));
   }
 
-  async remove(references: string | readonly string[], options = { grace: 0 }): Promise<RemovalReport> {
+  async remove(
+    references: string | readonly string[],
+    options: { grace: number; damaged?: boolean } = { grace: 0 },
+  ): Promise<RemovalReport> {
     const list = typeof references === 'string' ? [references] : references;
     await using _lock = await this.#lock(`remove ${list.join(', ')}`);
     this.#leases.drop();

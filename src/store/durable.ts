@@ -22,8 +22,13 @@ export async function writeFilesDurably(files: readonly DurableFile[], temporary
   const asides = await Promise.all(files.map((file) => ('aside' in file ? file.aside : writeAside(file, temporary))));
   const directories = new Set(files.map(({ path }) => dirname(path)));
   for (const directory of directories) await writing(directory, () => makeDirectoryDurably(directory));
-  for (const [index, { path }] of files.entries()) await writing(path, () => rename(asides[index] ?? '', path));
-  await Promise.all([...directories].map((directory) => writing(directory, () => syncDirectory(directory))));
+  for (const [index, { path }] of files.entries()) {
+    await writing(path, () => rename(asides[index] ?? '', path));
+    // Names in different directories need not last in the order in which they were given.
+    const next = files[index + 1]?.path;
+    const directory = dirname(path);
+    if (next === undefined || dirname(next) !== directory) await writing(directory, () => syncDirectory(directory));
+  }
 }
 
 /** Renames a durable file into place, making its directory where it must, and makes the rename durable. */

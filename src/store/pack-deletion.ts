@@ -55,7 +55,9 @@ export async function retirePacks(
   condemned: readonly Condemned[],
   temporary: string,
 ): Promise<void> {
-  const files = condemned.map(({ pack, users }) => ({
+  // Sorted, so that each directory is synced once.
+  const sorted = condemned.toSorted((left, right) => (left.pack < right.pack ? -1 : 1));
+  const files = sorted.map(({ pack, users }) => ({
     path: store.path(retiredMarkPath(pack)),
     content: formatRetiredMark(users),
   }));

@@ -1,9 +1,10 @@
+import { existsSync } from 'node:fs';
 import type { Digest } from '../foundation/brand.ts';
 import { Task } from '../foundation/task.ts';
 import { parseReference } from '../image/reference.ts';
 import { bitAt } from './chunk-uses.ts';
 import type { DirectoryStore } from './directory-store.ts';
-import { removeDurably, renameDurably } from './durable.ts';
+import { removeDurably, renameDurably, writeFileDurably } from './durable.ts';
 import { recordPath, signaturePath, tagPath, tombstonePath } from './layout.ts';
 import { storedLength } from './pack-chunks.ts';
 import { type Condemned, deleteManifests, deletePacks, retirePacks } from './pack-deletion.ts';
@@ -20,33 +21,68 @@ import type { RemovalReport } from './transaction.ts';
 export async function removeVersions(
   store: DirectoryStore,
   references: readonly string[],
-  options: { grace: number; temporary?: string },
+  options: { grace: number; damaged?: boolean; temporary?: string },
 ): Promise<RemovalReport> {
-  const chosen = new Map<string, StoredVersion>();
+  const chosen = new Map<string, Doomed>();
   for (const reference of references)
-    for (const version of await find(store, reference))
-      chosen.set(`${version.record.image}:${version.record.number}`, version);
-  const removed = [...chosen.values()];
-  const digests = new Set(removed.map(({ record }) => record.digest as Digest));
+    for (const each of await find(store, reference, options.damaged === true))
+      chosen.set(`${each.image}:${each.number}`, each);
+  const doomed = [...chosen.values()];
+  const digests = new Set(doomed.flatMap(({ digest }) => digest ?? []));
   const packs = await packsOf(store, digests);
-  for (const version of removed) await removeVersion(store, version);
+  for (const each of doomed) await removeVersion(store, each);
   const report = await removeContent(store, digests, packs, options);
   // Last, for on a full disk there is room for it only now.
   await store.writeIndex();
-  return { removed, ...report };
+  return { removed: doomed.flatMap(({ version }) => version ?? []), ...report };
 }
 
-async function find(store: DirectoryStore, reference: string): Promise<StoredVersion[]> {
+/** A version that is to go; without `version` where its record is lost or cannot be read. */
+interface Doomed {
+  image: string;
+  number: number;
+  tags: readonly string[];
+  digest?: Digest;
+  version?: StoredVersion;
+}
+
+async function find(store: DirectoryStore, reference: string, damaged: boolean): Promise<Doomed[]> {
   const image = /^([^:@]+):\*$/.exec(reference)?.[1];
-  if (image !== undefined && parseReference(image).kind === 'newest') return store.versions(image);
-  return [await store.find(reference)];
+  if (image !== undefined && parseReference(image).kind === 'newest') return (await store.versions(image)).map(doom);
+  try {
+    return [doom(await store.find(reference))];
+  } catch (error) {
+    const parsed = parseReference(reference);
+    if (!damaged || parsed.kind !== 'number') throw error;
+    const found = await findDamaged(store, parsed.image, parsed.number);
+    if (found === undefined) throw error;
+    return [found];
+  }
 }
 
-async function removeVersion(store: DirectoryStore, { record, tags }: StoredVersion): Promise<void> {
-  const { image, number } = record;
+function doom(version: StoredVersion): Doomed {
+  const { image, number, digest } = version.record;
+  return { image, number, tags: version.tags, digest: digest as Digest, version };
+}
+
+/** A version whose record is lost or damaged, with what the index says of it. */
+async function findDamaged(store: DirectoryStore, image: string, number: number): Promise<Doomed | undefined> {
+  const [listing] = await store.images(image, () => {});
+  const known = listing?.index.get(number);
+  if (!listing?.versions.includes(number) && !listing?.lost?.versions.some((lost) => lost.number === number)) return;
+  const tags = [...listing.tags].filter(([, target]) => target.number === number).map(([tag]) => tag);
+  return { image, number, tags, ...(known && { digest: known.digest as Digest }) };
+}
+
+async function removeVersion(store: DirectoryStore, { image, number, tags }: Doomed): Promise<void> {
+  const [record, mark] = [recordPath(image, number), tombstonePath(image, number)].map((path) => store.path(path)) as [
+    string,
+    string,
+  ];
   // The record becomes the mark that its number was used: one rename, which needs no room on the disk. It is not emptied here: who has just opened
   // it shall read it whole. A collection does that.
-  await renameDurably(store.path(recordPath(image, number)), store.path(tombstonePath(image, number)));
+  if (existsSync(record)) await renameDurably(record, mark);
+  else await writeFileDurably(mark, '', store.temporary);
   await removeDurably(store.path(signaturePath(image, number)));
   // A tag of a version that was removed counts for nothing.
   for (const tag of tags) await removeDurably(store.path(tagPath(image, tag)));

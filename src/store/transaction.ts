@@ -111,9 +111,12 @@ export interface WritableStore extends Store {
   removeTag(image: string, tag: string): Promise<void>;
   /**
    * Removes the versions that references name (`web:3`), or every version of an image (`web:*`). Their packs go at once, or with a
-   * grace period (milliseconds) by a later collection.
+   * grace period (milliseconds) by a later collection. With `damaged` also those whose record is lost or cannot be read, named by their number.
    */
-  remove(references: string | readonly string[], options?: { grace: number }): Promise<RemovalReport>;
+  remove(
+    references: string | readonly string[],
+    options?: { grace: number; damaged?: boolean },
+  ): Promise<RemovalReport>;
   /** Frees what nobody needs any longer (docs/store.md). `grace`: for how long packs stay for those who read over HTTP, in milliseconds. */
   collect(options: { grace: number; dryRun?: boolean }, task: Task): Promise<CollectReport>;
   /** Signs a version with the signer that the store was opened with (`usage` where there is none), beside who signed it before. */

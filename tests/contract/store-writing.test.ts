@@ -152,6 +152,26 @@ test('removing a version frees the packs that nothing else needs, and says so', 
   expect((await commitFiles(store, 'web', { page })).record.number).toBe(4);
 });
 
+test('a version whose record is damaged or lost can be removed by its number', async () => {
+  await using directory = await temporaryDirectory();
+  const store = await newStore(directory.path);
+  for (let version = 0; version < 3; version += 1)
+    await commitFiles(store, 'web', { own: randomBytes(3000) }, ['newest']);
+  await writeFile(join(directory.path, 'images/web/2.json'), 'nonsense');
+  await rm(join(directory.path, 'images/web/3.json'));
+  expect((await defects(store)).map(({ path }) => path)).toEqual(
+    expect.arrayContaining(['images/web/2.json', 'images/web/3.json']),
+  );
+  await expect(store.remove('web:2')).rejects.toMatchObject({ code: 'corrupt-record' });
+  // Nothing of them goes by itself, and their numbers are not used again.
+  expect((await store.collect({ grace: 0 }, Task.silent())).packsDeleted).toBe(0);
+  expect(await store.remove(['web:2', 'web:3'], { grace: 0, damaged: true })).toMatchObject({ packsDeleted: 2 });
+  expect(await defects(store)).toEqual([]);
+  expect((await store.versions()).map(({ record }) => record.number)).toEqual([1]);
+  expect((await commitFiles(store, 'web', { page })).record.number).toBe(4);
+  await expect(store.remove('web:9', { grace: 0, damaged: true })).rejects.toMatchObject({ code: 'image-not-found' });
+});
+
 test('two versions with one manifest can go one by one', async () => {
   await using directory = await temporaryDirectory();
   const store = await newStore(directory.path);
