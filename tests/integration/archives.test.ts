@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createReadStream, existsSync, readFileSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +17,7 @@ import { exportImage } from '../../src/operations/export-image.ts';
 import { listEntries } from '../../src/operations/list-entries.ts';
 import { silentLog } from '../../src/operations/log.ts';
 import { makeEveryEntry } from './every-entry.ts';
+import { mountLoop } from './loop-file-system.ts';
 
 let work: string;
 let context: Context;
@@ -322,6 +323,20 @@ describe('a target', () => {
     await writeFile(join(packs, first), good);
     expect(failed).toEqual(['corrupt-pack', 'corrupt-pack']);
     expect(await readdir(directory)).toEqual([]);
+  });
+
+  it.skipIf(process.geteuid?.() !== 0)('is not there on a full disk, which has its room again', async () => {
+    using disk = mountLoop('ext4', 16);
+    const before = statfsSync(disk.path).bfree;
+    for (const [name, format] of [
+      ['x.tar', 'tar'],
+      ['x.oci.tar', 'oci-archive'],
+      ['x.oci', 'oci'],
+    ] as const) {
+      expect(await code(write('every:1', join(disk.path, name), format, 'none')), format).toBe('disk-full');
+    }
+    expect((await readdir(disk.path)).filter((name) => name !== 'lost+found')).toEqual([]);
+    expect(statfsSync(disk.path).bfree).toBeGreaterThan(before - 100);
   });
 
   it('is refused where OCI would take a name for an order', async () => {
