@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Task } from '../../src/foundation/task.ts';
 import { checkStore } from '../../src/store/check-store.ts';
 import type { Defect } from '../../src/store/defect.ts';
@@ -14,12 +14,20 @@ import { capture, changeTree, type Kind, kinds, work } from './store-work.ts';
 /** Of each kind; 300 in all. */
 const kills = Number(process.env.IMPRINT_KILLS ?? 50);
 
+/** What Node compiled: two of three seconds of a process that is killed are its start. */
+let cache: Awaited<ReturnType<typeof temporaryDirectory>>;
+beforeAll(async () => {
+  cache = await temporaryDirectory();
+});
+afterAll(() => cache[Symbol.asyncDispose]());
+
 /** Starts a process that waits for its work. */
 async function startWorker(directory: string): Promise<ChildProcess> {
   const places = ['store', 'tree', 'copy'].map((name) => join(directory, name));
   const child = fork(new URL('./kill-worker.ts', import.meta.url).pathname, places, {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     execArgv: ['--disable-warning=ExperimentalWarning'],
+    env: { ...process.env, NODE_COMPILE_CACHE: cache.path },
   });
   await once(child, 'message');
   return child;
@@ -73,6 +81,9 @@ test.each(kinds)('%s killed at random moments leaves a whole store', async (kind
     await changeTree(place('tree'));
     await capture(store, place('tree'), false);
   }
+  const first = await startWorker(directory.path);
+  first.send('warm up');
+  await once(first, 'exit');
   const spans: Spans = new Map();
   let next = startWorker(directory.path);
   for (let round = 0; round < kills; round += 1) {
