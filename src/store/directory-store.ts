@@ -27,8 +27,6 @@ import {
   storeFileText,
   tagPath,
   temporaryDirectory,
-  trustPath,
-  trustSignaturePath,
 } from './layout.ts';
 import { Leases } from './leases.ts';
 import { lockStore } from './lock.ts';
@@ -41,6 +39,7 @@ import type { CollectReport, RemovalReport, StoreTransaction, WritableStore } fr
 import { signVersion } from './trust.ts';
 import { formatTag, readTag, type TagTarget } from './version-files.ts';
 import type { VersionGuard } from './version-guard.ts';
+import { writeTrust } from './write-trust.ts';
 
 export interface DirectoryOptions {
   /** Makes the store where there is none; the directory must then be empty or not exist. */
@@ -328,22 +327,9 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
     return this.find(`${record.image}:${record.number}`);
   }
 
-  async publishTrust(version: number, { text, signatures }: StoredTrust): Promise<void> {
+  async publishTrust(version: number, trust: StoredTrust): Promise<void> {
     await using _lock = await this.#lock(`publish trust document ${version}`);
-    const before = await this.trustDocument(version).catch(() => undefined);
-    if (before !== undefined && before.text !== text)
-      throw new ImprintError('trust-wrong', {
-        document: trustPath(version),
-        problem: 'another of this version is published already',
-      });
-    // The signatures come first, so that a reader who finds the document finds them as well.
-    await writeFilesDurably(
-      [
-        { path: this.path(trustSignaturePath(version)), content: signatures },
-        { path: this.path(trustPath(version)), content: text },
-      ],
-      this.temporary,
-    );
+    await writeTrust(this, version, trust);
   }
 
   async readHints(digest: Digest): Promise<Uint8Array | undefined> {
