@@ -46,12 +46,23 @@ export async function runCommandLine(words: readonly string[], version: string, 
       await run(session, request.invocation);
       await session.close();
     }
+    await written(process.stdout);
     return process.exit(0);
   } catch (thrown) {
     await session?.close().catch(() => {});
     const { reportError } = await import('./error-report.ts');
     const cause = controller.signal.aborted && !(thrown instanceof ImprintError) ? controller.signal.reason : thrown;
     if (controller.signal.aborted && session?.endsByInterrupt) return process.exit(130);
-    return process.exit(reportError(stderr, cause, options));
+    const status = reportError(stderr, cause, options);
+    await Promise.all([written(process.stdout), written(process.stderr)]);
+    return process.exit(status);
   }
+}
+
+/** Resolves when all that a stream was given is on its way: to end the process before would cut off what a slow reader left waiting. */
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.once('error', () => resolve());
+    stream.write('', () => resolve());
+  });
 }
