@@ -1,35 +1,78 @@
-import { atCwd, call, symlinkNoFollow } from './binding.ts';
+import { arch } from 'node:process';
+import { requireFfi } from './library.ts';
 import { NativeBuffer } from './native-buffer.ts';
 
-const statxBasicStats = 0x7ff;
-const noAutomount = 0x800;
-/** O_PATH, O_DIRECTORY, O_NOFOLLOW, O_CLOEXEC: only to look names up in. */
-const lookUpOnly = 0o10000000 | 0o200000 | 0o400000 | 0o2000000;
+/** Where `struct stat` has what, in numbers of 32 bits; the C library's, which is the kernel's. */
+interface StatLayout {
+  mode: number;
+  uid: number;
+  gid: number;
+}
+
+const layouts: Readonly<Record<string, StatLayout>> = {
+  x64: { mode: 6, uid: 7, gid: 8 },
+  arm64: { mode: 4, uid: 6, gid: 7 },
+};
+/** The same on both. */
+const deviceAt = 0;
+const inodeAt = 2;
+const sizeAt = 12;
+const mtimeAt = 22;
+const ctimeAt = 26;
+
+const pathMax = 4096;
 
 /**
- * Asks for the status of one name after another without making anything of the answer: for those who only compare. Names lie in memory given
- * once, each closed by a zero, and are named by their offset.
+ * Asks for the status of one path after another without making anything of the answer: for those who only compare. `lstat` takes two arguments,
+ * which `node:ffi` passes on several times faster than the five of `statx`.
  */
 export class StatusProbe {
-  /** `struct statx` of linux/stat.h, as of the last `look` that returned true, in numbers of 32 bits. */
+  /** `struct stat` as of the last `look` that returned true. */
   readonly words: Uint32Array;
-  readonly #names: NativeBuffer;
+  readonly layout: StatLayout & {
+    device: number;
+    inode: number;
+    size: number;
+    mtime: number;
+    ctime: number;
+  };
+  /** The path to look at, as raw bytes with a zero behind it: to be written by the caller. */
+  readonly path: Uint8Array;
+  readonly #path = new NativeBuffer(pathMax + 1);
   readonly #status = new NativeBuffer(256);
+  readonly #lstat: (path: bigint, status: bigint) => number;
 
-  constructor(names: Uint8Array) {
-    this.#names = new NativeBuffer(names.length);
-    this.#names.bytes.set(names);
+  private constructor(layout: StatLayout, lstat: (path: bigint, status: bigint) => number) {
+    this.#lstat = lstat;
+    const common = { device: deviceAt, inode: inodeAt, size: sizeAt, mtime: mtimeAt, ctime: ctimeAt };
+    this.layout = { ...layout, ...common };
+    this.path = this.#path.bytes;
     this.words = new Uint32Array(this.#status.bytes.buffer, 0, 64);
   }
 
-  /** Status of what the name at `offset` is in an open directory; a symbolic link is not followed. False where there is none. */
-  look(directory: number, offset: number): boolean {
-    const flags = symlinkNoFollow | noAutomount;
-    return call.statx(directory, this.#names.at(offset), flags, statxBasicStats, this.#status.pointer) === 0;
+  /** Undefined where this C library does not show `lstat`, or lays its answer out in a way that is not known here. */
+  static create(): StatusProbe | undefined {
+    const layout = layouts[arch];
+    if (layout === undefined) return undefined;
+    try {
+      const { functions } = requireFfi().dlopen(null, {
+        lstat: { arguments: ['pointer', 'pointer'], return: 'i32' },
+      });
+      return new StatusProbe(layout, functions.lstat);
+    } catch {
+      return undefined;
+    }
   }
 
-  /** Opens the directory of that name to look names up in it; −1 where there is none. `directory` undefined: the name is a whole path. */
-  open(directory: number | undefined, offset: number): number {
-    return call.openat(directory ?? atCwd, this.#names.at(offset), lookUpOnly, 0);
+  /** Status of what `path` names; a symbolic link at its end is not followed. False where there is none. */
+  look(): boolean {
+    return this.#lstat(this.#path.pointer, this.#status.pointer) === 0;
   }
+}
+
+/** `st_dev` in the form that `FileStatus.device` has (`gnu_dev_major` of glibc), from its lower and upper half. */
+export function deviceOf(low: number, high: number): number {
+  const major = ((low >>> 8) & 0xfff) + (high & 0xffff_f000);
+  const minor = (low & 0xff) + ((low >>> 12) & 0xf_ff00) + (high & 0xfff) * 0x10_0000;
+  return major * 0x10_0000 + minor;
 }

@@ -4,7 +4,7 @@ import { parseManifestFile } from '../image/manifest-file.ts';
 import { parseUses } from './chunk-uses.ts';
 import type { DirectoryStore } from './directory-store.ts';
 import { manifestPath, packPath, usesPath } from './layout.ts';
-import { PackTables, readPackList } from './pack-tables.ts';
+import { readPackList, readPackTable } from './pack-tables.ts';
 
 const limit = 2 ** 30;
 
@@ -18,9 +18,8 @@ export async function packsOfKeptManifest(store: DirectoryStore, digest: Digest)
   const damaged = await store.damagedPacks();
   for (const { pack, packLength } of list)
     if (damaged.has(pack) || (await store.files.length(packPath(pack))) !== packLength) return undefined;
-  const tables = new PackTables(store.files);
-  await tables.load(list);
-  return tables.failures.size > 0 ? undefined : new Set(list.map(({ pack }) => pack));
+  for (const line of list) if ('error' in (await readPackTable(store.files, line))) return undefined;
+  return new Set(list.map(({ pack }) => pack));
 }
 
 async function isWhole(store: DirectoryStore, digest: Digest, packs: ReadonlySet<string>): Promise<boolean> {

@@ -6,7 +6,7 @@ import type { FileStatus } from '../native/status.ts';
  * later that an entry did not change, and with names and a memo that a whole tree did not. Private to this store; docs/image-format.md.
  *
  * `imprhnt2`, length of the memo, number of rows, length of the names (4 bytes each); the memo; padding to four bytes; rows in manifest order; names:
- * for each entry its depth (2) and its last name, closed by a zero.
+ * for each entry its depth (2), the length (2) of its last name, and that.
  */
 
 const magic = Buffer.from('imprhnt2', 'latin1');
@@ -14,6 +14,8 @@ const headLength = 20;
 /** Numbers of 32 bits in a row: inode (2), ctime seconds (2) and nanoseconds, device, the seal of all else that a status says. */
 export const rowWords = 7;
 const rowLength = rowWords * 4;
+/** Bytes before each name. */
+export const nameHead = 4;
 /** A change within this many seconds before the look at a file may not show in its times: such a row is left blank. */
 const unsettledSeconds = 2;
 
@@ -71,12 +73,13 @@ export class HintWriter {
 
   #addName(path: RawPath): void {
     const { depth, name } = lastOf(path);
-    if (this.#namesUsed + name.length + 3 > this.#names.length)
-      this.#names = Buffer.concat([this.#names], (this.#names.length + name.length) * 2);
+    const length = nameHead + name.length;
+    if (this.#namesUsed + length > this.#names.length)
+      this.#names = Buffer.concat([this.#names], (this.#names.length + length) * 2);
     this.#names.writeUInt16LE(depth, this.#namesUsed);
-    this.#names.write(name, this.#namesUsed + 2, 'latin1');
-    this.#names[this.#namesUsed + 2 + name.length] = 0;
-    this.#namesUsed += name.length + 3;
+    this.#names.writeUInt16LE(name.length, this.#namesUsed + 2);
+    this.#names.write(name, this.#namesUsed + nameHead, 'latin1');
+    this.#namesUsed += length;
   }
 }
 

@@ -1,10 +1,9 @@
 import { statfsSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import type { RawPath } from '../foundation/brand.ts';
-import { close, open, openFlags } from '../native/files.ts';
 import { type FileStatus, status } from '../native/status.ts';
-import { StatusProbe } from '../native/status-probe.ts';
-import { type HintReader, mix, rowWords, substituteMark } from './capture-hints.ts';
+import { deviceOf, StatusProbe } from '../native/status-probe.ts';
+import { type HintReader, mix, nameHead, rowWords, substituteMark } from './capture-hints.ts';
 
 export interface UnchangedOptions {
   /** Absolute path of the root. */
@@ -15,8 +14,8 @@ export interface UnchangedOptions {
   signal: AbortSignal;
 }
 
-/** Levels that are open at once, at most; a deeper tree is walked. */
-const mostLevels = 500;
+/** The longest path that is looked at; a tree with longer ones is walked. */
+const longestPath = 4000;
 /** Rows between two looks at whether to go on. */
 const rowsAtOnce = 16_384;
 
@@ -36,96 +35,98 @@ const trusted = new Set([
 export async function isUnchanged(options: UnchangedOptions): Promise<boolean> {
   const { hints, directory } = options;
   const { rows, names } = hints;
-  if (rows.length === 0 || names.length === 0) return false;
-  const top = status(directory);
-  if (!isTrusted(directory) || !sameRoot(hints, top, options.devices)) return false;
-  const look = new Pass(options, names, open(directory, openFlags.readOnly | openFlags.directory));
-  try {
-    const count = rows.length / rowWords;
-    // The root's own name is three bytes long: its depth and the closing zero.
-    let at = 3;
-    for (let row = 1; row < count; row += 1) {
-      if (row % rowsAtOnce === 0) {
-        await setImmediate();
-        options.signal.throwIfAborted();
-      }
-      const length = look.entry(row, at);
-      if (length < 0) return false;
-      at += length;
+  const probe = StatusProbe.create();
+  if (probe === undefined || rows.length === 0 || names.length === 0) return false;
+  if (!isTrusted(directory) || !sameRoot(hints, status(directory), options.devices)) return false;
+  const pass = new Pass(options, probe);
+  const count = rows.length / rowWords;
+  // The root's own name is empty.
+  let at = nameHead;
+  for (let row = 1; row < count; row += 1) {
+    if (row % rowsAtOnce === 0) {
+      await setImmediate();
+      options.signal.throwIfAborted();
     }
-    return at === names.length;
-  } finally {
-    look.close();
+    const next = pass.entry(row, at);
+    if (next < 0) return false;
+    at = next;
   }
+  return at === names.length;
 }
 
-/** Reads hints alongside the tree: the directories above the entry that it is at are open. */
+/** Reads hints alongside the tree, and keeps the path of the entry that it is at. */
 class Pass {
   readonly #rows: Uint32Array;
   readonly #names: Buffer;
   readonly #devices: ReadonlyMap<number, number> | undefined;
   readonly #probe: StatusProbe;
-  readonly #open: number[];
+  /** By depth: where the names of that depth begin in the path. */
+  readonly #starts: number[] = [0];
+  #end: number;
   /** Devices of the file systems that may be trusted. */
-  readonly #seen = new Set<number>();
-  #lastName = 0;
+  readonly #trusted = new Set<number>();
+  #lastDevice = { low: -1, high: -1, real: -1 };
 
-  constructor(options: UnchangedOptions, names: Buffer, root: number) {
-    this.#rows = options.hints.rows;
-    this.#names = names;
-    this.#devices = options.devices;
-    this.#probe = new StatusProbe(names);
-    this.#open = [root];
-    this.#seen.add(this.#rows[5] as number);
+  constructor({ hints, directory, devices }: UnchangedOptions, probe: StatusProbe) {
+    this.#rows = hints.rows;
+    this.#names = hints.names;
+    this.#devices = devices;
+    this.#probe = probe;
+    const base = directory === '/' ? '' : directory;
+    this.#end = base.length;
+    if (base.length < longestPath) Buffer.from(base, 'latin1').copy(probe.path);
+    this.#trusted.add(this.#rows[5] as number);
   }
 
-  /** Compares the entry whose name begins at `at`; the length of what the names say of it, −1 where it differs. */
+  /** Compares the entry whose name is said at `at`; where the next is said, −1 where it differs. */
   entry(row: number, at: number): number {
-    const end = this.#names.indexOf(0, at + 2);
-    if (end < 0) return -1;
-    const depth = this.#names.readUInt16LE(at);
-    const levels = this.#open;
-    while (levels.length > depth) close(levels.pop() as number);
-    if (levels.length < depth) {
-      if (levels.length + 1 !== depth || depth > mostLevels) return -1;
-      const fd = this.#probe.open(levels.at(-1), this.#lastName);
-      if (fd < 0) return -1;
-      levels.push(fd);
-    }
-    const name = at + 2;
-    this.#lastName = name;
-    if (!this.#probe.look(levels[levels.length - 1] as number, name) || !this.#same(row)) return -1;
-    return end + 1 - at;
+    const names = this.#names;
+    const starts = this.#starts;
+    const depth = (names[at] as number) + (names[at + 1] as number) * 256;
+    const from = at + nameHead;
+    const to = from + (names[at + 2] as number) + (names[at + 3] as number) * 256;
+    // One level more than before: what came before is the directory.
+    if (depth === starts.length) starts.push(this.#end);
+    else starts.length = depth + 1;
+    let end = starts[depth] as number;
+    if (depth < 1 || end + to - from > longestPath || to > names.length) return -1;
+    const { path, words } = this.#probe;
+    path[end] = 0x2f;
+    end += 1;
+    for (let index = from; index < to; index += 1, end += 1) path[end] = names[index] as number;
+    path[end] = 0;
+    this.#end = end;
+    return this.#probe.look() && this.#same(row, words) ? to : -1;
   }
 
-  close(): void {
-    for (const fd of this.#open.splice(0)) close(fd);
-  }
-
-  /** The row that `struct statx` would give, compared number by number with that of the hints. */
-  #same(row: number): boolean {
-    const { words } = this.#probe;
+  /** The row that `struct stat` would give, compared number by number with that of the hints. */
+  #same(row: number, words: Uint32Array): boolean {
+    const { inode, ctime, mtime, size, mode, uid, gid, device } = this.#probe.layout;
     const rows = this.#rows;
     const at = row * rowWords;
-    if (rows[at + 4] !== words[26] || rows[at + 2] !== words[24] || rows[at] !== words[8]) return false;
-    if (rows[at + 1] !== words[9] || rows[at + 3] !== words[25]) return false;
-    let seal = mix(mix(mix(0, (words[7] as number) & 0xffff), words[5] as number), words[6] as number);
-    seal = mix(mix(seal, words[10] as number), words[11] as number);
-    seal = mix(mix(mix(seal, words[28] as number), words[29] as number), words[30] as number);
+    if (rows[at + 4] !== words[ctime + 2] || rows[at + 2] !== words[ctime] || rows[at] !== words[inode]) return false;
+    if (rows[at + 1] !== words[inode + 1] || rows[at + 3] !== words[ctime + 1]) return false;
+    let seal = mix(mix(mix(0, words[mode] as number), words[uid] as number), words[gid] as number);
+    seal = mix(mix(seal, words[size] as number), words[size + 1] as number);
+    seal = mix(mix(mix(seal, words[mtime] as number), words[mtime + 1] as number), words[mtime + 2] as number);
     const known = (rows[at + 6] as number) ^ seal;
     if (known !== 0 && known !== substituteMark) return false;
-    const device = (words[34] as number) * 0x10_0000 + (words[35] as number);
-    const real = (this.#devices?.get(device) ?? device) >>> 0;
-    return rows[at + 5] === real && (this.#seen.has(real) || this.#enter(real));
+    return rows[at + 5] === this.#device(words[device] as number, words[device + 1] as number);
   }
 
-  /** The first entry of another file system. */
-  #enter(device: number): boolean {
-    const parent = this.#open.at(-1) ?? -1;
-    const name = this.#names.toString('latin1', this.#lastName, this.#names.indexOf(0, this.#lastName));
-    if (!isTrusted(`/proc/self/fd/${parent}/${name}` as RawPath)) return false;
-    this.#seen.add(device);
-    return true;
+  /** The device as the hints have it; −1 where its file system is not to be trusted. */
+  #device(low: number, high: number): number {
+    const last = this.#lastDevice;
+    if (last.low === low && last.high === high) return last.real;
+    const seen = deviceOf(low, high);
+    let real = (this.#devices?.get(seen) ?? seen) >>> 0;
+    if (!this.#trusted.has(real)) {
+      const path = Buffer.from(this.#probe.path.subarray(0, this.#end));
+      if (isTrusted(path.toString('latin1') as RawPath)) this.#trusted.add(real);
+      else real = -1;
+    }
+    this.#lastDevice = { low, high, real };
+    return real;
   }
 }
 
