@@ -230,6 +230,15 @@ describe('layers', () => {
     expect(await code((async () => (await context.store()).versions('bad'))())).toBe('image-not-found');
   });
 
+  it('are not taken for a tree of files by mistake', async () => {
+    const archive = join(work, 'image.tar');
+    await writeFile(archive, tarOf(join(work, 'layers'), '.'));
+    expect(await code(capture(archive, 'mistaken'))).toBe('source-unfit');
+    expect(await code(capture(`tar:${archive}`, 'meant'))).toBe('done');
+    const { digest } = await capture(`oci-archive:${archive}`, 'taken', { noDefaultExcludes: true });
+    expect(digest).toBe((await (await context.store()).resolve('layers')).record.digest);
+  });
+
   it('meet any damage of index, manifest and configuration with an error of ours', async () => {
     const layout = await layoutOf(join(work, 'fuzzed'), [tarOf(join(work, 'system'), '.')]);
     const good = readFileSync(join(layout, 'index.json'), 'utf8');

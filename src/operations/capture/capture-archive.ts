@@ -62,6 +62,7 @@ async function captureLayers(
   const { input, processes, task } = capture;
   const reading = { processes, signal: task.signal };
   const listing = await task.part('list', () => listLayers(image.layers, image.whiteouts, reading));
+  if (!image.whiteouts && !input.source.startsWith('tar:')) refuseImage(listing, input.source);
   const survey = surveyOf(listing, image);
   const rules = rulesFor(input, survey, '/' as Parameters<typeof rulesFor>[2], [], task);
   const selection = selectEntries(listing.tree, listing.members, rules);
@@ -92,6 +93,17 @@ async function captureLayers(
     warnings,
     unchangedFiles: 0,
   };
+}
+
+/** What `docker save` or skopeo wrote is hardly meant to be taken as the files that it is made of. */
+function refuseImage({ tree }: ArchiveListing, source: string): void {
+  const has = (path: string) => tree.find(path) !== undefined;
+  if (!(has('oci-layout') && has('index.json')) && !(has('manifest.json') && has('repositories'))) return;
+  throw new ImprintError('source-unfit', {
+    source,
+    problem: 'it is a container image in an archive, not a tree',
+    hint: `Take the tree in the image: oci-archive:${source}. Or the archive’s own files: tar:${source}`,
+  });
 }
 
 /** What an archive tells of the system in it, in the form that a machine's answers take. */
