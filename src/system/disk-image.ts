@@ -181,14 +181,16 @@ export async function openDiskWorkspace(processes: Processes, clock: Clock): Pro
     if (Number.isInteger(pid) && !isRunning(pid)) await dismantle(processes, clock, join(tmpdir(), name));
   }
   const directory = await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`));
-  const devices: string[] = [];
+  /** One device for each partition: btrfs lets no second one be mounted. */
+  const devices = new Map<string, string>();
   return {
     directory,
     processes,
     async mount(disk, partition, target, options) {
       await mkdir(target, { recursive: true });
-      const device = await attach(processes, disk, partition);
-      devices.push(device);
+      const key = `${disk.path}@${partition.start}`;
+      const device = devices.get(key) ?? (await attach(processes, disk, partition));
+      devices.set(key, device);
       const type = partition.fileSystem ?? 'auto';
       // A boot sector's clock is of no zone: the machine's own is taken to be UTC.
       const own = type === 'xfs' ? ['nouuid'] : type === 'vfat' ? ['tz=UTC'] : [];
@@ -205,7 +207,7 @@ export async function openDiskWorkspace(processes: Processes, clock: Clock): Pro
     },
     async [Symbol.asyncDispose]() {
       await unmountTree(processes, directory, clock);
-      for (const device of devices.toReversed()) {
+      for (const device of [...devices.values()].reverse()) {
         await processes.run('losetup', ['--detach', device], { timeout: patience, accept: [0, 1] });
       }
       await rm(directory, { recursive: true, force: true });

@@ -12,6 +12,7 @@ import { Task } from '../../src/foundation/task.ts';
 import { captureImage } from '../../src/operations/capture-image.ts';
 import { type Context, createContext } from '../../src/operations/context.ts';
 import { exportImage } from '../../src/operations/export-image.ts';
+import { listEntries } from '../../src/operations/list-entries.ts';
 import { silentLog } from '../../src/operations/log.ts';
 import { systemProcesses } from '../../src/system/run.ts';
 import { makeEveryEntry } from './every-entry.ts';
@@ -196,6 +197,45 @@ describe.skipIf(!isRoot)('a disk image', { timeout: 120_000 }, () => {
     expect(existsSync(left)).toBe(false);
     expect((await run('losetup', ['--list', '--noheadings', '--output', 'BACK-FILE'])).stdout).not.toContain(left);
   });
+
+  it.each(['xfs', 'btrfs'] as const)(
+    'finds a root on %s, in a subvolume too, and what its fstab mounts beside it',
+    async (type) => {
+      const image = join(work, `${type}.raw`);
+      await writeFile(image, '');
+      await truncate(image, 700 * 2 ** 20);
+      await run('sfdisk', ['--quiet', image], { input: 'label: dos\nsize=340MiB, type=83\nsize=340MiB, type=83\n' });
+      const uuids = ['0c7b5b3e-2f6c-4b9e-9a53-2d8a4c1f0b01', '0c7b5b3e-2f6c-4b9e-9a53-2d8a4c1f0b02'] as const;
+      const mount = join(work, `${type}-mount`);
+      await mkdir(mount);
+      const starts = JSON.parse((await run('sfdisk', ['--json', image])).stdout).partitiontable.partitions;
+      for (const [index, uuid] of uuids.entries()) {
+        const place = ['--offset', String(starts[index].start * 512), '--sizelimit', String(starts[index].size * 512)];
+        const device = (await run('losetup', ['--find', '--show', ...place, image])).stdout.trim();
+        if (type === 'xfs') await run('mkfs.xfs', ['-q', '-m', `uuid=${uuid}`, device]);
+        else await run('mkfs.btrfs', ['-q', '-U', uuid, device]);
+        await run('mount', [device, mount]);
+        if (index === 1) await writeFile(join(mount, 'served'), 'served');
+        else {
+          const root = type === 'xfs' ? mount : join(mount, '@');
+          if (type === 'btrfs') await run('btrfs', ['subvolume', 'create', root]);
+          for (const path of ['etc', 'usr', 'srv']) await mkdir(join(root, path));
+          const options = type === 'btrfs' ? 'subvol=@' : 'defaults';
+          const lines = [`UUID=${uuids[0]} / ${type} ${options} 0 0`, `UUID=${uuids[1]} /srv ${type} defaults 0 0`, ''];
+          await writeFile(join(root, 'etc/fstab'), lines.join('\n'));
+        }
+        await run('umount', [mount]);
+        await run('losetup', ['--detach', device]);
+      }
+      const captured = await capture(image, type, whole);
+      expect(captured.warnings).toEqual([]);
+      const found: string[] = [];
+      const input = { reference: type, recursive: true, directory: false };
+      for await (const batch of listEntries(context, input, Task.silent()))
+        found.push(...batch.map(({ path }) => path));
+      expect(found).toEqual(['etc', 'etc/fstab', 'srv', 'srv/served', 'usr']);
+    },
+  );
 
   it('says what is wrong with what is no disk', async () => {
     await writeFile(join(work, 'junk'), Buffer.alloc(1 << 20, 'junk'));
