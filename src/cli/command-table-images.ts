@@ -265,7 +265,12 @@ export const imageCommands: readonly CommandDefinition[] = [
     summary: 'remove versions; an image goes with its last one',
     description: 'A version that a machine has, is to have, or that carries a tag, is not removed without --force.',
     arguments: [{ ...reference, name: 'REF', variadic: true }],
-    options: [{ flags: '-f, --force', description: 'also where it is in use or tagged' }],
+    options: [
+      {
+        flags: '-f, --force',
+        description: 'also where it is in use or tagged, or (IMAGE:NUMBER) its record is damaged',
+      },
+    ],
     examples: [['imprint image rm web:1 web:2', 'after asking']],
     load: () => import('./commands/image-rm.ts'),
   },

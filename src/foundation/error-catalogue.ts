@@ -221,7 +221,7 @@ export const errorCatalogue = {
     exit: 5,
     http: 500,
     message: '{store} has {count} defects.',
-    hint: 'Each is named above. Restore the files from a copy of the store, or capture again.',
+    hint: 'Each is named above. With a copy: imprint store check --repair --from PLACE; without one, capture again.',
   },
   'blob-corrupt': {
     exit: 5,

@@ -15,7 +15,7 @@ import type { DirectoryStore } from './directory-store.ts';
 import { removeDurably, renameDurably, writeFileDurably, writeFilesDurably, writing } from './durable.ts';
 import { formatHints } from './hints.ts';
 import { indexWith, makeIndex } from './index-maker.ts';
-import { packsOfKeptManifest } from './kept-manifest.ts';
+import { hasWholeManifest, packsOfKeptManifest } from './kept-manifest.ts';
 import { LateChunks } from './late-chunks.ts';
 import {
   damagedMarkPath,
@@ -30,10 +30,12 @@ import {
   signaturePath,
   usesPath,
 } from './layout.ts';
-import { formatPackList } from './pack-list.ts';
+import { type Condemned, retirePacks } from './pack-deletion.ts';
+import { formatPackList, type PackListLine } from './pack-list.ts';
 import { PackTables } from './pack-tables.ts';
 import type { StoredVersion } from './store.ts';
 import { fileHash, formatStoreIndex } from './store-index.ts';
+import { readUses } from './store-survey.ts';
 import type { StoreTransaction, VersionDraft, WrittenManifest } from './transaction.ts';
 import { signVersion } from './trust.ts';
 
@@ -131,11 +133,14 @@ export class DirectoryTransaction implements StoreTransaction {
     });
     // What a collection was about to delete is needed again: no pack of a version carries that mark.
     await this.#unretire([...this.#retired].filter((pack) => uses.packs.has(pack)));
+    lines.push(...(await this.#addUsesBefore(finished.digest, uses)));
+    // One that is whole stays the file it is, for readers lease the file.
+    const there = await hasWholeManifest(this.#store, finished.digest);
     await writeFilesDurably(
       [
         { path: this.#store.path(usesPath(finished.digest)), content: formatUses(finished.digest, uses) },
         { path: this.#store.path(packListPath(finished.digest)), content: formatPackList(lines) },
-        { path: this.#store.path(manifestPath(finished.digest)), aside: path },
+        ...(there ? [] : [{ path: this.#store.path(manifestPath(finished.digest)), aside: path }]),
       ],
       this.directory,
     );
@@ -264,6 +269,26 @@ export class DirectoryTransaction implements StoreTransaction {
       digest: 'the new version',
       store: this.#store.location,
     });
+  }
+
+  /**
+   * Where the manifest was there before: adds the packs that it used then, for its readers may be reading them. Those that are not whole get
+   * a mark instead that names it.
+   */
+  async #addUsesBefore(digest: Digest, uses: ChunkUses): Promise<PackListLine[]> {
+    const lines: PackListLine[] = [];
+    const dropped: Condemned[] = [];
+    for (const [pack, use] of (await readUses(this.#store, digest))?.packs ?? []) {
+      if (uses.packs.has(pack)) continue;
+      const table = this.#tables.index.table(pack);
+      if (table === undefined) dropped.push({ pack, users: [digest] });
+      else {
+        uses.packs.set(pack, use);
+        lines.push({ pack, tableOffset: table.tableOffset, packLength: table.packLength });
+      }
+    }
+    await retirePacks(this.#store, dropped, this.directory);
+    return lines;
   }
 
   async #unretire(packs: Iterable<string>): Promise<void> {

@@ -6,8 +6,9 @@ import { bitAt, countBits } from './chunk-uses.ts';
 import type { DirectoryStore } from './directory-store.ts';
 import { removeDurably, writeFilesDurably } from './durable.ts';
 import { retiredMarkPath, tombstonePath } from './layout.ts';
+import { clearManifests } from './manifest-clearing.ts';
 import { storedLength } from './pack-chunks.ts';
-import { type Condemned, deleteManifests, deletePacks, retirePacks, strayFiles } from './pack-deletion.ts';
+import { type Condemned, deletePacks, retirePacks, strayFiles } from './pack-deletion.ts';
 import { readPackTable } from './pack-tables.ts';
 import { repack } from './repack.ts';
 import { type StoreSurvey, surveyStore } from './store-survey.ts';
@@ -24,9 +25,9 @@ const rewriteFrom = 0.25;
  */
 export async function collectGarbage(store: DirectoryStore, grace: number, task: Task): Promise<CollectReport> {
   const now = Date.now();
-  const survey = await surveyStore(store, task);
   const report = emptyReport();
-  report.manifestsDeleted = (await deleteManifests(store, survey.orphans)).length;
+  const { survey, deleted } = await clearManifests(store, task);
+  report.manifestsDeleted = deleted;
   for (const path of await strayFiles(store)) await removeDurably(store.path(path));
   await deleteDue(store, survey, now, grace, report, (pack) => usedBefore(survey, pack));
   const partly = await partlyUsed(store, survey);

@@ -22,6 +22,17 @@ export async function packsOfKeptManifest(store: DirectoryStore, digest: Digest)
   return new Set(list.map(({ pack }) => pack));
 }
 
+/** Whether there is a manifest file of this digest of which every stored byte is right. */
+export async function hasWholeManifest(store: DirectoryStore, digest: Digest): Promise<boolean> {
+  try {
+    const manifest = await store.files.read(manifestPath(digest), limit);
+    return manifest !== undefined && parseManifestFile(manifest).digest === digest;
+  } catch (error) {
+    if (error instanceof FormatError) return false;
+    throw error;
+  }
+}
+
 async function isWhole(store: DirectoryStore, digest: Digest, packs: ReadonlySet<string>): Promise<boolean> {
   try {
     const [manifest, uses] = await Promise.all([

@@ -3,19 +3,9 @@ import type { Digest } from '../foundation/brand.ts';
 import { ifThere } from './directory-files.ts';
 import type { DirectoryStore } from './directory-store.ts';
 import { removeDurably, syncDirectory, writeFilesDurably } from './durable.ts';
-import {
-  damagedMarkPath,
-  hintsPath,
-  isHexHash,
-  manifestPath,
-  packListPath,
-  packPath,
-  retiredMarkPath,
-  tagPath,
-  usesPath,
-} from './layout.ts';
+import { damagedMarkPath, isHexHash, manifestPath, packPath, retiredMarkPath, tagPath } from './layout.ts';
 import { holdManifest } from './lease.ts';
-import { formatRetiredMark } from './retired-mark.ts';
+import { formatRetiredMark, readRetiredMark } from './retired-mark.ts';
 import { readTag } from './version-files.ts';
 
 /** A pack that is to go, and the versions of which none may be leased when it goes. */
@@ -49,40 +39,20 @@ export async function deletePacks(store: DirectoryStore, condemned: readonly Con
   return gone;
 }
 
-/** Marks packs as retired, with their users; together, as that costs little more than one. */
+/** Marks packs as retired, with their users beside those that an earlier mark names; together, as that costs little more than one. */
 export async function retirePacks(
   store: DirectoryStore,
   condemned: readonly Condemned[],
   temporary: string,
 ): Promise<void> {
+  const files: { path: string; content: string }[] = [];
   // Sorted, so that each directory is synced once.
-  const sorted = condemned.toSorted((left, right) => (left.pack < right.pack ? -1 : 1));
-  const files = sorted.map(({ pack, users }) => ({
-    path: store.path(retiredMarkPath(pack)),
-    content: formatRetiredMark(users),
-  }));
-  if (files.length > 0) await writeFilesDurably(files, temporary);
-}
-
-/**
- * Deletes manifests that no version names, with all that belongs to them; one that is leased just now stays. The manifest goes first,
- * so that none is ever there without its packs.
- */
-export async function deleteManifests(store: DirectoryStore, digests: readonly Digest[]): Promise<Digest[]> {
-  const gone: Digest[] = [];
-  for (const digest of digests) {
-    const hold = await holdManifest(store.path(manifestPath(digest)));
-    if (hold === 'leased') continue;
-    try {
-      await removeDurably(...[manifestPath(digest), packListPath(digest)].map((path) => store.path(path)));
-      await removeDurably(store.path(usesPath(digest)));
-      await removeDurably(store.path(hintsPath(digest)));
-      gone.push(digest);
-    } finally {
-      hold?.[Symbol.dispose]();
-    }
+  for (const { pack, users } of condemned.toSorted((left, right) => (left.pack < right.pack ? -1 : 1))) {
+    const before = await readRetiredMark(store, pack);
+    const content = formatRetiredMark([...new Set([...users, ...(before?.users ?? [])])]);
+    files.push({ path: store.path(retiredMarkPath(pack)), content });
   }
-  return gone;
+  if (files.length > 0) await writeFilesDurably(files, temporary);
 }
 
 /** Lists, use files and hints of manifests that are not there, and marks of packs that are not there: leftovers of a kill. */

@@ -6,11 +6,12 @@ import { bitAt } from './chunk-uses.ts';
 import type { DirectoryStore } from './directory-store.ts';
 import { removeDurably, renameDurably, writeFileDurably } from './durable.ts';
 import { recordPath, signaturePath, tagPath, tombstonePath } from './layout.ts';
+import { clearManifests } from './manifest-clearing.ts';
 import { storedLength } from './pack-chunks.ts';
-import { type Condemned, deleteManifests, deletePacks, retirePacks } from './pack-deletion.ts';
+import { type Condemned, deletePacks, retirePacks } from './pack-deletion.ts';
 import { readPackList, readPackTable } from './pack-tables.ts';
 import type { StoredVersion } from './store.ts';
-import { readUses, type StoreSurvey, surveyStore, untold } from './store-survey.ts';
+import { readUses, type StoreSurvey, untold } from './store-survey.ts';
 import type { RemovalReport } from './transaction.ts';
 
 /**
@@ -31,7 +32,7 @@ export async function removeVersions(
   const digests = new Set(doomed.flatMap(({ digest }) => digest ?? []));
   const packs = await packsOf(store, digests);
   for (const each of doomed) await removeVersion(store, each);
-  const report = await removeContent(store, digests, packs, options);
+  const report = await removeContent(store, packs, options);
   // Last, for on a full disk there is room for it only now.
   await store.writeIndex();
   return { removed: doomed.flatMap(({ version }) => version ?? []), ...report };
@@ -90,22 +91,17 @@ async function removeVersion(store: DirectoryStore, { image, number, tags }: Doo
 
 async function removeContent(
   store: DirectoryStore,
-  digests: ReadonlySet<Digest>,
   packs: ReadonlySet<string>,
   { grace, temporary = store.temporary }: { grace: number; temporary?: string },
 ): Promise<Omit<RemovalReport, 'removed'>> {
   const report = { packsDeleted: 0, bytesFreed: 0, bytesWaiting: 0, bytesUnreferenced: 0 };
   let survey: StoreSurvey;
   try {
-    survey = await surveyStore(store, Task.silent());
+    ({ survey } = await clearManifests(store, Task.silent()));
   } catch (error) {
     untold(error);
     return report;
   }
-  await deleteManifests(
-    store,
-    survey.orphans.filter((digest) => digests.has(digest)),
-  );
   const free: Condemned[] = [];
   for (const pack of packs) {
     const state = survey.packs.get(pack);

@@ -183,3 +183,21 @@ test('content that a sound pack holds as well lets a damaged pack go', async () 
   expect(await read(store, b, record.digest as Digest)).toBe(true);
   expect(await defects(store)).toEqual([]);
 });
+
+test('a reader keeps its lease when the same tree is captured again', async () => {
+  await using directory = await temporaryDirectory();
+  const writer = await DirectoryStore.open(directory.path, { create: true });
+  const content = randomBytes(5000);
+  const digest = (await commitFiles(writer, 'web', { content })).record.digest as Digest;
+  const reader = await openStore(directory.path);
+  {
+    await using _lease = await reader.lease(digest);
+    await commitFiles(writer, 'web', { content });
+    await writer.remove('web:*');
+    expect(await collect(writer)).toMatchObject({ manifestsDeleted: 0, packsDeleted: 0 });
+    expect(await read(reader, content, digest)).toBe(true);
+  }
+  await reader.close();
+  expect(await collect(writer)).toMatchObject({ manifestsDeleted: 1, packsDeleted: 1 });
+  expect(await defects(writer)).toEqual([]);
+});
