@@ -96,7 +96,7 @@ describe.skipIf(!isRoot)('a disk image', { timeout: 120_000 }, () => {
     expect(again.stats.newChunks).toBe(0);
     expect(await hashOf(join(work, 'every.raw'))).toBe(before);
 
-    await write('every', 'every.qcow2', { compression: 'gzip' });
+    await write('every', 'every.qcow2', { compression: 'zstd' });
     await run('qemu-img', ['check', '-q', join(work, 'every.qcow2')]);
     await run('qemu-img', ['compare', '-q', join(work, 'every.raw'), join(work, 'every.qcow2')]);
     expect((await capture(join(work, 'every.qcow2'), 'again', whole)).digest).toBe(every.digest);
@@ -106,10 +106,8 @@ describe.skipIf(!isRoot)('a disk image', { timeout: 120_000 }, () => {
   it('is the same bytes each time, wherever and however it is written', async () => {
     await write('every', 'second.raw');
     expect(await hashOf(join(work, 'second.raw'))).toBe(await hashOf(join(work, 'every.raw')));
-    await write('every', 'second.qcow2', { compression: 'gzip' });
+    await write('every', 'second.qcow2', { compression: 'zstd' });
     expect(await hashOf(join(work, 'second.qcow2'))).toBe(await hashOf(join(work, 'every.qcow2')));
-    await write('every', 'plain.qcow2');
-    await run('qemu-img', ['compare', '-q', join(work, 'every.raw'), join(work, 'plain.qcow2')]);
   });
 
   it('takes the size that it is given, and refuses one that is too small', async () => {
@@ -157,6 +155,10 @@ describe.skipIf(!isRoot)('a disk image', { timeout: 120_000 }, () => {
       'TYPE=swap UUID=0c7b5b3e-2f6c-4b9e-9a53-2d8a4c1f0a02',
       expect.stringMatching(/^LABEL=my.* root TYPE=ext4/),
     ]);
+    for (const compression of ['none', 'gzip']) {
+      await write('many', `many-${compression}.qcow2`, { compression });
+      await run('qemu-img', ['compare', '-q', join(work, 'many.raw'), join(work, `many-${compression}.qcow2`)]);
+    }
     const again = await capture(join(work, 'many.raw'), 'many-again', whole);
     expect(again.warnings).toEqual([expect.stringContaining('/dev/sdb1')]);
     expect(again.digest).toBe(captured.digest);
