@@ -4,11 +4,12 @@ import type { Task } from '../../foundation/task.ts';
 import { comparePaths, type Entry, type EntryType } from '../../image/entry.ts';
 import { sameMoment } from '../../image/timestamp.ts';
 import type { ListedPath } from '../../machine/golden-listing.ts';
-import { excludeSieve, type SelectedPath, type SelectionRules, selectInOrder } from '../../machine/selection.ts';
+import { type SelectedPath, type SelectionRules, selectInOrder } from '../../machine/selection.ts';
 import type { Golden } from '../../system/golden.ts';
 import { EntrySpool, type SpoolReader } from './entry-spool.ts';
 import { type ContentSink, type FetchedPath, fetchPaths } from './golden-archive.ts';
-import { ListingTable, rowStates } from './listing-table.ts';
+import { type LaterListing, listAgain, listAll } from './golden-listings.ts';
+import { type ListingTable, rowStates } from './listing-table.ts';
 
 export interface GoldenCaptureOptions {
   golden: Golden;
@@ -69,14 +70,6 @@ export async function captureGoldenTree(options: GoldenCaptureOptions): Promise<
     await reading[Symbol.asyncDispose]();
     throw error;
   }
-}
-
-/** What a later listing says otherwise than the first one. */
-interface LaterListing {
-  /** By row of the table: 1 where it is still there. */
-  seen: Uint8Array;
-  /** New paths and those that are listed otherwise now. */
-  changed: Map<RawPath, ListedPath>;
 }
 
 class GoldenReading implements GoldenTree {
@@ -299,39 +292,6 @@ class GoldenReading implements GoldenTree {
 const longAfter = { seconds: Number.MAX_SAFE_INTEGER, nanoseconds: 0 };
 /** Longer paths come from the golden machine out of order. */
 const spooledPath = 4000;
-
-async function listAll(golden: Golden, rules: SelectionRules, task: Task): Promise<ListingTable> {
-  const table = new ListingTable();
-  for await (const listed of listing(golden, rules, task)) table.add(listed);
-  table.seal();
-  return table;
-}
-
-async function listAgain(
-  golden: Golden,
-  rules: SelectionRules,
-  table: ListingTable,
-  task: Task,
-): Promise<LaterListing> {
-  const later: LaterListing = { seen: new Uint8Array(table.length), changed: new Map() };
-  for await (const listed of listing(golden, rules, task)) {
-    const row = table.find(listed.path);
-    if (row >= 0) later.seen[row] = 1;
-    if (row < 0 || !table.isSame(row, listed)) later.changed.set(listed.path, listed);
-  }
-  return later;
-}
-
-/** Every path that may be taken, in no order. */
-async function* listing(golden: Golden, rules: SelectionRules, task: Task): AsyncGenerator<ListedPath> {
-  task.expect(0, 'files');
-  const keeps = excludeSieve(rules.excluder);
-  for await (const records of golden.list([...rules.leftOut, ...rules.notEntered])) {
-    task.signal.throwIfAborted();
-    for (const record of records) if (keeps(record)) yield record;
-    task.advance(records.length);
-  }
-}
 
 /** The entry of what is not read: the listing says all. */
 function entryFor({ listed, how, first }: SelectedPath): Entry | undefined {
