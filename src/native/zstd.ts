@@ -26,10 +26,10 @@ function compressBound(length: number): number {
 
 /**
  * zstd by direct calls and a kept context; by `node:zlib` where this Node does not show them. `windowLog`: how far back it
- * looks for what repeats, as a power of two; default: what zstd thinks fit for the level.
+ * looks for what repeats; `hashLog`: how many places it remembers; both as powers of two; default: what zstd thinks fit for the level.
  */
-export function createCompressor(level: number, windowLog = 0): Compressor {
-  return nativeCompressor(level, windowLog) ?? zlibCompressor(level, windowLog);
+export function createCompressor(level: number, windowLog = 0, hashLog = 0): Compressor {
+  return nativeCompressor(level, windowLog, hashLog) ?? zlibCompressor(level, windowLog, hashLog);
 }
 
 /** See `createCompressor`. */
@@ -37,20 +37,22 @@ export function createDecompressor(): Decompressor {
   return nativeDecompressor() ?? zlibDecompressor();
 }
 
-/** ZSTD_c_compressionLevel and ZSTD_c_windowLog of zstd.h. */
+/** ZSTD_c_compressionLevel, ZSTD_c_windowLog and ZSTD_c_hashLog of zstd.h. */
 const compressionLevel = 100;
 const compressionWindow = 101;
+const compressionHash = 102;
 
 const isError = (result: bigint) => result > 0xffff_ffff_ffff_0000n;
 
 /** By direct calls; undefined where they are not to be had. */
-export function nativeCompressor(level: number, windowLog = 0): Compressor | undefined {
+export function nativeCompressor(level: number, windowLog = 0, hashLog = 0): Compressor | undefined {
   const functions = bind();
   if (functions === undefined) return undefined;
   const { getRawPointer } = requireFfi();
   const context = functions.ZSTD_createCCtx();
   functions.ZSTD_CCtx_setParameter(context, compressionLevel, level);
   if (windowLog > 0) functions.ZSTD_CCtx_setParameter(context, compressionWindow, windowLog);
+  if (hashLog > 0) functions.ZSTD_CCtx_setParameter(context, compressionHash, hashLog);
   let target = new NativeBuffer(compressBound(1 << 20));
   return {
     compress(source) {
@@ -108,9 +110,13 @@ function bind() {
 }
 
 /** By `node:zlib`: the same frames at about twice the cost. */
-export function zlibCompressor(level: number, windowLog = 0): Compressor {
-  const { ZSTD_c_compressionLevel, ZSTD_c_windowLog } = constants;
-  const params = { [ZSTD_c_compressionLevel]: level, ...(windowLog > 0 ? { [ZSTD_c_windowLog]: windowLog } : {}) };
+export function zlibCompressor(level: number, windowLog = 0, hashLog = 0): Compressor {
+  const { ZSTD_c_compressionLevel, ZSTD_c_windowLog, ZSTD_c_hashLog } = constants;
+  const params = {
+    [ZSTD_c_compressionLevel]: level,
+    ...(windowLog > 0 ? { [ZSTD_c_windowLog]: windowLog } : {}),
+    ...(hashLog > 0 ? { [ZSTD_c_hashLog]: hashLog } : {}),
+  };
   return {
     compress: (source) => zstdCompressSync(source, { params }),
     free: () => {},
