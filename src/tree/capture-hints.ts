@@ -53,7 +53,7 @@ export class HintWriter {
     if (path !== undefined && this.#whole) this.#addName(path);
   }
 
-  /** `memo`: whatever the capture wants to know when the whole tree is found unchanged. */
+  /** To be called once. `memo`: whatever the capture wants to know when the whole tree is found unchanged. */
   take(memo?: string): Uint8Array {
     const whole = this.#whole && memo !== undefined;
     const memoBytes = Buffer.from(whole ? memo : '', 'utf8');
@@ -68,6 +68,9 @@ export class HintWriter {
     memoBytes.copy(bytes, headLength);
     Buffer.from(this.#rows.buffer, 0, rowsLength).copy(bytes, rowsAt);
     this.#names.copy(bytes, rowsAt + rowsLength, 0, namesLength);
+    // For a million entries they are sixty megabytes, which the next step has better use for.
+    this.#rows = new Uint32Array(0);
+    this.#names = Buffer.alloc(0);
     return bytes;
   }
 
@@ -92,7 +95,8 @@ export class HintReader {
   readonly #row = new Uint32Array(rowWords);
 
   constructor(content: Uint8Array | undefined) {
-    const bytes = Buffer.from(content ?? []);
+    const given = content ?? new Uint8Array(0);
+    const bytes = Buffer.from(given.buffer, given.byteOffset, given.length);
     const known = bytes.length >= headLength && bytes.subarray(0, magic.length).equals(magic);
     const memoLength = known ? bytes.readUInt32LE(8) : 0;
     const count = known ? bytes.readUInt32LE(12) : 0;
@@ -101,9 +105,7 @@ export class HintReader {
     const good = known && bytes.length === rowsAt + count * rowLength + namesLength;
     const rowsEnd = rowsAt + (good ? count * rowLength : 0);
     this.memo = good ? bytes.toString('utf8', headLength, headLength + memoLength) : '';
-    this.rows = good
-      ? new Uint32Array(new Uint8Array(bytes.subarray(rowsAt, rowsEnd)).buffer, 0, count * rowWords)
-      : new Uint32Array(0);
+    this.rows = good ? asWords(bytes.subarray(rowsAt, rowsEnd)) : new Uint32Array(0);
     this.names = good ? bytes.subarray(rowsEnd) : Buffer.alloc(0);
   }
 
@@ -143,6 +145,12 @@ function lastOf(path: RawPath): { depth: number; name: string } {
   let depth = 1;
   for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) depth += 1;
   return { depth, name: path.slice(path.lastIndexOf('/') + 1) };
+}
+
+/** A view where the bytes lie so that one can be; else a copy. */
+function asWords(bytes: Uint8Array): Uint32Array {
+  const { buffer, byteOffset, length } = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
+  return new Uint32Array(buffer, byteOffset, length / 4);
 }
 
 function align(length: number): number {
