@@ -6,26 +6,29 @@ import { hintsPath } from './layout.ts';
 import type { StoreFiles } from './store-files.ts';
 
 const limit = 2 ** 30;
+/** Step in which its buffer grows. */
+const chunkSize = 1 << 20;
 /** Fast, and a third of the size: they are many small numbers that hardly differ from row to row. */
 const params = { [constants.ZSTD_c_compressionLevel]: 1 };
 
-/** Hints as their file: 32 bytes of SHA-256 of what the capture wrote, then that as one zstd frame. */
+/** Hints as their file: 32 bytes of SHA-256 of the rest, which is what the capture wrote as one zstd frame. */
 export function formatHints(content: Uint8Array): Buffer {
-  return Buffer.concat([hash('sha256', content, 'buffer'), zstdCompressSync(content, { params })]);
+  const frame = zstdCompressSync(content, { params, chunkSize });
+  return Buffer.concat([hash('sha256', frame, 'buffer'), frame]);
 }
 
 /** What `formatHints` was given. Throws a `FormatError`. */
 export function parseHints(bytes: Buffer): Buffer {
   if (bytes.length < 32) throw new FormatError('it is cut short');
-  const content = decompress(bytes.subarray(32));
-  if (!hash('sha256', content, 'buffer').equals(bytes.subarray(0, 32)))
+  const frame = bytes.subarray(32);
+  if (!hash('sha256', frame, 'buffer').equals(bytes.subarray(0, 32)))
     throw new FormatError('it does not match its checksum');
-  return content;
+  return decompress(frame);
 }
 
 function decompress(frame: Buffer): Buffer {
   try {
-    return zstdDecompressSync(frame, { maxOutputLength: limit });
+    return zstdDecompressSync(frame, { maxOutputLength: limit, chunkSize });
   } catch (cause) {
     throw new FormatError('it cannot be decompressed', { cause });
   }

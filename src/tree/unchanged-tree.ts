@@ -61,7 +61,8 @@ class Pass {
   readonly #devices: ReadonlyMap<number, number> | undefined;
   readonly #probe: StatusProbe;
   /** By depth: where the names of that depth begin in the path. */
-  readonly #starts: number[] = [0];
+  readonly #starts = new Uint32Array(longestPath + 1);
+  #depth = 0;
   #end: number;
   /** Devices of the file systems that may be trusted. */
   readonly #trusted = new Set<number>();
@@ -86,10 +87,11 @@ class Pass {
     const from = at + nameHead;
     const to = from + (names[at + 2] as number) + (names[at + 3] as number) * 256;
     // One level more than before: what came before is the directory.
-    if (depth === starts.length) starts.push(this.#end);
-    else starts.length = depth + 1;
+    if (depth < 1 || depth > this.#depth + 1 || depth > longestPath) return -1;
+    if (depth > this.#depth) starts[depth] = this.#end;
+    this.#depth = depth;
     let end = starts[depth] as number;
-    if (depth < 1 || end + to - from > longestPath || to > names.length) return -1;
+    if (end + to - from > longestPath || to > names.length) return -1;
     const { path, words } = this.#probe;
     path[end] = 0x2f;
     end += 1;
