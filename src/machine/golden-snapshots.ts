@@ -128,7 +128,12 @@ END
     lvm) undo_lvm "$one";;
     thaw) [ -e "$dir/thawed-$two" ] || fsfreeze -u "$one" 2>/dev/null; return 0;;
     file) rm -f "$one"; touch -d "$two" "\${one%/*}" 2>/dev/null; return 0;;
-    loop) [ "$(losetup -n -O BACK-FILE "$one" 2>/dev/null)" != "$two" ] || losetup -d "$one";;
+    # The kernel shows the file's path as far as it can be seen from here: its name tells enough.
+    loop)
+      case $(losetup -n -O BACK-FILE "$one" 2>/dev/null) in
+        *"/\${two##*/}"|*"/\${two##*/} (deleted)") losetup -d "$one";;
+      esac
+      ;;
     *) return 0;;
   esac
 }
