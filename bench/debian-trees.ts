@@ -52,6 +52,10 @@ export async function prepareDebianTrees(cache: string, say: (message: string) =
   if (existsSync(trees.before) && existsSync(trees.after)) return trees;
   mkdirSync(cache, { recursive: true });
   const mirror = await findDebianMirror(suite);
+  if (mirror.sources.length === 0)
+    throw new Error(
+      `apt of this machine knows no source of Debian ${suite}: name one, with its updates, in sources.list`,
+    );
   if (!existsSync(trees.before)) {
     say(`building a Debian in ${trees.before} by mmdebstrap, once`);
     makeAside(trees.before, (directory) => install(directory, mirror));
@@ -110,10 +114,7 @@ function install(directory: string, { sources, aptOptions }: DebianMirror): void
 
 /** As an administrator would, but in the tree: with its services kept from starting, in namespaces that end with it. */
 function upgrade(directory: string, { sources, aptOptions }: DebianMirror): void {
-  writeFileSync(
-    join(directory, 'etc/apt/sources.list'),
-    `${(sources.length > 0 ? sources : defaultSources).join('\n')}\n`,
-  );
+  writeFileSync(join(directory, 'etc/apt/sources.list'), `${sources.join('\n')}\n`);
   const policy = join(directory, 'usr/sbin/policy-rc.d');
   writeFileSync(policy, '#!/bin/sh\nexit 101\n');
   chmodSync(policy, 0o755);
@@ -144,12 +145,6 @@ function upgrade(directory: string, { sources, aptOptions }: DebianMirror): void
   for (const name of readdirSync(join(directory, 'var/lib/apt/lists')))
     rmSync(join(directory, 'var/lib/apt/lists', name), { recursive: true, force: true });
 }
-
-const defaultSources = [
-  `deb http://deb.debian.org/debian ${suite} main`,
-  `deb http://deb.debian.org/debian ${suite}-updates main`,
-  `deb http://deb.debian.org/debian-security ${suite}-security main`,
-];
 
 function run(command: string, args: string[]): void {
   const { status, error } = spawnSync(command, args, { stdio: ['ignore', process.stderr, 'inherit'] });
