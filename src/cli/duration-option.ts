@@ -8,5 +8,13 @@ export function durationOption(invocation: Invocation, name: string): number | u
   if (text === undefined) return undefined;
   const span = parseDuration(text);
   if (span !== undefined) return span;
-  throw new ImprintError('input-invalid', { field: name, problem: `“${text}” is no span like 90s, 30m, 12h, 7d, 8w` });
+  throw new ImprintError('input-invalid', {
+    field: optionFlag(name),
+    problem: `“${text}” is no span like 90s, 30m, 12h, 7d, 8w`,
+  });
+}
+
+/** `keepWithin` → `--keep-within`: as it is typed. */
+function optionFlag(name: string): string {
+  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }

@@ -51,7 +51,7 @@ export async function readCommandLine(
   } catch (thrown) {
     if (!(thrown instanceof CommanderError)) throw thrown;
     if (thrown.exitCode === 0) return { kind: 'text', text: help };
-    throw usageError(thrown, words, nouns);
+    throw usageError(thrown, plainWords(program, words), nouns);
   }
   return request;
 }
@@ -100,14 +100,23 @@ function makeOption(definition: OptionDefinition): Option {
   return option;
 }
 
+/** The words that are neither options nor, before the command, an option's value: noun, verb, arguments. */
+function plainWords(program: Command, words: readonly string[]): string[] {
+  const takesValue = new Set(
+    program.options.filter(({ required }) => required).flatMap(({ short, long }) => [short, long]),
+  );
+  const first = words.findIndex((word, index) => !word.startsWith('-') && !takesValue.has(words[index - 1]));
+  return first < 0 ? [] : words.slice(first).filter((word) => !word.startsWith('-'));
+}
+
 /** Commander's complaint in our words, with its suggestion as the hint. */
 function usageError(
   thrown: CommanderError,
-  words: readonly string[],
+  plain: readonly string[],
   nouns: ReadonlyMap<string, Command>,
 ): ImprintError {
-  const noun = words.find((word) => !word.startsWith('-')) ?? '';
-  const verb = nouns.has(noun) ? ` ${words.filter((word) => !word.startsWith('-'))[1] ?? ''}`.trimEnd() : '';
+  const [noun = '', second = ''] = plain;
+  const verb = nouns.has(noun) ? ` ${second}`.trimEnd() : '';
   if (thrown.code === 'commander.help') {
     const hint = `See what there is: imprint ${noun} --help`;
     return new ImprintError('usage', { problem: `imprint ${noun} needs a command.`, hint });
@@ -122,8 +131,9 @@ function usageError(
     thrown.code === 'commander.unknownCommand'
       ? `imprint${nouns.has(noun) ? ` ${noun}` : ''} --help`
       : `imprint ${noun}${verb} --help`;
+  const before = thrown.code === 'commander.unknownCommand' && nouns.has(noun) ? `imprint ${noun} ` : '';
   const hint = meant
-    ? `Did you mean ${meant.replace('one of ', 'one of: ')}?`
+    ? `Did you mean ${meant.startsWith('one of ') ? meant.replace('one of ', 'one of: ') : `${before}${meant}`}?`
     : `See how it is used: ${known.replace('  ', ' ')}`;
   return new ImprintError('usage', { problem, hint });
 }

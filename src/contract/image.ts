@@ -8,7 +8,10 @@ export const imageNameSchema = z
 /** A tag: a word that is not a version number. `latest` always means the newest version. */
 export const tagSchema = z
   .string()
-  .regex(/^(?!v?\d+$)(?!latest$)[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, 'must be a word that is not a number');
+  .regex(
+    /^(?!v?\d+$)(?!latest$)[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/,
+    'must be letters, digits, “.”, “_” or “-”, and neither a version number nor “latest”',
+  );
 
 /** A file system of the golden machine, as `findmnt`/`lsblk` knew it. */
 export const sourceFileSystemSchema = z.object({

@@ -64,6 +64,12 @@ export const errorCatalogue = {
     message: 'The source {source} does not exist or is not a directory.',
     hint: 'Give a directory, an archive, a disk image, or ssh://root@HOST.',
   },
+  'directory-not-found': {
+    exit: 3,
+    http: 404,
+    message: '{directory} does not exist or is not a directory.',
+    hint: 'Look at how it is written; a relative path begins where you are.',
+  },
   'oci-image-not-found': {
     exit: 3,
     http: 404,
@@ -184,7 +190,7 @@ export const errorCatalogue = {
     exit: 4,
     http: 409,
     message: '{reference} is in use: {use}.',
-    hint: 'Give those another image first, or take the tag away (imprint image tag --delete), or add --force.',
+    hint: 'Give those another image first, or take the tag away (imprint image tag --delete IMAGE TAG), or add --force.',
   },
   'store-locked': {
     exit: 4,

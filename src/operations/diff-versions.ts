@@ -9,7 +9,7 @@ import { diffPackages, type PackageChange } from '../machine/packages/package-da
 import type { Store, StoredVersion } from '../store/store.ts';
 import type { Context } from './context.ts';
 import { attributeWords } from './describe-attribute.ts';
-import { rawArgument } from './find-entry.ts';
+import { findEntry, rawArgument } from './find-entry.ts';
 import { type InstalledPackages, PackageSurvey } from './installed-packages.ts';
 import { rawOf } from './list-entries.ts';
 
@@ -28,7 +28,7 @@ export async function diffVersions(
   const surveys = { before: new PackageSurvey(), after: new PackageSurvey() };
   const found: EntryChange[] = [];
   let onlyTimes = 0;
-  const wanted = input.path === undefined ? undefined : pathFilter(input.path);
+  const wanted = input.path === undefined ? undefined : await pathFilter(store, [to, from], input.path, task.signal);
   if (digests.before !== digests.after) {
     const pairs = diffEntries(store.entries(digests.before), store.entries(digests.after), (side, entry) =>
       surveys[side].see(entry),
@@ -80,11 +80,30 @@ async function chooseVersions(
   });
 }
 
-function pathFilter(path: string): (path: RawPath) => boolean {
-  const top = rawArgument(path)
-    .replace(/^(?:\.?\/)+/, '')
-    .replace(/\/+$/, '');
-  return (each) => top === '' || top === '.' || each === top || each.startsWith(`${top}/`);
+/**
+ * Lets through a path and what lies below it, where it is in either version; symlinks on the way are followed, so that `/lib/x` may mean
+ * `/usr/lib/x`. A path that neither version has is a slip and no lack of differences: `path-not-found`.
+ */
+async function pathFilter(
+  store: Store,
+  versions: readonly StoredVersion[],
+  path: string,
+  signal: AbortSignal,
+): Promise<(path: RawPath) => boolean> {
+  const tops = new Set<RawPath>();
+  const errors: unknown[] = [];
+  for (const version of versions) {
+    const { reference } = nameOf(version);
+    try {
+      const options = { follow: false, signal };
+      tops.add((await findEntry(store, digestOf(version), rawArgument(path), reference, options)).path);
+    } catch (error) {
+      if (!(error instanceof ImprintError && error.code === 'path-not-found')) throw error;
+      errors.push(error);
+    }
+  }
+  if (tops.size === 0) throw errors[0];
+  return (each) => [...tops].some((top) => top === '' || each === top || each.startsWith(`${top}/`));
 }
 
 /** Also where a directory's time says no more than that something in it changed. */

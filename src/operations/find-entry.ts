@@ -29,12 +29,17 @@ export async function findEntry(
     if (found && last) return found;
     break;
   }
-  throw new ImprintError('path-not-found', { path: displayPath(path), reference });
+  // A symlink that leads nowhere is there itself: say where it leads.
+  const leads = wanted === normalise(path) ? '' : ` → ${displayPath(`/${wanted}` as RawPath)}`;
+  throw new ImprintError('path-not-found', { path: `${displayPath(path)}${leads}`, reference });
 }
 
-/** A path as a person writes it, as raw bytes; `\xNN` stands for one byte, as our listings write it. */
+/**
+ * A path as a person writes it, as raw bytes. `\xNN` stands for one byte where our listings write one so (`displayPath`); others, as in
+ * systemd's `mnt-my\x2ddisk.mount`, are meant as they stand.
+ */
 export function rawArgument(path: string): RawPath {
-  return rawPath(path).replaceAll(/\\x([0-9a-f]{2})/g, (_, digits: string) =>
+  return rawPath(path).replaceAll(/\\x([01][0-9a-f]|7f|[89a-f][0-9a-f])/g, (_, digits: string) =>
     String.fromCharCode(Number.parseInt(digits, 16)),
   ) as RawPath;
 }

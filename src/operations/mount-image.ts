@@ -1,4 +1,4 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir, realpath, stat, statfs } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { z } from 'zod';
 import type { imageMount } from '../contract/operations/comparisons.ts';
@@ -6,6 +6,7 @@ import type { Digest } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
 import { type MountedVersion, mountVersion } from '../system/fuse/mount-version.ts';
+import { mountPoints } from '../system/mount.ts';
 import { readVersionTable } from '../tree/version-table.ts';
 import type { Context } from './context.ts';
 
@@ -57,6 +58,9 @@ export async function mountImage(
   };
 }
 
+/** FUSE_SUPER_MAGIC of linux/magic.h. */
+const fuseMagic = 0x65735546;
+
 async function requireDirectory(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true }).catch(() => {});
   const found = await stat(directory).catch((error: NodeJS.ErrnoException) => error);
@@ -68,4 +72,9 @@ async function requireDirectory(directory: string): Promise<void> {
     throw new ImprintError('mount-impossible', { directory, problem }, { cause: found });
   }
   if (!found.isDirectory()) throw new ImprintError('mount-impossible', { directory, problem: 'it is no directory' });
+  // The same command twice would lie one over the other, and one umount would seem to do nothing.
+  if ((await statfs(directory)).type !== fuseMagic) return;
+  if (!(await mountPoints()).includes(await realpath(directory))) return;
+  const problem = `a version or the like is mounted there already (umount ${directory} takes it away)`;
+  throw new ImprintError('mount-impossible', { directory, problem });
 }

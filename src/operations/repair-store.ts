@@ -53,6 +53,6 @@ async function openSource(place: string, own: string): Promise<RepairSource> {
     if (store instanceof ReadingStore) return store;
   }
   if (!statSync(place, { throwIfNoEntry: false })?.isDirectory())
-    throw new ImprintError('source-not-found', { source: place });
+    throw new ImprintError('directory-not-found', { directory: place });
   return { directory: resolve(place) };
 }

@@ -52,5 +52,5 @@ export function treeDiffers(output: Output, directory: string): ImprintError | u
 
 async function requireDirectory(directory: string): Promise<void> {
   const found = await stat(directory).catch(() => undefined);
-  if (!found?.isDirectory()) throw new ImprintError('source-not-found', { source: directory });
+  if (!found?.isDirectory()) throw new ImprintError('directory-not-found', { directory });
 }

@@ -235,7 +235,7 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
     if (!tagSchema.safeParse(tag).success)
       throw new ImprintError('input-invalid', {
         field: 'tag',
-        problem: `“${tag}” must be a word that is not a number`,
+        problem: `“${tag}” must be letters, digits, “.”, “_” or “-”, and neither a version number nor “latest”`,
       });
     await using _lock = await this.#lock(`tag ${reference} as ${tag}`);
     const version = await this.find(reference);

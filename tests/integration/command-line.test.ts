@@ -44,6 +44,12 @@ beforeAll(async () => {
   await writeFile(join(tree, 'binary'), Buffer.from([0, 255, 10, 13, 0]));
   await symlink('etc/motd', join(tree, 'link'));
   await symlink('/etc', join(tree, 'absolute'));
+  const odd = join(scratch, 'odd');
+  await mkdir(odd);
+  await writeFile(join(odd, 'a\\x2db'), '/a\\x2db');
+  await writeFile(join(odd, 'c\nd'), '/c\\x0ad');
+  await symlink('nowhere', join(odd, 'lost'));
+  expect(await imprint('capture', odd, '--name', 'odd')).toMatchObject({ status: 0 });
   const captured = await imprint('capture', tree, '--name', 'web', '--tag', 'first');
   expect(captured).toMatchObject({ status: 0 });
 });
@@ -78,6 +84,8 @@ describe('exit statuses', () => {
     [3, ['images', '--store', '/nowhere/at/all']],
     [3, ['capture', '/nowhere/at/all', '--name', 'x']],
     [3, ['image', 'verify', 'web', '/nowhere/at/all']],
+    [3, ['store', 'check', '--repair', '--from', '/nowhere/at/all']],
+    [2, ['image', 'prune', 'web', '--keep-last', '0']],
     [4, ['image', 'checkout', 'web', '.']],
     [4, ['image', 'rm', 'web:1']],
     [4, ['image', 'rm', 'web:1', '--force']],
@@ -141,9 +149,33 @@ describe('exit statuses', () => {
   });
 });
 
+describe('hints', () => {
+  it.each([
+    [['--data', '/nowhere', 'image', 'show'], 'See how it is used: imprint image show --help'],
+    [['--store', '/nowhere', 'image'], 'See what there is: imprint image --help'],
+    [['--quiet', 'image', 'shw', 'web'], 'Did you mean imprint image show?'],
+    [['imgaes'], 'Did you mean images?'],
+    [['image', 'prune', 'web', '--keep-within', '5q'], 'Mend --keep-within and try again.'],
+    [['image', 'prune', 'web', '--keep-last', 'x'], 'See how it is used: imprint image prune --help'],
+    [['image', 'tag', 'web:1', 'latest'], 'Mend tag and try again.'],
+  ])('for %j can be typed: %s', async (words, hint) => {
+    expect((await imprint(...words)).stderr).toContain(`→ ${hint}\n`);
+  });
+});
+
+describe('a tag', () => {
+  it('is not taken away from another version than the one that is named', async () => {
+    for (const _ of [1, 2])
+      expect(await imprint('capture', tree, '--name', 'tagged', '-t', 'x')).toMatchObject({ status: 0 });
+    const refused = await imprint('image', 'tag', '--delete', 'tagged:1', 'x');
+    expect(refused).toMatchObject({ status: 2, stderr: expect.stringContaining('tagged:x is version 2, not 1') });
+    expect(await imprint('image', 'tag', '--delete', 'tagged', 'x')).toMatchObject({ status: 0 });
+  });
+});
+
 describe('results', () => {
   it('are one JSON value with --json, and errors too', async () => {
-    const { stdout } = await imprint('images', '--json');
+    const { stdout } = await imprint('images', 'web', '--json');
     expect(JSON.parse(stdout)).toMatchObject({ versions: [{ record: { image: 'web', number: 1 }, tags: ['first'] }] });
     const failed = await imprint('image', 'show', 'nothing', '--json');
     expect(JSON.parse(failed.stderr)).toMatchObject({
@@ -168,6 +200,10 @@ describe('results', () => {
     expect(await buffer(child.stdout)).toEqual(Buffer.from([0, 255, 10, 13, 0]));
     expect(await imprint('image', 'cat', 'web', '/link')).toMatchObject({ stdout: 'hello\n' });
     expect(await imprint('image', 'cat', 'web', '/absolute/motd')).toMatchObject({ stdout: 'hello\n' });
+    // As systemd names its units, and as a line feed is listed.
+    for (const path of ['/a\\x2db', '/c\\x0ad'])
+      expect(await imprint('image', 'cat', 'odd', path)).toMatchObject({ status: 0, stdout: path });
+    expect((await imprint('image', 'cat', 'odd', '/lost')).stderr).toContain('/lost → /nowhere is not in odd.');
   });
 
   it('go to stdout and progress to stderr, and --quiet leaves none', async () => {

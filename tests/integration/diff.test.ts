@@ -102,6 +102,7 @@ describe('image diff', () => {
     const times = await json<ImageDiff>('image', 'diff', 'web:1', 'web:2', '--times', '--path', 'etc/touched');
     expect(times.changes.map(({ attributes }) => attributes.map(({ attribute }) => attribute))).toEqual([['mtime']]);
     expect((await json<ImageDiff>('image', 'diff', 'web:2', 'web:2')).changes).toEqual([]);
+    await expect(json('image', 'diff', 'web', '--path', '/ect')).rejects.toMatchObject({ code: 3 });
   });
 
   it('knows the packages of an rpm database', async () => {

@@ -120,6 +120,11 @@ describe('image mount', () => {
     );
     expect(failure).toMatchObject({ code: 1, stderr: expect.stringContaining('it is no directory') });
     await expect(imprint('image', 'mount', 'nothing', point)).rejects.toMatchObject({ code: 3 });
+    await mounted(['web'], async () => {
+      const stderr = expect.stringContaining('is mounted there already');
+      await expect(imprint('image', 'mount', 'web', point)).rejects.toMatchObject({ code: 1, stderr });
+    });
+    expect(await mountPoints()).not.toContain(point);
   });
 
   it('in the foreground ends with its mount when it is told to', async () => {

@@ -42,7 +42,7 @@ function describe(diff: ImageDiff, all: boolean, terminal: Terminal): string {
     changes.length === 0 && packages.length === 0 ? 'No difference in content or attributes.' : undefined,
     hidden > 0 ? `${count(hidden)} more paths belong to these packages (--all lists them).` : undefined,
     onlyTimes > 0
-      ? `${count(onlyTimes)} paths differ in their modification time alone (--times lists them).`
+      ? `${count(onlyTimes)} ${onlyTimes === 1 ? 'path differs' : 'paths differ'} in modification time alone (--times lists them).`
       : undefined,
     totals(changes),
   ].filter((note) => note !== undefined);

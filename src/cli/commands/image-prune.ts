@@ -10,6 +10,7 @@ import { formatAgo } from '../format-time.ts';
 import { parseInput } from '../parse-input.ts';
 import { printTable } from '../print-table.ts';
 import type { Session } from '../session.ts';
+import { numberOption } from './trust-words.ts';
 
 type Output = z.output<typeof imagePrune.output>;
 
@@ -42,8 +43,10 @@ function readInput(invocation: Invocation): z.output<typeof imagePrune.input> {
     });
   const keep: Partial<Record<(typeof rules)[number], number>> = {};
   for (const rule of rules) {
-    const text = invocation.text(`keep${rule[0]?.toUpperCase()}${rule.slice(1)}`);
-    if (text !== undefined) keep[rule] = Number(text);
+    const flag = `--keep-${rule}`;
+    const count = numberOption(invocation, `keep${rule[0]?.toUpperCase()}${rule.slice(1)}`, flag);
+    if (count === 0) throw new ImprintError('input-invalid', { field: flag, problem: 'the least is 1' });
+    if (count !== undefined) keep[rule] = count;
   }
   const within = durationOption(invocation, 'keepWithin');
   const grace = durationOption(invocation, 'grace');

@@ -41,7 +41,10 @@ function describe({ record, tags, signedBy, signers }: VersionListing, session: 
     ['parent', record.parent],
     ['host name', source.hostName],
     ['system', source.system?.name],
-    ['kernel', [source.kernel, source.architecture].filter((each) => each !== undefined).join(' ')],
+    [
+      source.kernel === undefined ? 'architecture' : 'kernel',
+      [source.kernel, source.architecture].filter((each) => each !== undefined).join(' '),
+    ],
     ['boot', source.bootMode === 'unknown' ? undefined : source.bootMode.toUpperCase()],
     ['options', source.kernelOptions],
     ['disks', disks.join('\n')],
@@ -51,7 +54,10 @@ function describe({ record, tags, signedBy, signers }: VersionListing, session: 
       'content',
       `${formatBytes(stats.contentBytes)}${stats.logicalBytes > stats.contentBytes ? ` (${formatBytes(stats.logicalBytes)} with holes and hard links)` : ''}`,
     ],
-    ['added', `${formatBytes(stats.newBytes)} in ${count(stats.newChunks)} chunks`],
+    [
+      'added',
+      `${formatBytes(stats.newBytes)} in ${count(stats.newChunks)} ${stats.newChunks === 1 ? 'chunk' : 'chunks'}`,
+    ],
     ['excluded', few(record.excluded)],
     ['scrubbed', few(record.scrubbed)],
     ['warnings', few(record.warnings)],

@@ -111,7 +111,7 @@ export const imageVerify = defineOperation({
     bytes: z.number(),
     differences: z.number(),
   }),
-  errors: ['image-not-found', 'corrupt-manifest', 'corrupt-pack', 'chunk-missing', 'tree-differs', 'source-not-found'],
+  errors: ['image-not-found', 'corrupt-manifest', 'corrupt-pack', 'chunk-missing', 'tree-differs', 'directory-not-found'],
   effect: 'read',
   runsOn: 'anywhere',
   long: true,
