@@ -1,14 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import type { RawPath } from '../foundation/brand.ts';
-import { changedAttributes, diffEntries, type EntryChange, findMoves } from './diff.ts';
+import { changedAttributes, diffManifests, type EntryChange, findMoves } from './diff.ts';
 import type { Entry } from './entry.ts';
+import { ManifestSplitter } from './manifest-decoder.ts';
+import { ManifestEncoder } from './manifest-encoder.ts';
 
-describe('diffEntries', () => {
+describe('diffManifests', () => {
   test('tells what is new, gone and changed, in order, whatever the batches', async () => {
     const before = [directory(''), file('a', 1), file('b', 2), file('d', 4)];
     const after = [directory(''), file('b', 3), file('c', 2), file('d', 4), file('e', 5)];
     for (const size of [1, 2, 10]) {
-      const changes = await all(diffEntries(batches(before, size), batches(after, size)));
+      const changes = await all(diffManifests(batches(before, size), batches(after, size)));
       expect(changes.map(({ path, before: old, after: now }) => `${path}${old ? '-' : ''}${now ? '+' : ''}`)).toEqual([
         'a-',
         'b-+',
@@ -18,20 +20,23 @@ describe('diffEntries', () => {
     }
   });
 
-  test('sees every entry of both sides, and nothing where both are equal', async () => {
+  test('shows a witness what it wants of both sides, and finds nothing where both are equal', async () => {
     const entries = [directory(''), file('a', 1), file('b', 2)];
     const seen: string[] = [];
     const changes = await all(
-      diffEntries(batches(entries, 2), batches(entries, 1), (side, entry) => seen.push(`${side} ${entry.path}`)),
+      diffManifests(batches(entries, 2), batches(entries, 1), {
+        wants: (path) => path !== 'b',
+        see: (side, entry) => void seen.push(`${side} ${entry.path}`),
+      }),
     );
     expect(changes).toEqual([]);
-    expect(seen.toSorted()).toEqual(['after ', 'after a', 'after b', 'before ', 'before a', 'before b']);
+    expect(seen.toSorted()).toEqual(['after ', 'after a', 'before ', 'before a']);
   });
 
   test('an empty side makes everything new or gone', async () => {
     const entries = [directory(''), file('a', 1)];
-    expect((await all(diffEntries(batches([], 1), batches(entries, 1)))).every(({ before }) => !before)).toBe(true);
-    expect((await all(diffEntries(batches(entries, 1), batches([], 1)))).every(({ after }) => !after)).toBe(true);
+    expect((await all(diffManifests(batches([], 1), batches(entries, 1)))).every(({ before }) => !before)).toBe(true);
+    expect((await all(diffManifests(batches(entries, 1), batches([], 1)))).every(({ after }) => !after)).toBe(true);
   });
 });
 
@@ -106,8 +111,11 @@ function file(path: string, content: number): Entry {
   };
 }
 
-async function* batches(entries: readonly Entry[], size: number): AsyncGenerator<Entry[]> {
-  for (let from = 0; from < entries.length; from += size) yield entries.slice(from, from + size);
+/** Messages of entries, as a manifest has them. */
+async function* batches(entries: readonly Entry[], size: number): AsyncGenerator<Buffer[]> {
+  if (entries.length === 0) return;
+  const messages = new ManifestSplitter().push(new ManifestEncoder().encode(entries));
+  for (let from = 0; from < messages.length; from += size) yield messages.slice(from, from + size);
 }
 
 async function all(changes: AsyncIterable<EntryChange[]>): Promise<EntryChange[]> {

@@ -1,5 +1,6 @@
 import type { RawPath } from '../foundation/brand.ts';
 import { comparePaths, type Entry } from './entry.ts';
+import { decodeEntry, pathOfMessage } from './manifest-decoder.ts';
 
 /** A path that is in one of two versions alone, or in both with a difference. */
 export interface EntryChange {
@@ -27,31 +28,53 @@ export const entryAttributes = [
 ] as const;
 export type EntryAttribute = (typeof entryAttributes)[number];
 
+/** Entries that are wanted though they may be equal on both sides: package databases, say. */
+export interface DiffWitness {
+  wants(path: RawPath): boolean;
+  see(side: 'before' | 'after', entry: Entry): void;
+}
+
 /**
- * What differs between two manifests, in their order, in one pass over both. `see` hears of every entry of either side.
+ * What differs between two manifests, in their order, in one pass over the messages of both. What is equal byte for byte is not
+ * decoded. Throws a `FormatError` for messages that are none.
  */
-export async function* diffEntries(
-  before: AsyncIterable<Entry[]>,
-  after: AsyncIterable<Entry[]>,
-  see: (side: 'before' | 'after', entry: Entry) => void = () => {},
+export async function* diffManifests(
+  before: AsyncIterable<Buffer[]>,
+  after: AsyncIterable<Buffer[]>,
+  witness: DiffWitness = { wants: () => false, see: () => {} },
 ): AsyncGenerator<EntryChange[]> {
-  const left = new Cursor(before, (entry) => see('before', entry));
-  const right = new Cursor(after, (entry) => see('after', entry));
+  const left = new Cursor(before);
+  const right = new Cursor(after);
+  const take = (side: 'before' | 'after', cursor: Cursor): Entry => {
+    const { entry } = cursor;
+    if (witness.wants(entry.path)) witness.see(side, entry);
+    cursor.next();
+    return entry;
+  };
   try {
     while ((await left.fill()) || (await right.fill())) {
       await right.fill();
       const changes: EntryChange[] = [];
       // Without an `await` as long as both sides have entries: those come by the ten thousand.
       while (left.ready && right.ready) {
-        const order = compareHeads(left.entry, right.entry);
+        if (left.message.equals(right.message)) {
+          if (witness.wants(pathOfMessage(left.message))) {
+            witness.see('before', left.entry);
+            witness.see('after', right.entry);
+          }
+          left.next();
+          right.next();
+          continue;
+        }
+        const order = comparePaths(left.entry.path, right.entry.path);
         if (order === 0) {
-          const [one, other] = [left.take(), right.take()];
-          if (!sameEntry(one, other)) changes.push({ path: one.path, before: one, after: other });
-        } else if (order < 0) changes.push(gone(left.take()));
-        else changes.push(added(right.take()));
+          const [one, other] = [take('before', left), take('after', right)];
+          if (changedAttributes(one, other).length > 0) changes.push({ path: one.path, before: one, after: other });
+        } else if (order < 0) changes.push(gone(take('before', left)));
+        else changes.push(added(take('after', right)));
       }
-      while (left.ready && right.ended) changes.push(gone(left.take()));
-      while (right.ready && left.ended) changes.push(added(right.take()));
+      while (left.ready && right.ended) changes.push(gone(take('before', left)));
+      while (right.ready && left.ended) changes.push(added(take('after', right)));
       if (changes.length > 0) yield changes;
     }
   } finally {
@@ -110,30 +133,32 @@ export function findMoves(changes: readonly EntryChange[]): EntryChange[] {
 
 /** One side of a merge. */
 class Cursor {
-  readonly #batches: AsyncIterator<Entry[]>;
-  readonly #see: (entry: Entry) => void;
-  #batch: Entry[] = [];
+  readonly #batches: AsyncIterator<Buffer[]>;
+  #batch: Buffer[] = [];
   #index = 0;
+  #decoded: Entry | undefined;
   ended = false;
 
-  constructor(batches: AsyncIterable<Entry[]>, see: (entry: Entry) => void) {
+  constructor(batches: AsyncIterable<Buffer[]>) {
     this.#batches = batches[Symbol.asyncIterator]();
-    this.#see = see;
   }
 
   get ready(): boolean {
     return this.#index < this.#batch.length;
   }
 
-  get entry(): Entry {
-    return this.#batch[this.#index] as Entry;
+  get message(): Buffer {
+    return this.#batch[this.#index] as Buffer;
   }
 
-  take(): Entry {
-    const entry = this.entry;
+  get entry(): Entry {
+    this.#decoded ??= decodeEntry(this.message);
+    return this.#decoded;
+  }
+
+  next(): void {
     this.#index += 1;
-    this.#see(entry);
-    return entry;
+    this.#decoded = undefined;
   }
 
   /** Whether there is an entry, now or after the next batch came. */
@@ -152,27 +177,12 @@ class Cursor {
   }
 }
 
-function compareHeads(left: Entry, right: Entry): number {
-  return left.path === right.path ? 0 : comparePaths(left.path, right.path);
-}
-
 function gone(before: Entry): EntryChange {
   return { path: before.path, before };
 }
 
 function added(after: Entry): EntryChange {
   return { path: after.path, after };
-}
-
-/** As `changedAttributes` with nothing found, for what is equal nearly always. */
-function sameEntry(before: Entry, after: Entry): boolean {
-  if (before.type !== after.type || before.target !== after.target || before.size !== after.size) return false;
-  if (before.type !== 'hardlink') {
-    if (before.mode !== after.mode || before.uid !== after.uid || before.gid !== after.gid) return false;
-    if (!sameTime(before, after) || !sameXattrs(before, after)) return false;
-  }
-  if (before.major !== after.major || before.minor !== after.minor) return false;
-  return before.type !== 'file' || (sameChunks(before, after) && sameSegments(before, after));
 }
 
 function sameChunks(before: Entry, after: Entry): boolean {

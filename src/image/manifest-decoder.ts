@@ -8,34 +8,23 @@ import { WireReader, wireTypes } from './wire.ts';
 /** Length of one entry's message, at most: a file of 2 TiB, in chunks as `cutter.ts` makes them, needs some 85 MB. */
 const messageLimit = 256 << 20;
 
-/**
- * Turns the bytes of a manifest, in pieces of any length, into entries; the rules of `EntryCheck` hold for all that come
- * out. Byte arrays of entries are views into the pieces given, which must not change afterwards.
- */
-export class ManifestDecoder {
-  readonly #check: Pick<EntryCheck, 'check' | 'end'>;
+/** Takes the bytes of a manifest in pieces of any length, and makes an item of each entry's message. */
+abstract class ManifestReader<Item> {
   #rest: Buffer = Buffer.alloc(0);
   #begun = false;
 
-  /** @param check other rules than those of a manifest, for entries that were put aside on their way */
-  constructor(check: Pick<EntryCheck, 'check' | 'end'> = new EntryCheck()) {
-    this.#check = check;
-  }
-
-  /** The entries that are complete with these bytes. Throws a `FormatError`. */
-  push(bytes: Buffer): Entry[] {
+  /** What the messages that are complete with these bytes became. Throws a `FormatError`. */
+  push(bytes: Buffer): Item[] {
     const buffer = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
     const reader = new WireReader(buffer);
-    const entries: Entry[] = [];
+    const items: Item[] = [];
     let from = 0;
     while (nextIsComplete(reader)) {
       const tag = reader.varint();
       const end = tag % 8 === wireTypes.bytes ? reader.length() + reader.position : undefined;
       if (tag === manifestField.entry * 8 + wireTypes.bytes && end !== undefined) {
         if (!this.#begun) throw new FormatError('it has no header');
-        const entry = readEntry(reader, end);
-        this.#check.check(entry);
-        entries.push(entry);
+        items.push(this.take(reader, end));
       } else if (tag === manifestField.header * 8 + wireTypes.bytes && end !== undefined) {
         this.#header(reader, end);
       } else if (end !== undefined) {
@@ -46,14 +35,16 @@ export class ManifestDecoder {
       from = reader.position;
     }
     this.#rest = buffer.subarray(from);
-    return entries;
+    return items;
   }
 
   /** Must be called after the last byte. Throws a `FormatError` where something is missing. */
   end(): void {
     if (this.#rest.length > 0) throw new FormatError('it is cut short');
-    this.#check.end();
   }
+
+  /** The message from the reader's position to `end`, where the reader is left. */
+  protected abstract take(reader: WireReader, end: number): Item;
 
   #header(reader: WireReader, end: number): void {
     if (this.#begun) throw new FormatError('it has two headers');
@@ -65,6 +56,55 @@ export class ManifestDecoder {
     });
     if (format !== manifestFormat) throw new FormatError(`its format ${format} is not known here`);
   }
+}
+
+/**
+ * Turns the bytes of a manifest into entries; the rules of `EntryCheck` hold for all that come out. Byte arrays of entries are
+ * views into the pieces given, which must not change afterwards.
+ */
+export class ManifestDecoder extends ManifestReader<Entry> {
+  readonly #check: Pick<EntryCheck, 'check' | 'end'>;
+
+  /** @param check other rules than those of a manifest, for entries that were put aside on their way */
+  constructor(check: Pick<EntryCheck, 'check' | 'end'> = new EntryCheck()) {
+    super();
+    this.#check = check;
+  }
+
+  override end(): void {
+    super.end();
+    this.#check.end();
+  }
+
+  protected override take(reader: WireReader, end: number): Entry {
+    const entry = readEntry(reader, end);
+    this.#check.check(entry);
+    return entry;
+  }
+}
+
+/**
+ * Gives each entry as the bytes of its message, undecoded and unchecked: equal entries have equal bytes, since writers leave no
+ * choice. For `decodeEntry` and `pathOfMessage`.
+ */
+export class ManifestSplitter extends ManifestReader<Buffer> {
+  protected override take(reader: WireReader, end: number): Buffer {
+    const message = reader.buffer.subarray(reader.position, end);
+    reader.position = end;
+    return message;
+  }
+}
+
+/** The entry of one message. Throws a `FormatError`. */
+export function decodeEntry(message: Buffer): Entry {
+  return readEntry(new WireReader(message), message.length);
+}
+
+/** The path of one message: its first field, unless another writer ordered them otherwise. */
+export function pathOfMessage(message: Buffer): RawPath {
+  if (message[0] !== entryField.path * 8 + wireTypes.bytes) return decodeEntry(message).path;
+  const reader = new WireReader(message, 1);
+  return reader.latin1() as RawPath;
 }
 
 /** Whether the whole of the next field has arrived; leaves the position where it is. */

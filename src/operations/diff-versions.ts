@@ -3,14 +3,14 @@ import type { ImageDiff, imageDiff, ListedChange } from '../contract/operations/
 import { type Digest, displayPath, type RawPath } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
-import { changedAttributes, diffEntries, type EntryChange, findMoves } from '../image/diff.ts';
+import { changedAttributes, diffManifests, type EntryChange, findMoves } from '../image/diff.ts';
 import type { Entry } from '../image/entry.ts';
 import { diffPackages, type PackageChange } from '../machine/packages/package-database.ts';
 import type { Store, StoredVersion } from '../store/store.ts';
 import type { Context } from './context.ts';
 import { attributeWords } from './describe-attribute.ts';
 import { findEntry, rawArgument } from './find-entry.ts';
-import { type InstalledPackages, PackageSurvey } from './installed-packages.ts';
+import { type InstalledPackages, isSurveyed, PackageSurvey } from './installed-packages.ts';
 import { rawOf } from './list-entries.ts';
 
 /**
@@ -30,9 +30,10 @@ export async function diffVersions(
   let onlyTimes = 0;
   const wanted = input.path === undefined ? undefined : await pathFilter(store, [to, from], input.path, task.signal);
   if (digests.before !== digests.after) {
-    const pairs = diffEntries(store.entries(digests.before), store.entries(digests.after), (side, entry) =>
-      surveys[side].see(entry),
-    );
+    const pairs = diffManifests(store.messages(digests.before), store.messages(digests.after), {
+      wants: isSurveyed,
+      see: (side, entry) => surveys[side].see(entry),
+    });
     for await (const changes of pairs) {
       task.signal.throwIfAborted();
       for (const change of changes) {

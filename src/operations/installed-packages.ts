@@ -25,7 +25,7 @@ export class PackageSurvey {
   readonly #files: Entry[] = [];
   readonly #topLinks = new Map<string, string>();
 
-  /** Must see every entry of the version. */
+  /** Must see every entry of the version that `isSurveyed` wants. */
   see(entry: Entry): void {
     const { path, type, target } = entry;
     if (type === 'symlink' && !path.includes('/') && target !== undefined) {
@@ -74,6 +74,11 @@ export class PackageSurvey {
     }
     return { packages, owners };
   }
+}
+
+/** Whether a `PackageSurvey` must see the entry at a path. */
+export function isSurveyed(path: string): boolean {
+  return isDatabaseFile(path) || !path.includes('/');
 }
 
 function isDatabaseFile(path: string): boolean {

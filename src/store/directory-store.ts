@@ -197,6 +197,11 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
     yield* super.entries(digest);
   }
 
+  override async *messages(digest: Digest): AsyncGenerator<Buffer[]> {
+    await this.#leases.hold(digest);
+    yield* super.messages(digest);
+  }
+
   /** As for every store; where packs are marked as damaged, chunks are looked for in the others first. */
   override async locate(hashes: Iterable<string>, digest?: Digest): Promise<Map<string, ChunkLocation>> {
     if (digest !== undefined) await this.#leases.hold(digest);

@@ -3,7 +3,7 @@ import type { Digest } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { Entry } from '../image/entry.ts';
 import { FormatError } from '../image/format-error.ts';
-import { ManifestDecoder } from '../image/manifest-decoder.ts';
+import { ManifestDecoder, ManifestSplitter } from '../image/manifest-decoder.ts';
 import { type ManifestFile, manifestBlockLimit, parseManifestFile } from '../image/manifest-file.ts';
 import { NativeBuffer } from '../native/native-buffer.ts';
 import { createDecompressor } from '../native/zstd.ts';
@@ -17,16 +17,28 @@ const fileLimit = 2 ** 30;
  * The entries of a manifest, in batches of one block. The whole file is held in memory (compressed) and verified, stored
  * bytes and content, before the first entry comes. Throws `corrupt-manifest`.
  */
-export async function* readManifest(files: StoreFiles, digest: Digest): AsyncGenerator<Entry[]> {
+export function readManifest(files: StoreFiles, digest: Digest): AsyncGenerator<Entry[]> {
+  return readBy(files, digest, new ManifestDecoder());
+}
+
+/** The same, each entry as its bytes (`ManifestSplitter`). */
+export function readManifestMessages(files: StoreFiles, digest: Digest): AsyncGenerator<Buffer[]> {
+  return readBy(files, digest, new ManifestSplitter());
+}
+
+async function* readBy<Item>(
+  files: StoreFiles,
+  digest: Digest,
+  decoder: { push(bytes: Buffer): Item[]; end(): void },
+): AsyncGenerator<Item[]> {
   try {
     const bytes = await files.read(manifestPath(digest), fileLimit);
     if (bytes === undefined) throw new FormatError('it is missing');
     const file = parseManifestFile(bytes);
     verifyContent(file, digest);
-    const decoder = new ManifestDecoder();
     for (const block of file.blocks) {
-      const entries = decoder.push(decompress(block.compressed, block.contentLength));
-      if (entries.length > 0) yield entries;
+      const items = decoder.push(decompress(block.compressed, block.contentLength));
+      if (items.length > 0) yield items;
     }
     decoder.end();
   } catch (error) {

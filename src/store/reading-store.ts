@@ -5,7 +5,7 @@ import { FormatError } from '../image/format-error.ts';
 import { formatReference, parseReference, type Reference } from '../image/reference.ts';
 import type { ChunkIndex } from './chunk-index.ts';
 import { isHexHash, manifestPath, packPath } from './layout.ts';
-import { readManifest } from './manifest-reader.ts';
+import { readManifest, readManifestMessages } from './manifest-reader.ts';
 import type { PackListLine } from './pack-list.ts';
 import { PackTables } from './pack-tables.ts';
 import type { ChunkLocation, Purpose, Store, StoredTrust, StoredVersion } from './store.ts';
@@ -124,9 +124,17 @@ export abstract class ReadingStore implements Store {
     return version;
   }
 
-  async *entries(digest: Digest): AsyncGenerator<Entry[]> {
+  entries(digest: Digest): AsyncGenerator<Entry[]> {
+    return this.#present(digest, readManifest(this.files, digest));
+  }
+
+  messages(digest: Digest): AsyncGenerator<Buffer[]> {
+    return this.#present(digest, readManifestMessages(this.files, digest));
+  }
+
+  async *#present<Item>(digest: Digest, batches: AsyncGenerator<Item>): AsyncGenerator<Item> {
     try {
-      yield* readManifest(this.files, digest);
+      yield* batches;
     } catch (error) {
       // Removed between its record and its manifest, perhaps: then nothing is damaged.
       if (error instanceof ImprintError && error.code === 'corrupt-manifest' && (await this.#isGone(digest)))

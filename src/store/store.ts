@@ -63,6 +63,8 @@ export interface Store {
   lease(digest: Digest): Promise<AsyncDisposable>;
   /** The manifest's entries in order. The whole manifest is verified against its digest before the first entry comes. */
   entries(digest: Digest): AsyncIterable<Entry[]>;
+  /** The same, each entry as the bytes of its message in the manifest: for who looks at few of them (`decodeEntry`). */
+  messages(digest: Digest): AsyncIterable<Buffer[]>;
   /**
    * Where the chunks lie; each hash is 64 hexadecimal digits. With the version that needs them given, only the tables of
    * its packs are read. Throws `chunk-missing` where one lies nowhere.
