@@ -109,7 +109,8 @@ export function parseRecipe(text: string, file: string): Recipe {
   const document = parseDocument(text, {
     schema: 'failsafe',
     lineCounter: lines,
-    prettyErrors: false, logLevel: 'error',
+    prettyErrors: false,
+    logLevel: 'error',
     uniqueKeys: true,
   });
   const at = (offset: number) => {
