@@ -1,4 +1,4 @@
-import { mkdir, realpath, stat, statfs } from 'node:fs/promises';
+import { realpath, stat, statfs } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { z } from 'zod';
 import type { imageMount } from '../contract/operations/comparisons.ts';
@@ -7,6 +7,7 @@ import { ImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
 import { type MountedVersion, mountVersion } from '../system/fuse/mount-version.ts';
 import { mountPoints } from '../system/mount.ts';
+import { makeDirectories } from '../tree/make-directories.ts';
 import { readVersionTable } from '../tree/version-table.ts';
 import type { Context } from './context.ts';
 
@@ -62,7 +63,8 @@ export async function mountImage(
 const fuseMagic = 0x65735546;
 
 async function requireDirectory(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true }).catch(() => {});
+  // Why it cannot be made, asking for it says as well.
+  await makeDirectories(directory).catch(() => {});
   const found = await stat(directory).catch((error: NodeJS.ErrnoException) => error);
   if (found instanceof Error) {
     const problem =

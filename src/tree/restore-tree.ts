@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { type Digest, displayPath, type RawPath, rawPath } from '../foundation/brand.ts';
@@ -9,6 +8,7 @@ import { removeXattr, setMode } from '../native/attributes.ts';
 import { close, open, openFlags, syncFileSystem } from '../native/files.ts';
 import { type FileStatus, fileTypes, readDirectory, status } from '../native/status.ts';
 import type { Store, StoredVersion } from '../store/store.ts';
+import { makeDirectories } from './make-directories.ts';
 import { removeContents } from './remove-contents.ts';
 import { RestorePlan } from './restore-plan.ts';
 import { RestorePool } from './restore-pool.ts';
@@ -57,7 +57,7 @@ export async function restoreTree(options: RestoreOptions): Promise<RestoreRepor
     const plan = await RestorePlan.read(store, digest, task);
     requireRights(plan);
     task.expect(plan.bytes, 'bytes');
-    const created = (await mkdir(resolve(options.target), { recursive: true, mode: 0o700 })) !== undefined;
+    const created = await makeDirectories(options.target, 0o700);
     try {
       return await write(options, plan, target);
     } catch (error) {

@@ -120,6 +120,9 @@ describe('image mount', () => {
     );
     expect(failure).toMatchObject({ code: 1, stderr: expect.stringContaining('it is no directory') });
     await expect(imprint('image', 'mount', 'nothing', point)).rejects.toMatchObject({ code: 3 });
+    // Where nothing can be made, and a naive attempt to make it never ends.
+    await expect(imprint('image', 'mount', 'web', '/proc/nothing/here')).rejects.toMatchObject({ code: 1 });
+    await expect(imprint('image', 'checkout', 'web', '/proc/nothing/here')).rejects.toMatchObject({ code: 1 });
     await mounted(['web'], async () => {
       const stderr = expect.stringContaining('is mounted there already');
       await expect(imprint('image', 'mount', 'web', point)).rejects.toMatchObject({ code: 1, stderr });
