@@ -150,6 +150,12 @@ export const errorCatalogue = {
     message: '{path} is not an empty directory. Nothing was written.',
     hint: 'Name a directory that is empty or does not exist yet.',
   },
+  'key-exists': {
+    exit: 4,
+    http: 409,
+    message: '{path} is there already; a key is never written over.',
+    hint: 'Name another PATH, or move the old key away first.',
+  },
   'target-exists': {
     exit: 4,
     http: 409,

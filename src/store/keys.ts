@@ -69,13 +69,13 @@ export async function readSigners(dataDirectory: string): Promise<Signer[]> {
   return Promise.all(paths.map((name) => readSigner(join(directory, name))));
 }
 
-/** Makes a key: `PATH.key` (mode 0600) and `PATH.pub`. Errors: `target-not-empty` where one of them is there already. */
+/** Makes a key: `PATH.key` (mode 0600) and `PATH.pub`. Errors: `key-exists` where one of them is there already. */
 export async function createKeyFiles(path: string): Promise<Signer> {
   const privatePath = `${path}.key`;
   const publicPath = `${path}.pub`;
   try {
     for (const each of [privatePath, publicPath])
-      if ((await readIfThere(each)) !== undefined) throw new ImprintError('target-not-empty', { path: each });
+      if ((await readIfThere(each)) !== undefined) throw new ImprintError('key-exists', { path: each });
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     const { privateKey } = generateKeyPairSync('ed25519');
     const pem = privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();

@@ -65,6 +65,7 @@ describe('exit statuses', () => {
     [0, ['store', 'check']],
     [0, ['trust', 'show']],
     [0, ['trust', 'change', '--expires', '1y', '--dry-run']],
+    [2, ['trust', 'sign']],
     [2, ['trust', 'change', '--root-threshold', 'two']],
     [2, ['trust', 'change', '--expires', 'yesterday']],
     [2, ['image', 'ls', 'web', '--trust', '/nowhere/at/all']],

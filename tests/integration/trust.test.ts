@@ -123,7 +123,7 @@ describe('trust', { timeout: 60_000 }, () => {
 
   it('hands over to people: two of three, one of whom uses minisign', async () => {
     for (const name of ['anna', 'ben', 'release']) await createKey({ path: at(name) });
-    expect(await refusal(createKey({ path: at('anna') }))).toBe('target-not-empty');
+    expect(await refusal(createKey({ path: at('anna') }))).toBe('key-exists');
     const made = spawnSync('minisign', ['-G', '-W', '-p', at('carl.pub'), '-s', at('carl.minisign')], { input: '\n' });
     expect(made.status, made.stderr.toString()).toBe(0);
     const serverKey = (await server.key()).signer.publicKey.id;

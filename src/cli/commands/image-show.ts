@@ -6,6 +6,7 @@ import type { Invocation } from '../command.ts';
 import { formatAgo, formatDate } from '../format-time.ts';
 import { printFields } from '../print-table.ts';
 import type { Session } from '../session.ts';
+import { expiryWords } from './trust-words.ts';
 
 const listLimit = 12;
 
@@ -36,7 +37,7 @@ function describe({ record, tags, signedBy, signers }: VersionListing, session: 
     ['from', source.location],
     ['message', record.message],
     ['signed by', key],
-    ['good until', record.expires === undefined ? undefined : formatDate(Date.parse(record.expires))],
+    ['good until', record.expires === undefined ? undefined : expiryWords(session, record.expires)],
     ['floor', record.floor === undefined ? undefined : `${record.image}:${record.floor}; what is below is withdrawn`],
     ['parent', record.parent],
     ['host name', source.hostName],

@@ -33,7 +33,8 @@ export function numberOption(invocation: Invocation, name: string, flag: string)
   throw new ImprintError('usage', { problem: `“${text}” is no number for ${flag}.`, hint });
 }
 
-function expiryWords(session: Session, expires: string | undefined): string {
+/** Until when something is good, and whether that is over or soon. */
+export function expiryWords(session: Session, expires: string | undefined): string {
   if (expires === undefined) return 'never';
   const time = Date.parse(expires);
   const left = time - session.clock.now();

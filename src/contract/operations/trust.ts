@@ -36,7 +36,7 @@ export const trustKey = defineOperation({
     path: z.string().min(1),
   }),
   output: z.object({ id: z.string(), key: z.string(), publicKey: z.string() }),
-  errors: ['target-not-empty', 'read-only', 'disk-full'],
+  errors: ['key-exists', 'read-only', 'disk-full'],
   effect: 'change',
   runsOn: 'anywhere',
   long: false,

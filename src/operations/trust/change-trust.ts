@@ -93,7 +93,10 @@ async function changeRole(
   const ids = new Set(removed.map((id) => id.toUpperCase()));
   for (const id of ids) {
     if (role.keys.some((key) => key.id === id)) continue;
-    throw new ImprintError('input-invalid', { field: 'remove', problem: `no key ${id} has that role` });
+    throw new ImprintError('input-invalid', {
+      field: '--remove-root or --remove-release',
+      problem: `no key ${id} has that role`,
+    });
   }
   const kept = role.keys.filter(({ id }) => !ids.has(id));
   const fresh = await Promise.all(added.map(readPublicKey));

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import type { trustSign } from '../../contract/operations/trust.ts';
@@ -18,6 +19,11 @@ export async function signTrust(
   input: z.output<typeof trustSign.input>,
 ): Promise<z.input<typeof trustSign.output>> {
   const current = input.file === undefined ? await newestTrust(context) : undefined;
+  if (input.file === undefined && !existsSync(pendingPath(context)))
+    throw new ImprintError('usage', {
+      problem: 'No trust document waits for signatures.',
+      hint: 'Begin one: imprint trust change; or name a copy of the one that waits elsewhere: imprint trust sign FILE',
+    });
   let draft = await readDraft(input.file ?? pendingPath(context));
   if (current !== undefined && draft.document.version !== current.version + 1) {
     const problem = `document ${draft.document.version} waits here, but ${current.version} is the newest already`;
