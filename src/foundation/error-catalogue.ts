@@ -232,8 +232,8 @@ export const errorCatalogue = {
   'store-damaged': {
     exit: 5,
     http: 500,
-    message: '{store} has {count} defects.',
-    hint: 'Each is named above. With a copy: imprint store check --repair --from PLACE; without one, capture again.',
+    message: '{store} is damaged; defects: {count}.',
+    hint: 'Each is named above. Mend it: imprint store check --repair, with --from PLACE if there is a copy; without one, capture again.',
   },
   'blob-corrupt': {
     exit: 5,
