@@ -17,7 +17,7 @@ export async function pruneImages(
   input: z.output<typeof imagePrune.input>,
   task: Task,
 ): Promise<z.output<typeof imagePrune.output>> {
-  const { images, keep, within, tagged, grace, dryRun } = input;
+  const { images, keep, within, tagged, grace, dryRun, only } = input;
   if (Object.values(keep).every((count) => count === undefined) && within === undefined && !tagged)
     throw new ImprintError('usage', {
       problem: 'No rule says what to keep.',
@@ -40,7 +40,9 @@ export async function pruneImages(
         return { reference: `${image}:${number}`, created, reasons };
       });
     });
-    const removed = decisions.filter(({ reasons }) => reasons.length === 0).map(({ reference }) => reference);
+    const removed = decisions
+      .filter(({ reasons, reference }) => reasons.length === 0 && only?.includes(reference) !== false)
+      .map(({ reference }) => reference);
     const nothing = { packsDeleted: 0, bytesFreed: 0, bytesWaiting: 0, bytesUnreferenced: 0 };
     if (dryRun || removed.length === 0) return { versions: decisions, removed, ...nothing };
     task.signal.throwIfAborted();

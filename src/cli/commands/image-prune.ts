@@ -16,7 +16,7 @@ type Output = z.output<typeof imagePrune.output>;
 
 const rules = ['last', 'hourly', 'daily', 'weekly', 'monthly', 'yearly'] as const;
 
-/** `imprint image prune IMAGE… --keep-…`: looks first, asks, then removes. */
+/** `imprint image prune IMAGE… --keep-…`: looks first, asks, then removes what was shown, were there newer versions by then or not. */
 export async function run(session: Session, invocation: Invocation): Promise<void> {
   const input = readInput(invocation);
   const context = await session.context();
@@ -30,7 +30,7 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
     session.say(table(plan, session).trimEnd());
     await session.confirm(`Removing ${count(removed.length)}`, `Remove ${removed.join(', ')} for good?`);
   }
-  const output = await session.task('prune', (task) => pruneImages(context, input, task));
+  const output = await session.task('prune', (task) => pruneImages(context, { ...input, only: removed }, task));
   session.result(output, () => describe(output));
 }
 

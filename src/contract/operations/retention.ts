@@ -28,6 +28,8 @@ export const imagePrune = defineOperation({
     tagged: z.boolean().default(false),
     /** Milliseconds for which the packs stay for those who read over HTTP. */
     grace: z.number().min(0).default(3_600_000),
+    /** Of those that no rule keeps, nothing but these goes: what somebody was shown and agreed to. */
+    only: z.array(z.string()).optional(),
     dryRun: z.boolean().default(false),
   }),
   output: freedSchema.extend({
