@@ -51,7 +51,8 @@ export class PackBuilder {
   readonly #fileHash: Hash = createHash('sha256');
   readonly #frames: { length: number; content: number; chunks: number }[] = [];
   readonly #chunkLengths: number[] = [];
-  readonly #hashes: Buffer[] = [];
+  /** 32 bytes for each chunk, and room for more. */
+  #hashes = Buffer.allocUnsafeSlow(256 * 32);
   #used = 0;
   #framesChunks = 0;
   #bytes = 0;
@@ -123,7 +124,9 @@ export class PackBuilder {
 
   #note(chunkHash: Uint8Array, length: number): void {
     if (chunkHash.length !== 32) throw new RangeError('a chunk hash has 32 bytes');
-    this.#hashes.push(Buffer.from(chunkHash));
+    const at = this.chunks * 32;
+    if (at === this.#hashes.length) this.#hashes = Buffer.concat([this.#hashes], at * 2);
+    this.#hashes.set(chunkHash, at);
     this.#chunkLengths.push(length);
     this.#framesChunks += 1;
     this.#content += length;
@@ -149,16 +152,16 @@ export class PackBuilder {
   }
 
   #table(): Buffer {
-    const table = Buffer.alloc(8 + this.#frames.length * frameRowLength + this.#hashes.length * chunkRowLength);
+    const table = Buffer.alloc(8 + this.#frames.length * frameRowLength + this.chunks * chunkRowLength);
     let at = table.writeUInt32LE(this.#frames.length, 0);
-    at = table.writeUInt32LE(this.#hashes.length, at);
+    at = table.writeUInt32LE(this.chunks, at);
     for (const frame of this.#frames) {
       at = table.writeUInt32LE(frame.length, at);
       at = table.writeUInt32LE(frame.content, at);
       at = table.writeUInt32LE(frame.chunks, at);
     }
     for (const length of this.#chunkLengths) at = table.writeUInt32LE(length, at);
-    for (const chunkHash of this.#hashes) at += chunkHash.copy(table, at);
+    this.#hashes.copy(table, at, 0, this.chunks * 32);
     return table;
   }
 }

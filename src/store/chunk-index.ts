@@ -97,7 +97,7 @@ export class ChunkIndex {
   #grow(): void {
     let length = this.#slots.length;
     while (this.#count * 2 > length) length *= 2;
-    this.#slots = new Int32Array(length * 2);
+    this.#slots = new Int32Array(length);
     for (let pack = 0; pack < this.#packs.length; pack += 1) this.#enter(pack);
   }
 

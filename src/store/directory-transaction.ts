@@ -155,9 +155,10 @@ export class DirectoryTransaction implements StoreTransaction {
     return true;
   }
 
-  async writeHints(digest: Digest, content: Uint8Array): Promise<void> {
+  async writeHints(digest: Digest, content: Uint8Array | readonly Uint8Array[]): Promise<void> {
     this.#check();
-    await writeFileDurably(this.#store.path(hintsPath(digest)), formatHints(content), this.directory);
+    const parts = content instanceof Uint8Array ? [content] : content;
+    await writeFileDurably(this.#store.path(hintsPath(digest)), formatHints(parts), this.directory);
   }
 
   commit(draft: VersionDraft): Promise<StoredVersion> {

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Digest } from '../foundation/brand.ts';
 import { FormatError } from '../image/format-error.ts';
@@ -11,10 +11,15 @@ const chunkSize = 1 << 20;
 /** Fast, and a third of the size: they are many small numbers that hardly differ from row to row. */
 const params = { [constants.ZSTD_c_compressionLevel]: 1 };
 
-/** Hints as their file: 32 bytes of SHA-256 of the rest, which is what the capture wrote as one zstd frame. */
-export function formatHints(content: Uint8Array): Buffer {
-  const frame = zstdCompressSync(content, { params, chunkSize });
-  return Buffer.concat([hash('sha256', frame, 'buffer'), frame]);
+/**
+ * Hints as their file: 32 bytes of SHA-256 of the rest, which is what the capture wrote as zstd frames, one for each part. For a million
+ * entries they are some fifty megabytes, which are never joined here.
+ */
+export function formatHints(parts: readonly Uint8Array[]): Buffer {
+  const frames = parts.map((part) => zstdCompressSync(part, { params, chunkSize }));
+  const sum = createHash('sha256');
+  for (const frame of frames) sum.update(frame);
+  return Buffer.concat([sum.digest(), ...frames]);
 }
 
 /** What `formatHints` was given. Throws a `FormatError`. */

@@ -59,8 +59,8 @@ export interface StoreTransaction extends AsyncDisposable {
    * told without decompressing content. Where it may not, it must be written again.
    */
   keepManifest(digest: Digest): Promise<boolean>;
-  /** Keeps what its maker needs to capture the same source faster next time. Private, advisory, checked when read. */
-  writeHints(digest: Digest, content: Uint8Array): Promise<void>;
+  /** Keeps what its maker needs to capture the same source faster next time, whole or in parts. Private, advisory, checked when read. */
+  writeHints(digest: Digest, content: Uint8Array | readonly Uint8Array[]): Promise<void>;
   /** Numbers, signs (where the store was opened with a signer) and shows the version. */
   commit(draft: VersionDraft): Promise<StoredVersion>;
 }

@@ -18,16 +18,23 @@ const rowLength = rowWords * 4;
 export const nameHead = 4;
 /** A change within this many seconds before the look at a file may not show in its times: such a row is left blank. */
 const unsettledSeconds = 2;
+/** Rows of a part, and bytes of names: a megabyte or less. A name has 65,535 bytes at most. */
+const partRows = 32_768;
+const partNames = 1 << 20;
 
 /** Differs a seal of what has other content than its own. */
 export const substituteMark = 0x5a5a_5a5a;
 
 /** Gathers the rows of a capture. */
 export class HintWriter {
-  #rows = new Uint32Array(rowWords * 4096);
+  /** Parts that are full, and the one being filled: what grows by copying takes three times the memory while it does. */
+  readonly #rowParts: Uint32Array[] = [];
+  #rows = new Uint32Array(rowWords * partRows);
   #count = 0;
-  #names = Buffer.alloc(1 << 16);
+  readonly #nameParts: Buffer[] = [];
+  #names = Buffer.alloc(partNames);
   #namesUsed = 0;
+  #namesLength = 0;
   /** Every row was settled, and came with its path: the whole tree can be known again. */
   #whole = true;
 
@@ -36,11 +43,10 @@ export class HintWriter {
    * not be known again as a whole. `substituted`: the entry has other content than the file; such a row never matches by itself.
    */
   add(status: FileStatus | undefined, now: number, path?: RawPath, substituted = false): void {
-    const at = this.#count * rowWords;
-    if (at === this.#rows.length) {
-      const larger = new Uint32Array(at * 2);
-      larger.set(this.#rows);
-      this.#rows = larger;
+    const at = (this.#count % partRows) * rowWords;
+    if (at === 0 && this.#count > 0) {
+      this.#rowParts.push(this.#rows);
+      this.#rows = new Uint32Array(rowWords * partRows);
     }
     // FAT says nought of when its root directory changed.
     const settled = status !== undefined && status.ctimeSeconds + unsettledSeconds < now && status.ctimeSeconds !== 0;
@@ -53,36 +59,35 @@ export class HintWriter {
     if (path !== undefined && this.#whole) this.#addName(path);
   }
 
-  /** To be called once. `memo`: whatever the capture wants to know when the whole tree is found unchanged. */
-  take(memo?: string): Uint8Array {
+  /** To be called once; parts to be joined. `memo`: whatever the capture wants to know when the whole tree is found unchanged. */
+  take(memo?: string): Uint8Array[] {
     const whole = this.#whole && memo !== undefined;
     const memoBytes = Buffer.from(whole ? memo : '', 'utf8');
-    const namesLength = whole ? this.#namesUsed : 0;
-    const rowsAt = align(headLength + memoBytes.length);
-    const rowsLength = this.#count * rowLength;
-    const bytes = Buffer.alloc(rowsAt + rowsLength + namesLength);
-    magic.copy(bytes);
-    bytes.writeUInt32LE(memoBytes.length, 8);
-    bytes.writeUInt32LE(this.#count, 12);
-    bytes.writeUInt32LE(namesLength, 16);
-    memoBytes.copy(bytes, headLength);
-    Buffer.from(this.#rows.buffer, 0, rowsLength).copy(bytes, rowsAt);
-    this.#names.copy(bytes, rowsAt + rowsLength, 0, namesLength);
-    // For a million entries they are sixty megabytes, which the next step has better use for.
-    this.#rows = new Uint32Array(0);
-    this.#names = Buffer.alloc(0);
-    return bytes;
+    const head = Buffer.alloc(align(headLength + memoBytes.length));
+    magic.copy(head);
+    head.writeUInt32LE(memoBytes.length, 8);
+    head.writeUInt32LE(this.#count, 12);
+    head.writeUInt32LE(whole ? this.#namesLength : 0, 16);
+    memoBytes.copy(head, headLength);
+    const lastRows = this.#rows.subarray(0, (this.#count - this.#rowParts.length * partRows) * rowWords);
+    const rows = [...this.#rowParts, lastRows].map((part) => new Uint8Array(part.buffer, 0, part.byteLength));
+    const names = whole ? [...this.#nameParts, this.#names.subarray(0, this.#namesUsed)] : [];
+    return [head, ...rows, ...names].filter((part) => part.length > 0);
   }
 
   #addName(path: RawPath): void {
     const { depth, name } = lastOf(path);
     const length = nameHead + name.length;
-    if (this.#namesUsed + length > this.#names.length)
-      this.#names = Buffer.concat([this.#names], (this.#names.length + length) * 2);
+    if (this.#namesUsed + length > this.#names.length) {
+      this.#nameParts.push(this.#names.subarray(0, this.#namesUsed));
+      this.#names = Buffer.alloc(partNames);
+      this.#namesUsed = 0;
+    }
     this.#names.writeUInt16LE(depth, this.#namesUsed);
     this.#names.writeUInt16LE(name.length, this.#namesUsed + 2);
     this.#names.write(name, this.#namesUsed + nameHead, 'latin1');
     this.#namesUsed += length;
+    this.#namesLength += length;
   }
 }
 

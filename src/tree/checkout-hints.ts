@@ -39,7 +39,7 @@ export async function readCheckoutHints(
       }
     }
   }
-  return { hints: hints.take(), newest };
+  return { hints: Buffer.concat(hints.take()), newest };
 }
 
 /** Whether a status was changed after a moment. */

@@ -26,12 +26,12 @@ export class ClaimTable {
   /** Whether it is time for another generation. */
   get crowded(): boolean {
     const last = this.#generations.at(-1);
-    return last === undefined || Atomics.load(last.count, 0) * 2 > last.slots;
+    return last === undefined || Atomics.load(last.count, 0) * 4 > last.slots * 3;
   }
 
   /** Makes a generation twice as large as the last; give its memory to the other threads. */
   grow(): SharedArrayBuffer {
-    const memory = allocateGeneration(this.#generations.at(-1)?.slots ?? 0);
+    const memory = allocateGeneration((this.#generations.at(-1)?.slots ?? 0) * 1.5);
     this.add(memory);
     return memory;
   }
@@ -82,7 +82,7 @@ const taken = 2;
 
 function allocateGeneration(expected: number): SharedArrayBuffer {
   let slots = smallest;
-  while (slots < expected * 2) slots *= 2;
+  while (slots * 3 < expected * 4) slots *= 2;
   return new SharedArrayBuffer(headerBytes + slots * slotBytes);
 }
 

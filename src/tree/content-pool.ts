@@ -66,7 +66,7 @@ export class ContentPool implements AsyncDisposable {
 
   /** The table of all chunks, made when there is the first content to store: capturing what did not change needs none. */
   async #makeClaims(): Promise<void> {
-    const known = new Int32Array(new Uint8Array(await this.#options.transaction.knownChunks()).buffer);
+    const known = asWords(await this.#options.transaction.knownChunks());
     const claims = ClaimTable.create(known.length / 8);
     for (let at = 0; at < known.length; at += 8) claims.claim(known.subarray(at, at + 8));
     this.#claims = claims;
@@ -192,7 +192,11 @@ export class ContentPool implements AsyncDisposable {
       stopped: this.#stopped,
       claims: this.#claims?.memories ?? [],
     };
-    const worker = new Worker(workerUrl('content-worker'), { workerData, execArgv: [...workerArguments] });
+    const worker = new Worker(workerUrl('content-worker'), {
+      workerData,
+      execArgv: [...workerArguments],
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
+    });
     const pending = new Map<number, PromiseWithResolvers<unknown>>();
     worker.on('message', (answer: ContentAnswer) => this.#receive(answer, pending));
     worker.on('error', (error) => this.#fail(error));
@@ -236,4 +240,10 @@ export class ContentPool implements AsyncDisposable {
     for (const { answer } of this.#waiting.splice(0)) answer.reject(failure);
     for (const room of this.#room.splice(0)) room.resolve();
   }
+}
+
+/** A view where the bytes lie so that one can be; else a copy. */
+function asWords(bytes: Uint8Array): Int32Array {
+  const { buffer, byteOffset, length } = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
+  return new Int32Array(buffer, byteOffset, length / 4);
 }
