@@ -1,3 +1,5 @@
+import type { RawPath } from '../foundation/brand.ts';
+
 /** A column of numbers that grows. For what there are millions of: objects would take ten times the memory. */
 export class Column<Numbers extends Uint32Array | Float64Array> {
   #values: Numbers;
@@ -78,5 +80,40 @@ export class ByteRows {
   /** The bytes of a row; not a copy. */
   at(row: number): Buffer {
     return this.#bytes.subarray(row * this.width, (row + 1) * this.width);
+  }
+}
+
+/** Length of a part of `Paths`: no path is longer, and none lies in two parts. */
+const pathsPart = 1 << 20;
+
+/** Paths by number: their bytes and eight more each, where strings would take three times that. */
+export class Paths {
+  readonly #parts: Buffer[] = [];
+  readonly #ends = Column.f64();
+  #used = pathsPart;
+
+  get length(): number {
+    return this.#ends.length;
+  }
+
+  push(path: RawPath): void {
+    if (path.length > pathsPart) throw new RangeError('a path is too long');
+    if (this.#parts.length === 0 || this.#used + path.length > pathsPart) {
+      this.#parts.push(Buffer.alloc(pathsPart));
+      this.#used = 0;
+    }
+    const part = this.#parts.length - 1;
+    (this.#parts[part] as Buffer).write(path, this.#used, 'latin1');
+    this.#used += path.length;
+    this.#ends.push(part * pathsPart + this.#used);
+  }
+
+  /** The path that was pushed with this number. */
+  at(row: number): RawPath {
+    const end = this.#ends.at(row);
+    const part = Math.max(0, Math.ceil(end / pathsPart) - 1);
+    const before = row === 0 ? 0 : this.#ends.at(row - 1);
+    const from = Math.max(0, before - part * pathsPart);
+    return (this.#parts[part] as Buffer).toString('latin1', from, end - part * pathsPart) as RawPath;
   }
 }

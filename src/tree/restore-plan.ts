@@ -3,7 +3,7 @@ import { ImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
 import type { ChunkReference, DataSegment, Entry, ExtendedAttribute } from '../image/entry.ts';
 import type { ChunkLocation, Store } from '../store/store.ts';
-import { ByteRows, Column } from './columns.ts';
+import { ByteRows, Column, Paths } from './columns.ts';
 
 /** All that is to be written, read from the manifest before the first write. Files with content are in columns. */
 export class RestorePlan {
@@ -12,7 +12,7 @@ export class RestorePlan {
   readonly others: Entry[] = [];
   readonly hardlinks: { path: RawPath; target: RawPath }[] = [];
   readonly files = {
-    paths: [] as RawPath[],
+    paths: new Paths(),
     mode: Column.u32(),
     uid: Column.u32(),
     gid: Column.u32(),

@@ -31,13 +31,7 @@ export class RestoreUnits {
 
   constructor(plan: RestorePlan) {
     this.#plan = plan;
-    const { frames, pieces } = plan;
-    this.#order = Uint32Array.from({ length: pieces.frame.length }, (_, index) => index).sort((left, right) => {
-      const a = pieces.frame.at(left);
-      const b = pieces.frame.at(right);
-      if (a === b) return left - right;
-      return frames.pack.at(a) - frames.pack.at(b) || frames.offset.at(a) - frames.offset.at(b);
-    });
+    this.#order = orderPieces(plan);
     this.#cut();
     this.#findShared();
   }
@@ -103,6 +97,33 @@ export class RestoreUnits {
   }
 }
 
+/** Frames are put in order, and then their pieces counted into place: there are few of those and may be a million of these. */
+function orderPieces({ frames, pieces }: RestorePlan): Uint32Array {
+  const inOrder = Array.from({ length: frames.pack.length }, (_, frame) => frame).sort(
+    (left, right) => frames.pack.at(left) - frames.pack.at(right) || frames.offset.at(left) - frames.offset.at(right),
+  );
+  const next = new Uint32Array(inOrder.length);
+  const count = pieces.frame.length;
+  for (let piece = 0; piece < count; piece += 1) {
+    const frame = pieces.frame.at(piece);
+    next[frame] = (next[frame] as number) + 1;
+  }
+  let begin = 0;
+  for (const frame of inOrder) {
+    const length = next[frame] as number;
+    next[frame] = begin;
+    begin += length;
+  }
+  const order = new Uint32Array(count);
+  for (let piece = 0; piece < count; piece += 1) {
+    const frame = pieces.frame.at(piece);
+    const place = next[frame] as number;
+    order[place] = piece;
+    next[frame] = place + 1;
+  }
+  return order;
+}
+
 class UnitBuilder {
   readonly #plan: RestorePlan;
   readonly #shared: RestoreUnits['shared'];
@@ -160,7 +181,7 @@ class UnitBuilder {
     const { files, xattrs } = this.#plan;
     const attributes = xattrs.get(file);
     if (attributes !== undefined) this.#xattrs.set(this.#paths.length, attributes);
-    this.#paths.push(files.paths[file] ?? '');
+    this.#paths.push(files.paths.at(file));
     this.#files.push(
       files.mode.at(file),
       files.uid.at(file),

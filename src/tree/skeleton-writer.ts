@@ -67,7 +67,7 @@ export class SkeletonWriter {
   makeShared(files: Iterable<number>): void {
     for (const file of files) {
       const { paths, mode, sparseSize } = this.#plan.files;
-      this.#try(paths[file] as RawPath, (place) => {
+      this.#try(paths.at(file), (place) => {
         const fd = open(place, writeOnly | create | exclusive | noFollow, creationMode(mode.at(file)));
         try {
           if (sparseSize.at(file) >= 0) truncate(fd, sparseSize.at(file));
