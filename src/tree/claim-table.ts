@@ -75,22 +75,22 @@ const hashWords = 8;
 const headerBytes = 64;
 const slotBytes = 4 + hashWords * 4;
 const smallest = 1 << 16;
+/** Room beside what is expected, before another generation is needed. */
+const spare = 1 << 15;
 
 const empty = 0;
 const beingWritten = 1;
 const taken = 2;
 
 function allocateGeneration(expected: number): SharedArrayBuffer {
-  let slots = smallest;
-  while (slots * 3 < expected * 4) slots *= 2;
+  const slots = Math.max(smallest, Math.ceil(((expected + spare) * 4) / 3));
   return new SharedArrayBuffer(headerBytes + slots * slotBytes);
 }
 
 /** Looks for a hash, and with `insert` takes a slot for it where it is not there. A table that is full takes no more. */
 function find(table: Generation, hash: Int32Array, insert: boolean): 'found' | 'inserted' | 'absent' {
   const { states, slots, hashes } = table;
-  const mask = slots - 1;
-  let slot = (hash[0] as number) & mask;
+  let slot = ((hash[0] as number) >>> 0) % slots;
   for (;;) {
     let state = Atomics.load(states, slot);
     if (state === empty) {
@@ -109,7 +109,7 @@ function find(table: Generation, hash: Int32Array, insert: boolean): 'found' | '
       state = Atomics.load(states, slot);
     }
     if (sameHash(hashes, slot * hashWords, hash)) return 'found';
-    slot = (slot + 1) & mask;
+    slot = slot + 1 === slots ? 0 : slot + 1;
   }
 }
 

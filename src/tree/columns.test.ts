@@ -16,5 +16,5 @@ test('paths come back byte for byte, also where a part of the memory ends', () =
   ] as RawPath[];
   for (const path of given) paths.push(path);
   expect(paths.length).toBe(given.length);
-  given.forEach((path, row) => expect(paths.at(row) === path).toBe(true));
+  expect(given.every((path, row) => paths.at(row) === path)).toBe(true);
 });
