@@ -44,11 +44,11 @@ const projects: readonly Check[] = [
   vitestCheck('unit', 5, false),
   vitestCheck('architecture', 5, false),
   vitestCheck('contract', 5, false),
-  vitestCheck('integration', 10, true),
+  vitestCheck('integration', 20, true),
 ];
 /** Takes minutes by its nature: not part of the quick run. */
 const endurance = vitestCheck('endurance', 20, true);
-const machines = vitestCheck('e2e', 40, true);
+const machines = vitestCheck('e2e', 55, true);
 
 function vitestCheck(project: string, limit: number, needsRoot: boolean): Check {
   const command = [node, quiet, vitest, 'run', '--project', project];

@@ -15,7 +15,12 @@ test('image diff names the packages of a security update, as dpkg itself compare
   const scratch = await mkdtemp(join(tmpdir(), 'imprint-levels-'));
   try {
     const imprint = async (...words: string[]) =>
-      (await run(launcher, ['--data', join(scratch, 'data'), ...words], { maxBuffer: 1 << 28 })).stdout;
+      (
+        await run(launcher, ['--data', join(scratch, 'data'), ...words], {
+          maxBuffer: 1 << 28,
+          env: { ...process.env, LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8' },
+        })
+      ).stdout;
     await imprint('capture', levels.released, '--name', 'debian', '--message', 'as released');
     await imprint('capture', levels.updated, '--name', 'debian', '--message', 'with security updates');
 

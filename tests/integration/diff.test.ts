@@ -13,7 +13,12 @@ let scratch: string;
 let tree: string;
 
 const imprint = async (...words: string[]) =>
-  (await promisify(execFile)(launcher, ['--data', join(scratch, 'data'), ...words], { maxBuffer: 1 << 26 })).stdout;
+  (
+    await promisify(execFile)(launcher, ['--data', join(scratch, 'data'), ...words], {
+      maxBuffer: 1 << 26,
+      env: { ...process.env, LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8' },
+    })
+  ).stdout;
 const json = async <Value>(...words: string[]) => JSON.parse(await imprint(...words, '--json')) as Value;
 
 async function write(path: string, content: string | Buffer): Promise<void> {
