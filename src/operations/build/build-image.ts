@@ -50,7 +50,7 @@ export async function buildImage(
   if (process.geteuid?.() !== 0) throw new ImprintError('not-root', { action: 'Building an image' });
   const { recipe, scripts, directory } = await readRecipe(input);
   await requireWritableStore(context, true);
-  const began = Math.floor(context.clock.now() / 1000);
+  const began = context.clock.now() / 1000;
   await using edit = await createEdit(context.paths.data, recipe.name);
   let build: Build | undefined;
   try {

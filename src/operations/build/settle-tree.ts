@@ -19,14 +19,16 @@ const day = 86_400;
 
 /**
  * Takes the time of the build out of a tree, so that the same recipe makes the same tree: what was changed since `began` gets the time `epoch`; so does a password
- * that was set since. Both in seconds since 1970.
+ * that was set since. Both in seconds since 1970, `began` with their fraction: a file of the recipe that was written in the same second, but before, keeps its
+ * time, as it will at the next build.
  */
 export async function settleTree(root: string, began: number, epoch: number): Promise<void> {
   const now = Math.ceil(Date.now() / 1000);
   if (epoch >= began) return;
   await settlePasswords(root, Math.floor(began / day), Math.floor(now / day), Math.floor(epoch / day));
   const late: RawPath[] = [];
-  for (const { absolute, status } of walk(rawPath(root))) if (status.mtimeSeconds >= began) late.push(absolute);
+  for (const { absolute, status } of walk(rawPath(root)))
+    if (status.mtimeSeconds + status.mtimeNanoseconds / 1e9 >= began) late.push(absolute);
   for (const path of late) setModifiedTime(path, epoch, 0);
 }
 
