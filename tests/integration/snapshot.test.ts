@@ -68,7 +68,7 @@ describe.skipIf(!able)('a consistent capture', () => {
     }
     expect(leftovers(loop.path)).toEqual([]);
     // A quiet tree is the same from a snapshot and live, and hints of the one are good for the other.
-    await delay(2100);
+    await delay(3100);
     const settled = await capture(data, { source: tree, name: 'local' });
     const live = await capture(data, { source: tree, name: 'local', noSnapshot: true });
     const again = await capture(data, { source: url(tree), name: 'remote', ...login() });
