@@ -27,7 +27,9 @@ const rows: Record<string, () => Report> = {
   files: () => measureManyFiles(workshop),
   versions: () => measureManyVersions(workshop, trees.before),
 };
-const wanted = option('--rows')?.split(',') ?? Object.keys(rows);
+const named = option('--rows');
+/** `none` shows and writes what earlier runs left. */
+const wanted = named === 'none' ? [] : (named?.split(',') ?? Object.keys(rows));
 const needTrees = wanted.some((row) => row !== 'blocks' && row !== 'files');
 const trees = needTrees ? await prepareDebianTrees(cache, (message) => workshop.say(message)) : debianTreesIn(cache);
 const unknown = wanted.find((row) => !(row in rows));
@@ -46,7 +48,7 @@ try {
 }
 
 const shown = Object.keys(rows).filter((row) =>
-  process.argv.includes('--write') ? row in results : wanted.includes(row),
+  process.argv.includes('--write') || wanted.length === 0 ? row in results : wanted.includes(row),
 );
 const report = formatReport(
   {
