@@ -4,6 +4,23 @@ import type { RawPath } from '../foundation/brand.ts';
 export const entryTypes = ['file', 'directory', 'symlink', 'hardlink', 'character', 'block', 'fifo', 'socket'] as const;
 export type EntryType = (typeof entryTypes)[number];
 
+/** The file type bits of `st_mode` (inode(7)), which is 0o170000 of it; a hard link is of no type of its own. */
+export const typeBits: Readonly<Record<Exclude<EntryType, 'hardlink'>, number>> = {
+  fifo: 0o010000,
+  character: 0o020000,
+  directory: 0o040000,
+  block: 0o060000,
+  file: 0o100000,
+  symlink: 0o120000,
+  socket: 0o140000,
+};
+const typesByBits = new Map(Object.entries(typeBits).map(([type, bits]) => [bits, type as EntryType]));
+
+/** What `st_mode` says of the type; undefined for what Linux has no name for. */
+export function typeOfMode(mode: number): EntryType | undefined {
+  return typesByBits.get(mode & 0o170000);
+}
+
 /** A moment as the kernel keeps it. Seconds may be negative (before 1970); `nanoseconds` is 0 … 999,999,999. */
 export interface Timestamp {
   seconds: number;

@@ -140,8 +140,9 @@ start)
     else
       ( exec unshare -m --propagation private sh "$dir/keeper" inner "$dir" "$@" 6> "$dir/up" ) 3<&- &
       inner=$!
-      # Opening waits for the other side, which may never come: then it is opened here.
-      ( sleep 1; while kill -0 $inner 2>/dev/null; do sleep 1; done; : > "$dir/up" ) > /dev/null 2>&1 3<&- &
+      # Opening waits for the other side, which may never come: then it is opened here, both ways, which waits for nobody.
+      ( sleep 1; while kill -0 $inner 2>/dev/null; do sleep 1; done
+        while [ -p "$dir/up" ]; do : <> "$dir/up"; sleep 1; done ) > /dev/null 2>&1 3<&- &
       opener=$!
       read -r word < "$dir/up"
       case $word in

@@ -24,7 +24,7 @@ export function makeDirectory(path: RawPath, mode: number): void {
   if (withPath(path, firstPath, (pointer) => call.mkdir(pointer, mode)) < 0) fail('mkdir', path);
 }
 
-/** A device, FIFO or socket: `type` of `fileTypes`, permission bits less the process's umask. */
+/** A device, FIFO or socket: `type` as in `st_mode`, permission bits less the process's umask. */
 export function makeNode(path: RawPath, type: number, mode: number, major = 0, minor = 0): void {
   const made = withPath(path, firstPath, (pointer) => call.mknod(pointer, type | mode, deviceNumber(major, minor)));
   if (made < 0) fail('mknod', path);

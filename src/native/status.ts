@@ -3,17 +3,15 @@ import { atCwd, call, fail, firstPath, putPath, symlinkNoFollow, values, withPat
 import { close, open, openFlags } from './files.ts';
 import { NativeBuffer } from './native-buffer.ts';
 
-/** The file type bits of `mode`. */
-export const fileTypes = {
-  fifo: 0o010000,
-  character: 0o020000,
-  directory: 0o040000,
-  block: 0o060000,
-  file: 0o100000,
-  symlink: 0o120000,
-  socket: 0o140000,
-  mask: 0o170000,
-} as const;
+/** Whether `mode` is a directory's. */
+export function isDirectory(mode: number): boolean {
+  return (mode & 0o170000) === 0o040000;
+}
+
+/** Whether `mode` is a regular file's. */
+export function isFile(mode: number): boolean {
+  return (mode & 0o170000) === 0o100000;
+}
 
 const emptyPath = 0x1000;
 const statxBasicStats = 0x7ff;

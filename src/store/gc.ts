@@ -87,22 +87,7 @@ async function rewrite(
   task: Task,
 ): Promise<void> {
   const temporary = await store.emptyTemporary();
-  try {
-    await rewriteIn(temporary, store, survey, packs, now, report, task);
-  } finally {
-    await rm(temporary, { recursive: true, force: true });
-  }
-}
-
-async function rewriteIn(
-  temporary: string,
-  store: DirectoryStore,
-  survey: StoreSurvey,
-  packs: readonly string[],
-  now: number,
-  report: CollectReport,
-  task: Task,
-): Promise<void> {
+  await using _ = { [Symbol.asyncDispose]: () => rm(temporary, { recursive: true, force: true }) };
   await emptyTombstones(store, temporary);
   await renewUses(store, survey, temporary, now);
   task.expect(

@@ -2,7 +2,7 @@ import type { VersionStats } from '../contract/image.ts';
 import type { Digest, RawPath } from '../foundation/brand.ts';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
-import { type FileStatus, fileTypes, status } from '../native/status.ts';
+import { type FileStatus, isDirectory, status } from '../native/status.ts';
 import type { StoreTransaction, WritableStore, WrittenManifest } from '../store/transaction.ts';
 import { HintReader, HintWriter } from './capture-hints.ts';
 import { CaptureStream } from './capture-stream.ts';
@@ -114,7 +114,7 @@ async function capture(options: CaptureDirectoryOptions): Promise<CapturedTree> 
 function requireDirectory(directory: RawPath): void {
   const source = Buffer.from(directory, 'latin1').toString();
   try {
-    if ((status(directory).mode & fileTypes.mask) === fileTypes.directory) return;
+    if (isDirectory(status(directory).mode)) return;
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw toImprintError(cause);
   }

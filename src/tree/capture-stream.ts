@@ -1,8 +1,8 @@
 import { displayPath, type RawPath } from '../foundation/brand.ts';
 import type { Task } from '../foundation/task.ts';
-import type { ChunkReference, Entry, EntryType, ExtendedAttribute } from '../image/entry.ts';
+import { type ChunkReference, type Entry, type EntryType, type ExtendedAttribute, typeOfMode } from '../image/entry.ts';
 import { readXattrs } from '../native/attributes.ts';
-import { type FileStatus, fileTypes, readLink } from '../native/status.ts';
+import { type FileStatus, readLink } from '../native/status.ts';
 import type { CaptureDirectoryOptions } from './capture-directory.ts';
 import type { HintWriter } from './capture-hints.ts';
 import type { StoredFiles } from './content-message.ts';
@@ -44,16 +44,6 @@ const blockEntries = 256;
 const blockBytes = 8 << 20;
 /** Blocks on their way at once; they wait behind a large file, whose thread is not the only one. */
 const blocksAtOnce = 64;
-
-const typesByMode = new Map<number, EntryType>([
-  [fileTypes.file, 'file'],
-  [fileTypes.directory, 'directory'],
-  [fileTypes.symlink, 'symlink'],
-  [fileTypes.character, 'character'],
-  [fileTypes.block, 'block'],
-  [fileTypes.fifo, 'fifo'],
-  [fileTypes.socket, 'socket'],
-]);
 
 /** Walks ahead, lets threads store content, and gives out finished entries in order. */
 export class CaptureStream {
@@ -128,7 +118,7 @@ export class CaptureStream {
   /** All of an entry but its content; undefined where it has gone or is nothing that can be kept. */
   #look(walked: WalkedEntry, block: Block): Pending | undefined | Promise<Pending | undefined> {
     const { path, status } = walked;
-    const type = typesByMode.get(status.mode & fileTypes.mask);
+    const type = typeOfMode(status.mode);
     if (type === undefined) {
       this.#warn(path, 'is of a kind that is not known');
       return undefined;

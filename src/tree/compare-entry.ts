@@ -1,10 +1,10 @@
 import { displayPath, type RawPath } from '../foundation/brand.ts';
-import type { DataSegment, Entry, EntryType, ExtendedAttribute } from '../image/entry.ts';
+import { type DataSegment, type Entry, type ExtendedAttribute, typeOfMode } from '../image/entry.ts';
 import { readXattrs } from '../native/attributes.ts';
 import { close, open, openFlags, readAt } from '../native/files.ts';
 import { NativeBuffer } from '../native/native-buffer.ts';
 import { bindSha256 } from '../native/sha256.ts';
-import { type FileStatus, fileTypes, readLink } from '../native/status.ts';
+import { type FileStatus, readLink } from '../native/status.ts';
 import { findSegments } from './content-reader.ts';
 import type { WalkedEntry } from './walk.ts';
 
@@ -28,16 +28,6 @@ export interface Difference {
   actual: string;
 }
 
-const types = new Map<number, EntryType>([
-  [fileTypes.file, 'file'],
-  [fileTypes.directory, 'directory'],
-  [fileTypes.symlink, 'symlink'],
-  [fileTypes.character, 'character'],
-  [fileTypes.block, 'block'],
-  [fileTypes.fifo, 'fifo'],
-  [fileTypes.socket, 'socket'],
-]);
-
 /** Compares entries with what is there; remembers hard links from one to the next, so all must come, in order. */
 export class EntryComparer {
   readonly #buffer = new NativeBuffer(4 << 20);
@@ -55,7 +45,7 @@ export class EntryComparer {
       expected,
       actual,
     });
-    const type = types.get(status.mode & fileTypes.mask) ?? 'unknown';
+    const type = typeOfMode(status.mode) ?? 'unknown';
     const first = type === 'directory' ? undefined : this.#firstName(path, status);
     if (first !== entry.target && (entry.type === 'hardlink' || first !== undefined)) {
       const own = 'a file of its own';

@@ -5,7 +5,7 @@ import { lastErrno } from '../native/binding.ts';
 import { close, openFlags, readAt, seekData, seekHole, tryOpen } from '../native/files.ts';
 import { systemError } from '../native/library.ts';
 import { NativeBuffer } from '../native/native-buffer.ts';
-import { type FileStatus, fileTypes, statusOf } from '../native/status.ts';
+import { type FileStatus, isFile, statusOf } from '../native/status.ts';
 
 /** A file as it was read. */
 export interface ReadFile {
@@ -39,7 +39,7 @@ export class ContentReader {
     const fd = openForReading(path);
     try {
       let before = statusOf(fd);
-      if ((before.mode & fileTypes.mask) !== fileTypes.file) throw systemError('open', 40, path);
+      if (!isFile(before.mode)) throw systemError('open', 40, path);
       for (let attempt = 1; ; attempt += 1) {
         begin();
         const last = attempt === tries;

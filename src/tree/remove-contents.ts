@@ -1,6 +1,6 @@
 import { displayPath, type RawPath } from '../foundation/brand.ts';
 import { removeDirectory, unlink } from '../native/nodes.ts';
-import { type FileStatus, fileTypes, readDirectory, status } from '../native/status.ts';
+import { type FileStatus, isDirectory, readDirectory, status } from '../native/status.ts';
 
 /**
  * Removes all that is in a directory, and with `itself` the directory too. Follows no symbolic links and enters no other
@@ -23,7 +23,7 @@ export function removeContents(directory: RawPath, itself: boolean): string[] {
       const child = `${path}/${name}` as RawPath;
       const found = attempt(child, () => status(child));
       if (found === undefined) continue;
-      if ((found.mode & fileTypes.mask) !== fileTypes.directory) attempt(child, () => unlink(child));
+      if (!isDirectory(found.mode)) attempt(child, () => unlink(child));
       else if (sameFileSystem(top, found)) {
         empty(child);
         if (name !== 'lost+found' || path !== directory) attempt(child, () => removeDirectory(child));

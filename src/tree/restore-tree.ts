@@ -6,7 +6,7 @@ import type { Task } from '../foundation/task.ts';
 import type { Entry } from '../image/entry.ts';
 import { removeXattr, setMode } from '../native/attributes.ts';
 import { close, open, openFlags, syncFileSystem } from '../native/files.ts';
-import { type FileStatus, fileTypes, readDirectory, status } from '../native/status.ts';
+import { type FileStatus, isDirectory, readDirectory, status } from '../native/status.ts';
 import type { Store, StoredVersion } from '../store/store.ts';
 import { makeDirectories } from './make-directories.ts';
 import { removeContents } from './remove-contents.ts';
@@ -112,14 +112,14 @@ function requireEmpty(target: RawPath): void {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
     throw error;
   }
-  const directory = (found.mode & fileTypes.mask) === fileTypes.directory;
+  const directory = isDirectory(found.mode);
   if (directory && readDirectory(target).every((name) => name === 'lost+found' && isEmpty(target, name))) return;
   throw new ImprintError('target-not-empty', { path: displayPath(target) });
 }
 
 function isEmpty(target: RawPath, name: string): boolean {
   const path = `${target}/${name}` as RawPath;
-  return (status(path).mode & fileTypes.mask) === fileTypes.directory && readDirectory(path).length === 0;
+  return isDirectory(status(path).mode) && readDirectory(path).length === 0;
 }
 
 /** What only root may make is refused before the first write. */

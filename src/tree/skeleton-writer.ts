@@ -1,20 +1,12 @@
 import type { RawPath } from '../foundation/brand.ts';
-import type { Entry } from '../image/entry.ts';
+import { type Entry, typeBits } from '../image/entry.ts';
 import { close, open, openFlags, truncate } from '../native/files.ts';
 import { link, makeDirectory, makeNode, symlink } from '../native/nodes.ts';
-import { fileTypes } from '../native/status.ts';
 import type { Attributes } from './restore-message.ts';
 import type { RestorePlan } from './restore-plan.ts';
 import { type Creator, creationMode, explain, setAttributes } from './set-attributes.ts';
 
 const { writeOnly, create, exclusive, noFollow } = openFlags;
-
-const nodeTypes = {
-  character: fileTypes.character,
-  block: fileTypes.block,
-  fifo: fileTypes.fifo,
-  socket: fileTypes.socket,
-} as const;
 
 /**
  * Makes all of a tree but the content of its files: directories first, closed to others and without attributes; these come
@@ -55,8 +47,13 @@ export class SkeletonWriter {
         if (entry.type === 'file') return this.#emptyFile(entry, place);
         if (entry.type === 'symlink') symlink(entry.target as RawPath, place);
         else {
-          const type = nodeTypes[entry.type as keyof typeof nodeTypes];
-          makeNode(place, type, creationMode(entry.mode), entry.major, entry.minor);
+          makeNode(
+            place,
+            typeBits[entry.type as keyof typeof typeBits],
+            creationMode(entry.mode),
+            entry.major,
+            entry.minor,
+          );
         }
         this.#attributes(place, place, entry, entry.type === 'symlink' ? 'symlink' : 'other');
       });

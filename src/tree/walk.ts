@@ -1,6 +1,6 @@
 import type { RawPath } from '../foundation/brand.ts';
 import { close, open, openFlags } from '../native/files.ts';
-import { type FileStatus, fileTypes, namesIn, openDirectoryIn, status, statusIn } from '../native/status.ts';
+import { type FileStatus, isDirectory, namesIn, openDirectoryIn, status, statusIn } from '../native/status.ts';
 
 /** One thing that a walk comes by. */
 export interface WalkedEntry {
@@ -54,7 +54,7 @@ export function* walk(root: RawPath, options: WalkOptions = {}): Generator<Walke
       const path = (level.path === '' ? name : `${level.path}/${name}`) as RawPath;
       const found = attempt(path, options, () => look(level, base, path, name));
       if (found === undefined) continue;
-      const directory = (found.mode & fileTypes.mask) === fileTypes.directory;
+      const directory = isDirectory(found.mode);
       if (options.exclude?.(path, directory)) continue;
       yield new Walked(base, path, found);
       if (!directory || !enter(path, found)) continue;

@@ -32,7 +32,7 @@ type Name = keyof typeof seeds;
 
 export const signers = Object.fromEntries(
   Object.entries(seeds).map(([name, byte]) => [name, signerOf(byte)]),
-) as unknown as Record<Name, Signer>;
+) as Record<Name, Signer>;
 
 const now = '2026-06-01T00:00:00Z';
 const pub = (name: Name) => formatPublicKey(signers[name].publicKey);

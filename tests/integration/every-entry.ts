@@ -3,11 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type RawPath, rawPath } from '../../src/foundation/brand.ts';
+import { typeBits } from '../../src/image/entry.ts';
 import { setMode, setModifiedTime, setOwner, setXattr } from '../../src/native/attributes.ts';
 import { close, open, openFlags, truncate, writeAt } from '../../src/native/files.ts';
 import { NativeBuffer } from '../../src/native/native-buffer.ts';
 import { link, makeDirectory, makeNode, symlink } from '../../src/native/nodes.ts';
-import { fileTypes } from '../../src/native/status.ts';
 
 const { writeOnly, create } = openFlags;
 const mebibyte = 1 << 20;
@@ -162,19 +162,19 @@ function links(at: At, file: MakeFile): void {
   const big = file('linked, large', randomBytes(5 * mebibyte));
   link(big, at('zz linked, large'));
   link(at('symlink to bytes'), at('zz symlink, linked'));
-  makeNode(at('device, linked'), fileTypes.character, 0o600, 1, 3);
+  makeNode(at('device, linked'), typeBits.character, 0o600, 1, 3);
   link(at('device, linked'), at('zz device, linked'));
-  makeNode(at('fifo, linked'), fileTypes.fifo, 0o600);
+  makeNode(at('fifo, linked'), typeBits.fifo, 0o600);
   link(at('fifo, linked'), at('a/fifo, linked'));
   link(file('m.n'), at('m-n'));
 }
 
 function nodes(at: At): void {
-  makeNode(at('null'), fileTypes.character, 0o666, 1, 3);
-  makeNode(at('disk'), fileTypes.block, 0o660, 259, 70_000);
-  makeNode(at('high'), fileTypes.character, 0o600, 511, 262_143);
-  makeNode(at('fifo'), fileTypes.fifo, 0o622);
-  makeNode(at('socket'), fileTypes.socket, 0o777);
+  makeNode(at('null'), typeBits.character, 0o666, 1, 3);
+  makeNode(at('disk'), typeBits.block, 0o660, 259, 70_000);
+  makeNode(at('high'), typeBits.character, 0o600, 511, 262_143);
+  makeNode(at('fifo'), typeBits.fifo, 0o622);
+  makeNode(at('socket'), typeBits.socket, 0o777);
   setOwner(at('disk'), 0, 6);
   setMode(at('disk'), 0o660);
 }

@@ -63,6 +63,9 @@ export async function startServer(given: Partial<ServeOptions> & { keepData?: st
       ...options,
     });
     serving.catch(reject);
+  }).catch(async (error: unknown) => {
+    if (keepData === undefined) await rm(data, { recursive: true, force: true });
+    throw error;
   });
   const token = (await readFile(join(data, 'admin-token'), 'utf8')).trim();
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };

@@ -115,6 +115,7 @@ describe.skipIf(!able)('a consistent capture', () => {
     await next.release();
     expect(leftovers(loop.path)).toEqual([]);
     expect(keepers()).toEqual([]);
+    await until(() => processesWith(placeOf(doomed)).length === 0 && processesWith(place).length === 0);
   }, 60_000);
 
   it('is given up by the machine when no word comes any more', async () => {

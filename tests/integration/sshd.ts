@@ -52,7 +52,9 @@ export async function startSshd(wrapper?: string): Promise<TestSshd> {
   const known = join(directory, 'known_hosts');
   const [type, key] = (await readFile(`${hostKey}.pub`, 'utf8')).split(' ');
   await writeFile(known, `[127.0.0.1]:${port} ${type} ${key}\n`);
-  const server = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', config], { stdio: 'ignore', detached: true });
+  // It ends with the tests even where they are killed.
+  const words = ['--pdeathsig', 'TERM', '/usr/sbin/sshd', '-D', '-e', '-f', config];
+  const server = spawn('setpriv', words, { stdio: 'ignore', detached: true });
   while (!(await answers(port))) {
     if (server.exitCode !== null) throw new Error(`sshd ended with status ${server.exitCode}`);
     await delay(30);

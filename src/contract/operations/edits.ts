@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { digestSchema, imageNameSchema, tagSchema, versionStatsSchema } from '../image.ts';
+import { imageNameSchema, tagSchema } from '../image.ts';
 import { defineOperation } from '../operation.ts';
+import { captureOutputSchema } from './capture.ts';
 import { referenceSchema } from './images.ts';
 
 /** How an edit is called: `web-k7pd`. */
@@ -31,21 +32,9 @@ export const editInputSchema = z.union([
 export type EditInput = z.infer<typeof editInputSchema>;
 
 /** The version that an edit or a build made. */
-export const editOutputSchema = z.object({
+export const editOutputSchema = captureOutputSchema.omit({ excluded: true }).extend({
   /** `unchanged`: what came of it is the version that `reference` names already; none was made. */
   outcome: z.enum(['committed', 'unchanged']),
-  reference: z.string(),
-  image: z.string(),
-  number: z.int().positive(),
-  digest: digestSchema,
-  tags: z.array(z.string()),
-  signed: z.boolean(),
-  stats: versionStatsSchema,
-  /** Files that were taken from the version before without being read. */
-  unchangedFiles: z.int().nonnegative(),
-  /** Secrets that came with the edit and were taken out. */
-  scrubbed: z.array(z.string()),
-  warnings: z.array(z.string()),
 });
 export type EditOutput = z.infer<typeof editOutputSchema>;
 

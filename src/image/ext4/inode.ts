@@ -1,4 +1,4 @@
-import type { EntryType, Timestamp } from '../entry.ts';
+import { type EntryType, type Timestamp, typeBits } from '../entry.ts';
 import { FormatError } from '../format-error.ts';
 import { crc32c, crc32cOfNumbers } from './crc32c.ts';
 import { inodeSize } from './geometry.ts';
@@ -25,15 +25,6 @@ export interface InodeFields {
   attributes?: Uint8Array;
 }
 
-const formats: Readonly<Record<InodeFields['type'], number>> = {
-  fifo: 0o010000,
-  character: 0o020000,
-  directory: 0o040000,
-  block: 0o060000,
-  file: 0o100000,
-  symlink: 0o120000,
-  socket: 0o140000,
-};
 const extentsFlag = 0x80000;
 const extraSize = 32;
 
@@ -51,7 +42,7 @@ export function writeInode(fields: InodeFields, seed: number, into: Buffer, at: 
   const epoch = (seconds - low) / 2 ** 32;
   if (epoch < 0 || epoch > 3) throw new FormatError(`its time (${seconds} s) is none that ext4 can hold`);
   const extra = (nanoseconds * 4 + epoch) >>> 0;
-  bytes.writeUInt16LE(formats[fields.type] | fields.mode, 0x00);
+  bytes.writeUInt16LE(typeBits[fields.type] | fields.mode, 0x00);
   bytes.writeUInt16LE(fields.uid & 0xffff, 0x02);
   bytes.writeUInt32LE(fields.size % 2 ** 32, 0x04);
   for (const offset of [0x08, 0x0c, 0x10, 0x90]) bytes.writeInt32LE(low, offset);

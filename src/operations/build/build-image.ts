@@ -123,7 +123,7 @@ async function runStep(
   if (status !== 0) throw new ImprintError('build-failed', { image: build.recipe.name, step: name, status });
 }
 
-/** From now on it is an edit as any other. */
+/** Lets the tree that was built be kept and resumed as an edit. */
 async function keep(edit: HeldEdit, state: EditState, stage: BuildStage): Promise<void> {
   const { recipe: _, ...kept } = state;
   await writeEditState(edit.place, kept);

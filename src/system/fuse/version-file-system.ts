@@ -1,4 +1,4 @@
-import { entryTypes } from '../../image/entry.ts';
+import { type EntryType, entryTypes, typeBits } from '../../image/entry.ts';
 import { findChild, type VersionTable } from '../../tree/version-table.ts';
 import type { FrameCache } from './frame-cache.ts';
 import {
@@ -17,16 +17,6 @@ import {
   type Request,
 } from './protocol.ts';
 
-/** `st_mode` and `d_type` of each entry type. */
-const modes: Record<string, number> = {
-  file: 0o100000,
-  directory: 0o040000,
-  symlink: 0o120000,
-  character: 0o020000,
-  block: 0o060000,
-  fifo: 0o010000,
-  socket: 0o140000,
-};
 const directory = entryTypes.indexOf('directory');
 /** The longest answer: a read of 1 MiB, or what a directory takes at once. */
 const answerLength = outHeaderLength + (1 << 20);
@@ -127,7 +117,7 @@ export class VersionFileSystem {
       blocks: Math.ceil(this.#dataLength(node) / 4096) * 8,
       seconds: table.seconds[node] as number,
       nanoseconds: table.nanoseconds[node] as number,
-      mode: (modes[type] ?? 0) | (table.mode[node] as number),
+      mode: bitsOf(type) | (table.mode[node] as number),
       links: table.links[node] as number,
       uid: table.uid[node] as number,
       gid: table.gid[node] as number,
@@ -165,7 +155,7 @@ export class VersionFileSystem {
         else putEntry(this.#answer, at, this.#identity(child) + 1, this.#attributes(child));
         at += entryLength;
       }
-      const kind = (modes[entryTypes[type[this.#identity(child)] as number] ?? 'file'] ?? 0) >> 12;
+      const kind = bitsOf(entryTypes[type[this.#identity(child)] as number]) >> 12;
       putDirent(this.#answer, at, this.#identity(child) + 1, index + 1, kind, name);
       at += direntLength(name.length);
     }
@@ -302,3 +292,8 @@ export class VersionFileSystem {
 
 const dot = Buffer.from('.');
 const dotDot = Buffer.from('..');
+
+/** A hard link shares the identity of its first name, which is a file where nothing else is said. */
+function bitsOf(type: EntryType | undefined): number {
+  return typeBits[type === undefined || type === 'hardlink' ? 'file' : type];
+}
