@@ -1,0 +1,55 @@
+import type { RootFileSystem } from './root-file-system.ts';
+
+/** How a machine's disk is used: one root that is updated in place; system partitions; image files on a host partition. */
+export type SlotLayout = 'single' | 'slots' | 'files';
+
+/** A partition that holds one version. */
+export interface PartitionSlot {
+  /** `a`, `b`, … */
+  name: string;
+  /** Of the file system; stays the same whatever is filled in. */
+  uuid: string;
+  partitionUuid: string;
+  fileSystem: RootFileSystem;
+}
+
+/** `imprint/layout.json` of the boot partition: what the install made, which never changes by an update. */
+export interface InstalledLayout {
+  format: 1;
+  layout: SlotLayout;
+  /** UUID of the file system of the boot partition, labelled IMPRINT-BOOT. */
+  boot: string;
+  /** Volume id of the ESP, `1234-ABCD`. */
+  esp: string;
+  /** UUID. */
+  swap?: string;
+  /** `single`: one, called `root`. `slots`: two and more. `files`: none. */
+  slots: PartitionSlot[];
+  /** `files`: the host partition, labelled `hostpart`, mounted on `/hostpart`. */
+  host?: { uuid: string; partitionUuid: string; fileSystem: RootFileSystem };
+}
+
+/** Where the boot partition has what (relative to its root). */
+export const bootPartitionPaths = {
+  grub: 'grub',
+  pointers: ['imprint/a.env', 'imprint/b.env'],
+  tries: 'imprint/tries.env',
+  layout: 'imprint/layout.json',
+  /** Written by a trial that fails: why. `{ sequence, entry, reason, time }`. */
+  failure: 'imprint/failure.json',
+  slots: 'slots',
+} as const;
+
+/** Labels by which people, and GRUB as a last resort, find them. */
+export const partitionLabels = { boot: 'IMPRINT-BOOT', esp: 'EFI-BOOT', host: 'hostpart' } as const;
+
+/** Where an installed system keeps what Imprint needs (relative to its root). Never part of a version: capture leaves these out. */
+export const agentPaths = {
+  program: 'usr/lib/imprint',
+  command: 'usr/bin/imprint',
+  unit: 'etc/systemd/system/imprint-agent.service',
+  /** Of this slot: `version.json` (record), `version.json.minisig`, `manifest` (its manifest file). */
+  state: 'var/lib/imprint',
+  /** People's settings: `agent.yaml`, `health.d/`, `trust/`. */
+  settings: 'etc/imprint',
+} as const;
