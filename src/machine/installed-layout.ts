@@ -53,3 +53,30 @@ export const agentPaths = {
   /** People's settings: `agent.yaml`, `health.d/`, `trust/`. */
   settings: 'etc/imprint',
 } as const;
+
+/** Where the host partition of the layout `files` has what (relative to its root). */
+export const hostPaths = {
+  /** The image files, each by the digest of what it was filled with. */
+  images: 'images',
+  /** What outlives every version. */
+  data: 'data',
+  /** What people, rsync and clustered file systems know: a view, links into `images/`, but for `dropped` and `revert`, which people make. */
+  current: 'hn-root.img',
+  old: 'hn-root-old.img',
+  broken: 'hn-root-broken.img',
+  dropped: 'hn-root-new.img',
+  revert: 'system-revert',
+} as const;
+
+/** Where a system in an image file has the host partition and the ESP, and the link to its `data` (relative to its root). */
+export const hostMounts = { host: 'hostpart', dataLink: 'data0', esp: 'boot/loader' } as const;
+
+/** Id of the entry for a version in a slot (`a`, `file`, `root`): `a-1f3c9a0d27e4`. */
+export function entryId(slot: string, digest: string): string {
+  return `${slot}-${digest.replace(/^sha256:/, '').slice(0, 12)}`;
+}
+
+/** Path of the image file that a version is filled into, below the host partition: `images/HEX.img`. */
+export function imagePath(digest: string): string {
+  return `${hostPaths.images}/${digest.replace(/^sha256:/, '')}.img`;
+}
