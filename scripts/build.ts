@@ -7,8 +7,9 @@ const root = resolve(import.meta.dirname, '..');
 
 /**
  * Bundles the program into `directory`, each entry one file that needs no `node_modules`: `imprint.mjs` (command line and
- * server), `imager.mjs` (what runs in the imager), and one `<name>-worker.mjs` for each worker thread, found beside the
- * bundle. The same sources give the same bytes. `only` leaves out all other entries (`imager`, `restore-worker`).
+ * server), `agent.mjs` (the service of an installed machine), `imager.mjs` (what runs in the imager), and one
+ * `<name>-worker.mjs` for each worker thread, found beside the bundle. The same sources give the same bytes. `only` leaves
+ * out all other entries (`imager`, `restore-worker`).
  * Returns the files' names, sorted.
  */
 export async function buildBundle(directory: string, only?: readonly string[]): Promise<string[]> {
@@ -49,7 +50,9 @@ export async function buildBundle(directory: string, only?: readonly string[]): 
 /** Name of each entry and its source. */
 function bundleEntries(): Record<string, string> {
   const workers = globSync('src/**/*-worker.ts', { cwd: root }).sort();
-  const entries = ['src/imprint.ts', 'src/agent/imager.ts', ...workers].filter((path) => existsSync(join(root, path)));
+  const entries = ['src/imprint.ts', 'src/agent/agent.ts', 'src/agent/imager.ts', ...workers].filter((path) =>
+    existsSync(join(root, path)),
+  );
   return Object.fromEntries(entries.map((path) => [basename(path, '.ts'), path]));
 }
 

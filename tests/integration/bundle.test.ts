@@ -18,7 +18,14 @@ beforeAll(async () => {
 afterAll(() => rm(scratch, { recursive: true, force: true }));
 
 it('is one file for each entry, the same bytes at every build', async () => {
-  expect(files).toEqual(['content-worker.mjs', 'imager.mjs', 'imprint.mjs', 'mount-worker.mjs', 'restore-worker.mjs']);
+  expect(files).toEqual([
+    'agent.mjs',
+    'content-worker.mjs',
+    'imager.mjs',
+    'imprint.mjs',
+    'mount-worker.mjs',
+    'restore-worker.mjs',
+  ]);
   expect(await buildBundle(join(scratch, 'two'))).toEqual(files);
   for (const file of files) {
     const [one, two] = await Promise.all(['one', 'two'].map((build) => readFile(join(scratch, build, file))));
