@@ -9,7 +9,7 @@ import { removeDurably } from './durable.ts';
 import { makeIndex } from './index-maker.ts';
 import { packPath } from './layout.ts';
 import { type Condemned, deletePacks, retirePacks } from './pack-deletion.ts';
-import { PackTables } from './pack-tables.ts';
+import { PackTables, readPackList } from './pack-tables.ts';
 import { ReadingStore } from './reading-store.ts';
 import { addWanted, type RepairSource, recoverContent, type WantedChunks } from './repair-content.ts';
 import { type Repair, repairIndex, repairRecords } from './repair-records.ts';
@@ -114,7 +114,8 @@ async function repairContent(
   await retirePacks(store, gone, temporary);
   const touched = new Set(defects.filter(({ kind }) => kind === 'pack-list').map(({ path }) => path.slice(10, 74)));
   for (const [digest, root] of survey.roots)
-    if (!root.recorded || touched.has(digest.slice(7))) await writeUses(store, digest, root.uses, temporary);
+    if (!root.recorded || touched.has(digest.slice(7)) || (await listNames(store, digest, gone)))
+      await writeUses(store, digest, root.uses, temporary);
   await renewMarks(store, survey, defects, temporary);
   const deleted = await deletePacks(store, gone);
   const from = [...found].map(([name, count]) => `${count} chunks from ${name}`).join(', ');
@@ -128,6 +129,12 @@ async function repairContent(
 async function digestsOf(store: DirectoryStore): Promise<Set<Digest>> {
   const images = await makeIndex(store, () => {});
   return new Set(images.flatMap(({ versions }) => versions.map(({ digest }) => digest as Digest)));
+}
+
+/** Whether a version's list of packs still names one that is about to go. */
+async function listNames(store: DirectoryStore, digest: Digest, gone: readonly Condemned[]): Promise<boolean> {
+  const packs = new Set(gone.map(({ pack }) => pack));
+  return (await readPackList(store.files, digest))?.some(({ pack }) => packs.has(pack)) === true;
 }
 
 function usersOf(survey: StoreSurvey, pack: string): Digest[] {

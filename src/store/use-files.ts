@@ -22,13 +22,10 @@ export async function writeUses(
     const line = known.get(pack) ?? (await lineOf(store, pack));
     if (line !== undefined) lines.push(line);
   }
-  await writeFilesDurably(
-    [
-      { path: store.path(usesPath(digest)), content: formatUses(digest, uses) },
-      { path: store.path(packListPath(digest)), content: formatPackList(lines) },
-    ],
-    temporary,
-  );
+  // The list first: a use file that is up to date says that the list is so, too, and nobody would write it again before packs go.
+  const list = { path: store.path(packListPath(digest)), content: formatPackList(lines) };
+  const record = { path: store.path(usesPath(digest)), content: formatUses(digest, uses) };
+  for (const file of [list, record]) await writeFilesDurably([file], temporary);
 }
 
 async function lineOf(store: DirectoryStore, pack: string): Promise<PackListLine | undefined> {

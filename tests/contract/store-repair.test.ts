@@ -109,6 +109,25 @@ test('all packs are restored from a checkout, and over HTTP', { timeout: 60_000 
   expect((await store.versions()).map(({ record }) => record.number)).toEqual([1, 2]);
 });
 
+test('a repair that was cut between a use file and its list of packs is begun again, and ends', async () => {
+  await using directory = await temporaryDirectory();
+  const [here, hurt, there] = ['here', 'hurt', 'there'].map((name) => join(directory.path, name)) as [
+    string,
+    string,
+    string,
+  ];
+  const store = await makeStore(here);
+  await cp(here, there, { recursive: true });
+  // In the middle: what is lost then is the content, not the pack's own table.
+  for (const pack of await store.packs()) await damage(store.path(`packs/${pack.slice(0, 2)}/${pack}.pack`));
+  await cp(here, hurt, { recursive: true });
+  expect((await repair(store, await another(there))).after).toEqual([]);
+  await cp(join(hurt, 'packs'), join(here, 'packs'), { recursive: true });
+  for (const name of (await filesOf(hurt)).filter((path) => path.endsWith('.packs')))
+    await cp(join(hurt, name), join(here, name));
+  expect((await repair(store, await another(there))).after).toEqual([]);
+});
+
 test('a store that is whole is left as it is, and one of a later format too', async () => {
   await using directory = await temporaryDirectory();
   const store = await makeStore(directory.path);
