@@ -1,0 +1,121 @@
+# Brings a root file system that is mounted, and used by nobody, to one of the two versions of an in-place update.
+# Read by the scripts of the initramfs; POSIX sh. The form of the journal is in docs/update.md.
+#
+#   imprint_in_place redo|undo ROOT ID
+#
+# Needs: cp (GNU), mv, rm, rmdir, sync, mount. Does nothing, and returns 0, where the root is that version already or where there is no
+# such update any more. May be cut at any instant and begun again. Returns 1 where it could not be done; nothing may then be started.
+
+imprint_in_place() {
+  imprint_want=new imprint_other=old imprint_going=redoing
+  [ "$1" = undo ] && imprint_want=old imprint_other=new imprint_going=undoing
+  imprint_root=${2%/}
+  imprint_update=$imprint_root/.imprint/in-place/$3
+  if [ ! -d "$imprint_update" ]; then
+    echo "imprint: there is no update $3 any more; the root stays as it is"
+    return 0
+  fi
+  imprint_state=
+  # Where it says nothing, power was cut while it was written: between the two.
+  [ -e "$imprint_update/state" ] && read -r imprint_state < "$imprint_update/state"
+  [ "$imprint_state" = "$imprint_want" ] && return 0
+  echo "imprint: bringing the root to the $imprint_want version of update $3"
+  imprint_check_journal "$3" || return 1
+  mount -o remount,rw "$imprint_root" 2> /dev/null
+  if [ "$imprint_state" = "$imprint_other" ]; then
+    # What was changed since belongs to the version that is left now.
+    imprint_each imprint_keep && sync || return 1
+    echo "$imprint_going" > "$imprint_update/state" && sync || return 1
+  fi
+  imprint_each imprint_clear || return 1
+  LC_ALL=C cp -a -l -T --remove-destination "$imprint_update/$imprint_want" "$imprint_root/" || return 1
+  sync
+  echo "$imprint_want" > "$imprint_update/state" && sync
+}
+
+# The journal is whole: its first line, its id, and a last line that counts the others.
+imprint_check_journal() {
+  imprint_count=-2 imprint_last=
+  while IFS= read -r imprint_line; do
+    case $imprint_count in
+      -2) [ "$imprint_line" = "imprint in-place 1" ] || break ;;
+      -1) [ "$imprint_line" = "id $1" ] || break ;;
+    esac
+    imprint_count=$((imprint_count + 1))
+    imprint_last=$imprint_line
+  done < "$imprint_update/journal"
+  [ "$imprint_count" -gt 0 ] && [ "$imprint_last" = "end $((imprint_count - 1))" ] && return 0
+  echo "imprint: the journal of update $1 is damaged"
+  return 1
+}
+
+# Calls a function for each line; what it puts into imprint_chosen is given to NAME_many by the hundred.
+imprint_each() {
+  imprint_visit=$1
+  set --
+  while IFS= read -r imprint_line; do
+    imprint_kind=${imprint_line%% *} imprint_path=${imprint_line#? }
+    case $imprint_kind in f | d) ;; *) continue ;; esac
+    case $imprint_path in
+      *\\*) imprint_path=$(printf '%b.' "$imprint_path") imprint_path=${imprint_path%.} ;;
+    esac
+    imprint_chosen=
+    "$imprint_visit" || return 1
+    [ -n "$imprint_chosen" ] && set -- "$@" "$imprint_chosen"
+    if [ $# -ge 200 ]; then
+      "${imprint_visit}_many" "$@" || return 1
+      set --
+    fi
+  done < "$imprint_update/journal"
+  [ $# -eq 0 ] || "${imprint_visit}_many" "$@"
+}
+
+# True for what is there and is no directory; a symbolic link is none.
+imprint_is_file() { [ -h "$1" ] || { [ -e "$1" ] && [ ! -d "$1" ]; }; }
+imprint_is_directory() { [ -d "$1" ] && [ ! -h "$1" ]; }
+
+# The version that is left keeps what stands there now.
+imprint_keep() {
+  [ "$imprint_kind" = f ] || return 0
+  imprint_is_directory "$imprint_update/$imprint_other/$imprint_path" && return 0
+  if imprint_is_file "$imprint_root/$imprint_path"; then
+    imprint_chosen=$imprint_path
+  elif [ ! -e "$imprint_root/$imprint_path" ] && imprint_is_file "$imprint_update/$imprint_other/$imprint_path"; then
+    rm -f "$imprint_update/$imprint_other/$imprint_path"
+  fi
+}
+imprint_keep_many() (
+  cd "$imprint_root/" && LC_ALL=C cp -a -l --parents --remove-destination -t "$imprint_update/$imprint_other" -- "$@"
+)
+
+# What the wanted version does not have goes; what is in the way of what it has is moved aside, for it is not of either version.
+imprint_clear() {
+  if [ "$imprint_kind" = f ]; then
+    imprint_is_file "$imprint_update/$imprint_want/$imprint_path" && return 0
+    imprint_is_file "$imprint_root/$imprint_path" && imprint_chosen=$imprint_path
+  elif imprint_is_directory "$imprint_update/$imprint_want/$imprint_path"; then
+    if imprint_is_file "$imprint_root/$imprint_path"; then imprint_put_aside "$imprint_root/$imprint_path"; fi
+  elif imprint_is_directory "$imprint_root/$imprint_path"; then
+    imprint_chosen=$imprint_path
+  fi
+}
+# All lines of files come before those of directories, and the innermost directory first.
+imprint_clear_many() {
+  for imprint_path; do
+    imprint_is_directory "$imprint_root/$imprint_path" && break
+    rm -f "$imprint_root/$imprint_path" || return 1
+  done
+  for imprint_path; do
+    imprint_is_directory "$imprint_root/$imprint_path" || continue
+    rmdir "$imprint_root/$imprint_path" 2> /dev/null && continue
+    if imprint_is_file "$imprint_update/$imprint_want/$imprint_path"; then
+      imprint_put_aside "$imprint_root/$imprint_path" || return 1
+    fi
+  done
+}
+imprint_put_aside() {
+  imprint_aside=$1.imprint-aside
+  while [ -e "$imprint_aside" ] || [ -h "$imprint_aside" ]; do imprint_aside=$imprint_aside~; done
+  echo "imprint: $1 is in the way and becomes $imprint_aside"
+  mv "$1" "$imprint_aside"
+}
