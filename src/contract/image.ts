@@ -127,5 +127,7 @@ export const versionListingSchema = z.object({
   signedBy: z.string().optional(),
   /** All keys that it says it is signed by, where they are several. */
   signers: z.array(z.string()).optional(),
+  /** A later version of the image names a floor above this one: no machine takes it. */
+  withdrawn: z.boolean().optional(),
 });
 export type VersionListing = z.infer<typeof versionListingSchema>;

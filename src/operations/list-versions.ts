@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { VersionListing } from '../contract/image.ts';
 import type { imageShow, imageVersions } from '../contract/operations/images.ts';
 import { ImprintError } from '../foundation/errors.ts';
+import { floorOf } from '../image/accept-version.ts';
 import type { StoredVersion } from '../store/store.ts';
 import { signerIds } from '../store/trust.ts';
 import type { Context } from './context.ts';
@@ -16,16 +17,26 @@ export async function listVersions(
   if (input.image !== undefined && versions.length === 0) {
     throw new ImprintError('image-not-found', { reference: input.image, store: store.location });
   }
-  return { versions: versions.map(listVersion) };
+  const floors = floorsOf(versions);
+  return { versions: versions.map((version) => listVersion(version, floors.get(version.record.image))) };
 }
 
 /** One version. */
 export async function showVersion(context: Context, input: z.output<typeof imageShow.input>): Promise<VersionListing> {
-  return listVersion(await (await context.store()).find(input.reference));
+  const store = await context.store();
+  const version = await store.find(input.reference);
+  return listVersion(version, floorsOf(await store.versions(version.record.image)).get(version.record.image));
+}
+
+/** The highest floor that any version of each image names. */
+function floorsOf(versions: readonly StoredVersion[]): Map<string, number> {
+  const floors = new Map<string, number>();
+  for (const { record } of versions) floors.set(record.image, Math.max(floors.get(record.image) ?? 1, floorOf(record)));
+  return floors;
 }
 
 /** A version as it is listed. Whether its signature is good is for `image verify` and the imager to say. */
-export function listVersion(version: StoredVersion): VersionListing {
+export function listVersion(version: StoredVersion, floor = 1): VersionListing {
   const signers = signerIds(version);
   const [signedBy] = signers;
   return {
@@ -33,5 +44,6 @@ export function listVersion(version: StoredVersion): VersionListing {
     tags: version.tags,
     ...(signedBy === undefined ? {} : { signedBy }),
     ...(signers.length > 1 ? { signers } : {}),
+    ...(version.record.number < floor ? { withdrawn: true } : {}),
   };
 }

@@ -13,6 +13,7 @@ import { catFile } from '../../src/operations/cat-file.ts';
 import { checkWholeStore } from '../../src/operations/check-store.ts';
 import { checkoutImage } from '../../src/operations/checkout-image.ts';
 import { type Context, createContext } from '../../src/operations/context.ts';
+import { listVersions, showVersion } from '../../src/operations/list-versions.ts';
 import { silentLog } from '../../src/operations/log.ts';
 import { repairWholeStore } from '../../src/operations/repair-store.ts';
 import { resolveInstallable } from '../../src/operations/resolve-installable.ts';
@@ -215,6 +216,9 @@ describe('trust', { timeout: 60_000 }, () => {
     const parts = catFile(reader, { reference: 'web:1', path: 'file' }, Task.silent());
     expect(Buffer.concat(await Array.fromAsync(parts)).toString()).toBe('one');
     const back = await renewVersion(server, imageRenew.input.parse({ reference: 'web:1' }), Task.silent());
+    const { versions } = await listVersions(server, { image: 'web' });
+    expect(versions.filter(({ withdrawn }) => withdrawn).map(({ record }) => record.number)).toEqual([1, 2]);
+    expect(await showVersion(server, { reference: 'web:2' })).toMatchObject({ withdrawn: true });
     expect(back.record).toMatchObject({ number: 5, floor: 3, message: expect.stringContaining('as web:1') });
     expect(await checkout(reader, 'web')).toBe('one');
     expect(await refusal(capture('x', { floor: 9 }))).toBe('input-invalid');

@@ -16,7 +16,7 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
   session.result(listing, () => describe(listing, session));
 }
 
-function describe({ record, tags, signedBy, signers }: VersionListing, session: Session): string {
+function describe({ record, tags, signedBy, signers, withdrawn }: VersionListing, session: Session): string {
   const { source, stats } = record;
   const created = Date.parse(record.created);
   const count = (value: number) => value.toLocaleString('en-GB');
@@ -37,6 +37,7 @@ function describe({ record, tags, signedBy, signers }: VersionListing, session: 
     ['from', source.location],
     ['message', record.message],
     ['signed by', key],
+    ['withdrawn', withdrawn ? session.stdout.paint('yellow', 'by a later version: machines refuse it') : undefined],
     ['good until', record.expires === undefined ? undefined : expiryWords(session, record.expires)],
     ['floor', record.floor === undefined ? undefined : `${record.image}:${record.floor}; what is below is withdrawn`],
     ['parent', record.parent],

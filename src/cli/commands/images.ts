@@ -37,8 +37,10 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
   });
 }
 
-function row({ record, tags, signedBy }: VersionListing, session: Session): string[] {
+function row({ record, tags, signedBy, withdrawn }: VersionListing, session: Session): string[] {
   const { paint } = session.stdout;
+  const expired = record.expires !== undefined && Date.parse(record.expires) <= session.clock.now();
+  const signed = signedBy === undefined ? 'no' : withdrawn ? 'withdrawn' : expired ? 'expired' : 'yes';
   return [
     paint('bold', record.image),
     String(record.number),
@@ -47,6 +49,6 @@ function row({ record, tags, signedBy }: VersionListing, session: Session): stri
     record.source.system === undefined ? '' : `${record.source.system.id} ${record.source.system.version ?? ''}`.trim(),
     formatBytes(record.stats.contentBytes),
     formatBytes(record.stats.newBytes),
-    signedBy === undefined ? paint('yellow', 'no') : 'yes',
+    signed === 'yes' ? signed : paint('yellow', signed),
   ];
 }
