@@ -3,7 +3,8 @@
 #
 #   imprint_in_place redo|undo ROOT ID
 #
-# Needs: cp (GNU), mv, rm, rmdir, sync, mount. Does nothing, and returns 0, where the root is that version already or where there is no
+# Needs: mv, rm, rmdir, sync, mount; and GNU's cp, whose path is in IMPRINT_CP (busybox's, which its shell takes for any `cp`, will not link what is
+# linked already, and has no nanoseconds). Does nothing, and returns 0, where the root is that version already or where there is no
 # such update any more. May be cut at any instant and begun again. Returns 1 where it could not be done; nothing may then be started.
 
 imprint_in_place() {
@@ -28,7 +29,7 @@ imprint_in_place() {
     echo "$imprint_going" > "$imprint_update/state" && sync || return 1
   fi
   imprint_each imprint_clear || return 1
-  LC_ALL=C cp -a -l -T --remove-destination "$imprint_update/$imprint_want" "$imprint_root/" || return 1
+  LC_ALL=C "${IMPRINT_CP:-/usr/bin/cp}" -a -l -T --remove-destination "$imprint_update/$imprint_want" "$imprint_root/" || return 1
   sync
   echo "$imprint_want" > "$imprint_update/state" && sync
 }
@@ -51,7 +52,7 @@ imprint_check_journal() {
 
 # Calls a function for each line; what it puts into imprint_chosen is given to NAME_many by the hundred.
 imprint_each() {
-  imprint_visit=$1
+  imprint_visit=$1 imprint_before= imprint_parent= imprint_parent_real=yes
   set --
   while IFS= read -r imprint_line; do
     imprint_kind=${imprint_line%% *} imprint_path=${imprint_line#? }
@@ -59,7 +60,14 @@ imprint_each() {
     case $imprint_path in
       *\\*) imprint_path=$(printf '%b.' "$imprint_path") imprint_path=${imprint_path%.} ;;
     esac
-    imprint_chosen=
+    imprint_find_parent
+    [ -n "$imprint_parent_real" ] || continue
+    # What waits is done before lines of the other kind are looked at.
+    if [ "$imprint_kind" != "$imprint_before" ] && [ $# -gt 0 ]; then
+      "${imprint_visit}_many" "$@" || return 1
+      set --
+    fi
+    imprint_before=$imprint_kind imprint_chosen=
     "$imprint_visit" || return 1
     [ -n "$imprint_chosen" ] && set -- "$@" "$imprint_chosen"
     if [ $# -ge 200 ]; then
@@ -68,6 +76,20 @@ imprint_each() {
     fi
   done < "$imprint_update/journal"
   [ $# -eq 0 ] || "${imprint_visit}_many" "$@"
+}
+
+# Whether the way to imprint_path goes through directories only: behind a symbolic link lies what another path names.
+imprint_find_parent() {
+  case $imprint_path in
+    */*) [ "${imprint_path%/*}" = "$imprint_parent" ] && return 0 ;;
+    *) imprint_parent= imprint_parent_real=yes && return 0 ;;
+  esac
+  imprint_parent=${imprint_path%/*} imprint_parent_real=yes
+  imprint_part=$imprint_parent
+  while :; do
+    [ -h "$imprint_root/$imprint_part" ] && imprint_parent_real=
+    case $imprint_part in */*) imprint_part=${imprint_part%/*} ;; *) return 0 ;; esac
+  done
 }
 
 # True for what is there and is no directory; a symbolic link is none.
@@ -85,7 +107,7 @@ imprint_keep() {
   fi
 }
 imprint_keep_many() (
-  cd "$imprint_root/" && LC_ALL=C cp -a -l --parents --remove-destination -t "$imprint_update/$imprint_other" -- "$@"
+  cd "$imprint_root/" && LC_ALL=C "${IMPRINT_CP:-/usr/bin/cp}" -a -l --parents --remove-destination -t "$imprint_update/$imprint_other" -- "$@"
 )
 
 # What the wanted version does not have goes; what is in the way of what it has is moved aside, for it is not of either version.
@@ -101,10 +123,10 @@ imprint_clear() {
 }
 # All lines of files come before those of directories, and the innermost directory first.
 imprint_clear_many() {
-  for imprint_path; do
-    imprint_is_directory "$imprint_root/$imprint_path" && break
-    rm -f "$imprint_root/$imprint_path" || return 1
-  done
+  if [ "$imprint_before" = f ]; then
+    (cd "$imprint_root/" && rm -f -- "$@")
+    return
+  fi
   for imprint_path; do
     imprint_is_directory "$imprint_root/$imprint_path" || continue
     rmdir "$imprint_root/$imprint_path" 2> /dev/null && continue
