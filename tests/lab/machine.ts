@@ -1,7 +1,8 @@
-import { copyFile } from 'node:fs/promises';
+import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunningProcess } from '../../src/system/run.ts';
 import { accelerator } from './accelerator.ts';
+import { loggedDrive } from './logged-drive.ts';
 import type { LabNetwork } from './network.ts';
 import { SerialConsole } from './serial.ts';
 
@@ -19,6 +20,8 @@ export interface MachineOptions {
   readonly memory?: number;
   /** qcow2 files, in the order of the machine's slots: /dev/vda, /dev/vdb, … */
   readonly disks: readonly string[];
+  /** Where everything that is written to the first disk is logged, as `write-log.ts` reads it; a new file. */
+  readonly writeLog?: string;
   /** Tries its first disk first, not the network. */
   readonly fromDisk?: boolean;
   /** Boots this kernel straight away; without it the machine tries the network first, then its first disk. */
@@ -63,6 +66,7 @@ export class Machine implements AsyncDisposable {
   static async start(options: MachineOptions): Promise<Machine> {
     const mac = macAddress(options.number);
     const tap = await options.network.addTap();
+    if (options.writeLog !== undefined) await writeFile(options.writeLog, '', { flag: 'wx' });
     const args = await qemuArguments(options, mac, tap);
     return new Machine(options, mac, tap, options.network.start('qemu-system-x86_64', args));
   }
@@ -119,7 +123,9 @@ async function qemuArguments(options: MachineOptions, mac: string, tap: string):
     `virtio-net-pci,netdev=net0,mac=${mac}${uefi || options.fromDisk ? ',romfile=' : ''}${bootFirst}`,
   );
   options.disks.forEach((disk, index) => {
-    args.push('-drive', `if=none,id=disk${index},file=${disk},format=qcow2,cache=unsafe,discard=unmap`);
+    const logged = index === 0 ? options.writeLog : undefined;
+    if (logged !== undefined) args.push(...loggedDrive(`disk${index}`, disk, logged));
+    else args.push('-drive', `if=none,id=disk${index},file=${disk},format=qcow2,cache=unsafe,discard=unmap`);
     const order = options.kernel ? '' : `,bootindex=${index + 2}`;
     args.push('-device', `virtio-blk-pci,drive=disk${index},serial=${options.name}-${index}${order}`);
   });
