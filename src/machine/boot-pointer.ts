@@ -20,6 +20,10 @@ export interface TrialCount {
   sequence: number;
   /** Tries left when the boot that goes on now was begun. */
   left: number;
+  /** Sequence number of the pointer from which a hand-made `system-revert` goes back; counts while the pointer is that one. */
+  revert?: number;
+  /** Tries left of the hand-dropped image; absent: none is there, or it was not begun. */
+  newLeft?: number;
 }
 
 /** An entry of the boot partition, `/slots/ID/`: one kernel with the one root that belongs to it. */
