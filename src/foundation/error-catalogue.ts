@@ -52,6 +52,12 @@ export const errorCatalogue = {
     message: 'There is no edit “{edit}”.',
     hint: 'List what there is: imprint edit --list',
   },
+  'nothing-before': {
+    exit: 3,
+    http: 404,
+    message: '{machine} has no version to go back to.',
+    hint: 'See what is there (imprint slots), or name one: imprint update --image REF',
+  },
   'store-not-found': {
     exit: 3,
     http: 404,
@@ -125,6 +131,36 @@ export const errorCatalogue = {
     message: '{machine} is busy: {task}.',
     hint: 'Watch it (imprint watch {machine}) or wait until it is done.',
   },
+  'agent-missing': {
+    exit: 4,
+    http: 409,
+    message: '{machine} has no agent that could do it.',
+    hint: 'An agent comes with the install: imprint install {machine}',
+  },
+  'machine-unmanaged': {
+    exit: 4,
+    http: 409,
+    message: 'This machine cannot be updated: {problem}.',
+    hint: 'Updates need a disk that Imprint installed: imprint install MACHINE --layout slots',
+  },
+  'update-running': {
+    exit: 4,
+    http: 409,
+    message: 'This machine is being updated already ({what}).',
+    hint: 'Wait until it is done.',
+  },
+  'trial-running': {
+    exit: 4,
+    http: 409,
+    message: '{reference} runs on trial here.',
+    hint: 'Wait until it is proven, keep it now (imprint commit), or go back (imprint revert).',
+  },
+  'slot-unfit': {
+    exit: 4,
+    http: 409,
+    message: 'The slot {slot} cannot be filled: {problem}.',
+    hint: 'See what there is: imprint slots',
+  },
   'order-stale': {
     exit: 4,
     http: 409,
@@ -178,6 +214,12 @@ export const errorCatalogue = {
     exit: 4,
     http: 409,
     message: '{reference} cannot be edited: {problem}.',
+    hint: '{hint}',
+  },
+  'in-place-unfit': {
+    exit: 4,
+    http: 409,
+    message: 'This system cannot become {reference} in place: {problem}. Nothing was changed.',
     hint: '{hint}',
   },
   'confirmation-needed': {
@@ -289,6 +331,12 @@ export const errorCatalogue = {
     message: 'The trust document {document} expired on {expired}.',
     hint: 'Its root keys sign a new one: imprint trust change --expires 1y',
   },
+  'in-place-damaged': {
+    exit: 5,
+    http: 500,
+    message: 'The in-place update {id} is damaged: {problem}.',
+    hint: 'Boot the other entry of the boot menu; if that does not help, install the machine again.',
+  },
   'tree-differs': {
     exit: 5,
     http: 409,
@@ -307,6 +355,12 @@ export const errorCatalogue = {
     http: 503,
     message: '{machine} has not been heard of since {since}, in the middle of its install.',
     hint: 'Look at its console and power. The order stands: when it boots from the network again, the install begins anew.',
+  },
+  'agent-silent': {
+    exit: 6,
+    http: 503,
+    message: '{machine} has not been heard of since {since}, in the middle of its update.',
+    hint: 'Look at its console and power: it boots into the old or the new version by itself. The order stands.',
   },
   'store-unreachable': {
     exit: 6,
@@ -338,6 +392,12 @@ export const errorCatalogue = {
     http: 504,
     message: 'Nobody came through the door within {minutes} minutes; it is closed.',
     hint: 'Open another: imprint prepare. A firewall may stand in the way; see --port and --address.',
+  },
+  'trial-failed': {
+    exit: 1,
+    http: 500,
+    message: '{reference} did not prove healthy: {reason}',
+    hint: 'The version before runs again. Look at what it says, mend the image, then update once more.',
   },
   'golden-unfit': {
     exit: 1,
@@ -410,6 +470,13 @@ export const errorCatalogue = {
     http: 507,
     message: 'No space is left on {path}. What was there before is as it was.',
     hint: 'Make room, then try again; what was already stored is reused.',
+  },
+  'fetch-no-room': {
+    exit: 1,
+    http: 507,
+    message:
+      'There is no room for {reference} in {path}: {needed} bytes are needed, {free} are free. Nothing was fetched.',
+    hint: 'Make room there, then try again.',
   },
   'read-only': {
     exit: 1,
