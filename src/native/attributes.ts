@@ -47,6 +47,9 @@ export function setModifiedTime(path: RawPath | number, seconds: number, nanosec
   if (done < 0) fail('utimensat', failOn(path));
 }
 
+/** XFS shows the ACLs that all file systems have as `system.posix_acl_…` once more under these names, in its own form. */
+const shownTwice: ReadonlySet<string> = new Set(['trusted.SGI_ACL_FILE', 'trusted.SGI_ACL_DEFAULT']);
+
 /** Extended attributes of a path (a symbolic link itself), sorted by name. Names are latin1 of their bytes. */
 export function readXattrs(path: RawPath): { name: string; value: Uint8Array }[] {
   return withPath(path, firstPath, (pointer) => {
@@ -56,17 +59,17 @@ export function readXattrs(path: RawPath): { name: string; value: Uint8Array }[]
     const found: { name: string; value: Uint8Array }[] = [];
     for (let at = 0; at < length; ) {
       const end = names.bytes.indexOf(0, at);
-      const size = Number(call.lgetxattr(pointer, names.at(at), values.pointer, BigInt(values.size)));
+      const name = names.bytes.toString('latin1', at, end);
+      const start = at;
+      at = end + 1;
+      if (shownTwice.has(name)) continue;
+      const size = Number(call.lgetxattr(pointer, names.at(start), values.pointer, BigInt(values.size)));
       // One that went away in between is no longer there; anything else is a failure.
       if (size >= 0) {
-        found.push({
-          name: names.bytes.toString('latin1', at, end),
-          value: new Uint8Array(values.bytes.subarray(0, size)),
-        });
+        found.push({ name, value: new Uint8Array(values.bytes.subarray(0, size)) });
       } else if (lastErrno() !== 61) {
         fail('getxattr', path);
       }
-      at = end + 1;
     }
     return found.sort((left, right) => (left.name < right.name ? -1 : 1));
   });

@@ -1,0 +1,137 @@
+import { type Digest, displayPath, type RawPath } from '../foundation/brand.ts';
+import { ImprintError, toImprintError } from '../foundation/errors.ts';
+import type { Task } from '../foundation/task.ts';
+import type { Entry } from '../image/entry.ts';
+import { close, open, openFlags, syncFileSystem } from '../native/files.ts';
+import { status } from '../native/status.ts';
+import { ContentCheck } from './check-content.ts';
+import { ContentAhead } from './content-ahead.ts';
+import { ConvergePlan, type ConvergePlanOptions, convergeAction } from './converge-plan.ts';
+import { type ChunkSource, ConvergeWriter } from './converge-writer.ts';
+import { hasAttributes, isOfKind } from './entry-attributes.ts';
+
+/** The version that a tree is to become, as `UpdateContent` has it. */
+export interface TreeContent {
+  readonly digest: Digest;
+  entries(): AsyncIterable<Entry[]>;
+  /** Bytes of a chunk by its hash in hexadecimal, verified. */
+  content: ChunkSource;
+}
+
+export interface ConvergeOptions extends Omit<ConvergePlanOptions, 'to'> {
+  to: TreeContent;
+  /** Called with the plan before the first write; what it throws ends it there. */
+  planned?: (plan: ConvergePlan) => void | Promise<void>;
+}
+
+/** A tree that has become a version. */
+export interface ConvergedTree {
+  /** Files written, whole or in places; bytes of content written for them; paths taken away; entries that were right already. */
+  files: number;
+  bytes: number;
+  removed: number;
+  kept: number;
+  warnings: string[];
+  /**
+   * Holds all that was written against the version once more, from the disk if the file system was mounted anew since. `target`: where it is mounted
+   * now. Errors: `tree-differs`.
+   */
+  verify(target: RawPath, task: Task): Promise<{ bytes: number }>;
+}
+
+/**
+ * Makes a tree that nobody uses exactly a version, but for what `keep` names. What is right already is left alone: time, reads and writes are
+ * in proportion to what differs, where `from` tells what the tree was. Without it each file is read and held against its hashes. A cut leaves
+ * neither the one nor the other: `from` must not be given for such a tree again, so it is for the caller to note that before. Not flushed.
+ *
+ * Errors: `disk-full`, `io-failed`, `not-root`, `read-only`, `interrupted`, and those of the content.
+ */
+export async function convergeTree(options: ConvergeOptions): Promise<ConvergedTree> {
+  try {
+    const plan = await ConvergePlan.make(options);
+    await options.planned?.(plan);
+    return await write(options, plan);
+  } catch (error) {
+    throw toImprintError(error);
+  }
+}
+
+async function write({ target, to, task }: ConvergeOptions, plan: ConvergePlan): Promise<ConvergedTree> {
+  const writer = new ConvergeWriter(target);
+  task.expect(plan.bytes, 'bytes');
+  for (const { path, directory } of plan.removals.toReversed()) writer.remove(path, directory, plan.held.has(path));
+  const finish: Entry[] = [];
+  const ahead = new ContentAhead(to, plan, task.signal);
+  for await (const { entry, action, content, chunks } of ahead) {
+    const before = writer.bytes;
+    if (entry.type === 'directory') {
+      if (action === convergeAction.make) writer.makeDirectory(entry);
+      finish.push(entry);
+    } else if (action === convergeAction.attributes) writer.attributes(entry);
+    else if (action === convergeAction.link) writer.makeLink(entry);
+    else if (action === convergeAction.patch) await writer.patchFile(entry, chunks ?? [], content);
+    else if (entry.type === 'file') await writer.makeFile(entry, content);
+    else writer.makeOther(entry);
+    if (writer.bytes > before) task.advance(writer.bytes - before);
+  }
+  // The innermost first: making things in one changes its time.
+  for (const entry of finish.toReversed()) writer.attributes(entry);
+  return {
+    files: plan.files,
+    bytes: writer.bytes,
+    removed: plan.removals.length,
+    kept: plan.kept,
+    warnings: writer.warnings,
+    verify: (place, verifyTask) => verify(to, plan, place, verifyTask),
+  };
+}
+
+async function verify(to: TreeContent, plan: ConvergePlan, target: RawPath, task: Task): Promise<{ bytes: number }> {
+  const check = new ContentCheck();
+  let wrong = 0;
+  task.expect(plan.bytes, 'bytes');
+  let row = 0;
+  for await (const entries of to.entries()) {
+    task.signal.throwIfAborted();
+    for (const entry of entries) {
+      const action = plan.actions.at(row);
+      row += 1;
+      const idle = action === convergeAction.keep || action === convergeAction.leave || entry.type === 'hardlink';
+      if (idle && !(entry.type === 'directory' && plan.touched.has(entry.path))) continue;
+      const before = check.bytes;
+      const problem = differs(entry, (entry.path === '' ? target : `${target}/${entry.path}`) as RawPath, check);
+      if (check.bytes > before) task.advance(check.bytes - before);
+      if (problem === undefined) continue;
+      wrong += 1;
+      if (wrong <= shownProblems) task.warn(`${displayPath(entry.path)}: ${problem}`);
+    }
+  }
+  if (wrong > 0) {
+    const details = { directory: displayPath(target), reference: to.digest, count: String(wrong) };
+    throw new ImprintError('tree-differs', details);
+  }
+  return { bytes: check.bytes };
+}
+
+const shownProblems = 20;
+
+function differs(entry: Entry, place: RawPath, check: ContentCheck): string | undefined {
+  try {
+    const found = status(place);
+    if (!isOfKind(entry, place, found)) return 'is something else';
+    if (entry.type === 'file' && check.differing(place, entry)?.length !== 0) return 'holds something else';
+    return hasAttributes(entry, place, found) ? undefined : 'has other attributes';
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** Has everything of the file system below `target` written to its device. */
+export function syncTree(target: RawPath): void {
+  const fd = open(target, openFlags.readOnly | openFlags.directory);
+  try {
+    syncFileSystem(fd);
+  } finally {
+    close(fd);
+  }
+}
