@@ -1,11 +1,14 @@
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FormatError } from '../image/format-error.ts';
-import type { StoreFiles } from './store-files.ts';
+import type { FileState, RangeSink, StoreFiles, Traffic } from './store-files.ts';
+
+const pieceLength = 1 << 20;
 
 /** The files of a store in a directory. */
 export class DirectoryFiles implements StoreFiles {
   readonly location: string;
+  readonly traffic: Traffic = { bytes: 0, requests: 0 };
 
   constructor(directory: string) {
     this.location = directory;
@@ -34,6 +37,21 @@ export class DirectoryFiles implements StoreFiles {
   async length(path: string): Promise<number | undefined> {
     const result = await ifThere(stat(this.localPath(path)));
     return result?.size;
+  }
+
+  async state(path: string): Promise<FileState | undefined> {
+    const length = await this.length(path);
+    return length === undefined ? undefined : { length };
+  }
+
+  async copy(path: string, { offset, length }: { offset: number; length: number }, sink: RangeSink): Promise<boolean> {
+    for (let done = 0; done < length; ) {
+      const piece = await this.readRange(path, offset + done, Math.min(pieceLength, length - done));
+      if (piece === undefined || piece.length === 0) return false;
+      await sink(piece, offset + done);
+      done += piece.length;
+    }
+    return true;
   }
 
   localPath(path: string): string {

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../foundation/clock.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import { FormatError } from '../image/format-error.ts';
-import type { StoreFiles } from './store-files.ts';
+import type { FileState, RangeSink, StoreFiles } from './store-files.ts';
 
 export interface HttpOptions {
   /** Ends every request under way with the signal's reason. */
@@ -26,6 +26,7 @@ const defaultStall = 20_000;
  */
 export class HttpFiles implements StoreFiles {
   readonly location: string;
+  readonly traffic = { bytes: 0, requests: 0 };
   readonly #base: string;
   readonly #clock: Clock;
   readonly #retries: number | undefined;
@@ -95,6 +96,48 @@ export class HttpFiles implements StoreFiles {
     });
   }
 
+  async state(path: string): Promise<FileState | 'later' | undefined> {
+    return this.#retrying(async (attempt) => {
+      const response = await this.#request(attempt, path, {}, 'HEAD', (answer) => answer.headers.has('retry-after'));
+      if (response === undefined) return undefined;
+      if (response.status === 503) return 'later';
+      const length = Number(response.headers.get('content-length') ?? Number.NaN);
+      if (!Number.isSafeInteger(length)) throw new Error('the server does not say how long it is');
+      const tag = strongTag(response);
+      return tag === undefined ? { length } : { length, tag };
+    });
+  }
+
+  async copy(
+    path: string,
+    { offset, length, tag }: { offset: number; length: number; tag?: string },
+    sink: RangeSink,
+  ): Promise<boolean> {
+    let done = 0;
+    return this.#retrying(
+      async (attempt) => {
+        if (done === length) return true;
+        const from = offset + done;
+        const response = await this.#request(attempt, path, { range: `bytes=${from}-${offset + length - 1}` });
+        if (response === undefined || response.status === 416) return false;
+        if (tag !== undefined && strongTag(response) !== tag) return false;
+        let skip = response.status === 206 ? from - rangeStart(response) : from;
+        if (skip < 0) throw new Error('the server sent another range than was asked for');
+        for await (const part of this.#body(attempt, response)) {
+          const useful = part.subarray(Math.min(skip, part.length)).subarray(0, length - done);
+          skip -= Math.min(skip, part.length);
+          if (useful.length === 0) continue;
+          await attempt.pausing(async () => sink(useful, offset + done)).catch(endWith);
+          done += useful.length;
+          if (done === length) return true;
+        }
+        if (done < length) throw new Error('the connection was cut');
+        return true;
+      },
+      () => done,
+    );
+  }
+
   localPath(): undefined {
     return undefined;
   }
@@ -109,7 +152,9 @@ export class HttpFiles implements StoreFiles {
     path: string,
     headers: Record<string, string>,
     method = 'GET',
+    takes: (response: Response) => boolean = () => false,
   ): Promise<Response | undefined> {
+    this.traffic.requests += 1;
     const response = await fetch(this.#base + path.split('/').map(encodeURIComponent).join('/'), {
       method,
       headers: { 'accept-encoding': 'identity', ...headers },
@@ -117,7 +162,7 @@ export class HttpFiles implements StoreFiles {
     });
     this.#answered = true;
     const { status } = response;
-    if (status === 200 || status === 206 || status === 416) return response;
+    if (status === 200 || status === 206 || status === 416 || takes(response)) return response;
     await response.body?.cancel();
     if (status === 404 || status === 410) return undefined;
     const problem = `it answers ${status} ${response.statusText}`.trim();
@@ -129,6 +174,7 @@ export class HttpFiles implements StoreFiles {
     if (response.body === null) return;
     for await (const part of response.body) {
       attempt.alive();
+      this.traffic.bytes += part.length;
       yield part;
     }
   }
@@ -143,6 +189,7 @@ export class HttpFiles implements StoreFiles {
       } catch (error) {
         this.#signal.throwIfAborted();
         if (error instanceof ImprintError || error instanceof FormatError) throw error;
+        if (error instanceof TakerFailure) throw error.cause;
         if (progress() > reached) tries = 0;
         reached = progress();
         if (tries >= (this.#retries ?? (this.#answered ? retriesOfKnown : retriesOfUnknown)))
@@ -157,6 +204,13 @@ export class HttpFiles implements StoreFiles {
       }
     }
   }
+}
+
+/** Whoever takes the bytes cannot go on: no fault of the server, and nothing to be tried again. */
+class TakerFailure extends Error {}
+
+function endWith(cause: unknown): never {
+  throw new TakerFailure('what takes the bytes has failed', { cause });
 }
 
 /** One try of a request: gives up when nothing came for a while. */
@@ -176,6 +230,13 @@ class Attempt {
     this.#timer.refresh();
   }
 
+  /** Runs work of our own that may take its time: the server is not to blame for it. */
+  async pausing(work: () => Promise<void>): Promise<void> {
+    clearTimeout(this.#timer);
+    await work();
+    this.#timer = this.#arm();
+  }
+
   end(): void {
     clearTimeout(this.#timer);
     // Ends a body that nobody read to its end, so that its connection is given back.
@@ -187,6 +248,12 @@ class Attempt {
       this.#stalled.abort(new Error(`nothing came for ${this.#milliseconds / 1000} seconds`));
     }, this.#milliseconds);
   }
+}
+
+/** The entity tag by which a range of a file can be told to be of the same file; a weak one does not do. */
+function strongTag(response: Response): string | undefined {
+  const tag = response.headers.get('etag') ?? undefined;
+  return tag?.startsWith('"') ? tag : undefined;
 }
 
 function rangeStart(response: Response): number {

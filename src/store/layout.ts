@@ -38,6 +38,11 @@ export function usesPath(digest: Digest): string {
   return `uses/${digestHex(digest)}.uses`;
 }
 
+/** What leads from one version to another, for machines that have the first. */
+export function bundlePath(from: Digest, to: Digest): string {
+  return `bundles/${digestHex(from)}-${digestHex(to)}.bundle`;
+}
+
 export function recordPath(image: string, number: number): string {
   return `images/${image}/${number}.json`;
 }

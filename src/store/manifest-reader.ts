@@ -26,8 +26,50 @@ export function readManifestMessages(files: StoreFiles, digest: Digest): AsyncGe
   return readBy(files, digest, new ManifestSplitter());
 }
 
+/** A manifest's file as it is stored, every byte of it and its content verified. Throws `corrupt-manifest`. */
+export async function readManifestFile(files: StoreFiles, digest: Digest): Promise<Buffer> {
+  return naming(files.location, digest, async () => {
+    const bytes = await files.read(manifestPath(digest), fileLimit);
+    if (bytes === undefined) throw new FormatError('it is missing');
+    verifyContent(parseManifestFile(bytes), digest);
+    return bytes;
+  });
+}
+
+/** The entries of a manifest file that is on this machine, verified as by `readManifest`. `place` is for people. */
+export function entriesOfManifest(file: Buffer, digest: Digest, place: string): AsyncGenerator<Entry[]> {
+  return readBy(holding(file, place), digest, new ManifestDecoder());
+}
+
+/** The same, each entry as its bytes. */
+export function messagesOfManifest(file: Buffer, digest: Digest, place: string): AsyncGenerator<Buffer[]> {
+  return readBy(holding(file, place), digest, new ManifestSplitter());
+}
+
+/** All content of a manifest file, joined and verified: what its digest is of. Throws `corrupt-manifest`. */
+export async function contentOfManifest(file: Buffer, digest: Digest, place: string): Promise<Buffer> {
+  return naming(place, digest, async () => {
+    const parsed = parseManifestFile(file);
+    verifyContent(parsed, digest);
+    return Buffer.concat(parsed.blocks.map((block) => decompress(block.compressed, block.contentLength)));
+  });
+}
+
+function holding(file: Buffer, location: string): Pick<StoreFiles, 'location' | 'read'> {
+  return { location, read: async () => file };
+}
+
+async function naming<Result>(store: string, digest: Digest, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw new ImprintError('corrupt-manifest', { digest, store, problem: error.message }, { cause: error });
+  }
+}
+
 async function* readBy<Item>(
-  files: StoreFiles,
+  files: Pick<StoreFiles, 'location' | 'read'>,
   digest: Digest,
   decoder: { push(bytes: Buffer): Item[]; end(): void },
 ): AsyncGenerator<Item[]> {

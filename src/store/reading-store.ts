@@ -4,12 +4,12 @@ import type { Entry } from '../image/entry.ts';
 import { FormatError } from '../image/format-error.ts';
 import { formatReference, parseReference, type Reference } from '../image/reference.ts';
 import type { ChunkIndex } from './chunk-index.ts';
-import { isHexHash, manifestPath, packPath } from './layout.ts';
-import { readManifest, readManifestMessages } from './manifest-reader.ts';
+import { bundlePath, isHexHash, manifestPath, packPath } from './layout.ts';
+import { readManifest, readManifestFile, readManifestMessages } from './manifest-reader.ts';
 import type { PackListLine } from './pack-list.ts';
 import { PackTables } from './pack-tables.ts';
 import type { ChunkLocation, Purpose, Store, StoredTrust, StoredVersion } from './store.ts';
-import type { StoreFiles } from './store-files.ts';
+import type { FileState, RangeSink, StoreFiles, Traffic } from './store-files.ts';
 import type { VersionIndex } from './store-index.ts';
 import { readTrust } from './trust-files.ts';
 import { readVersion, type TagTarget } from './version-files.ts';
@@ -136,11 +136,14 @@ export abstract class ReadingStore implements Store {
     try {
       yield* batches;
     } catch (error) {
-      // Removed between its record and its manifest, perhaps: then nothing is damaged.
-      if (error instanceof ImprintError && error.code === 'corrupt-manifest' && (await this.#isGone(digest)))
-        throw this.#notFound(digest);
-      throw error;
+      throw await this.#presentError(error, digest);
     }
+  }
+
+  /** Removed between its record and its manifest, perhaps: then nothing is damaged. */
+  async #presentError(error: unknown, digest: Digest): Promise<unknown> {
+    const gone = error instanceof ImprintError && error.code === 'corrupt-manifest' && (await this.#isGone(digest));
+    return gone ? this.#notFound(digest) : error;
   }
 
   /** A store behind HTTP cannot be told who reads it: its packs stay for a grace period instead. */
@@ -189,6 +192,40 @@ export abstract class ReadingStore implements Store {
       problem = error.message;
     }
     throw new ImprintError('corrupt-pack', { pack, store: this.location, problem });
+  }
+
+  async copyPack(pack: string, offset: number, length: number, sink: RangeSink): Promise<void> {
+    if (isHexHash(pack) && (await this.files.copy(packPath(pack), { offset, length }, sink))) return;
+    throw new ImprintError('corrupt-pack', {
+      pack,
+      store: this.location,
+      problem: 'it is missing or cut short',
+    });
+  }
+
+  async manifestFile(digest: Digest): Promise<Buffer> {
+    try {
+      return await readManifestFile(this.files, digest);
+    } catch (error) {
+      throw await this.#presentError(error, digest);
+    }
+  }
+
+  async findBundle(from: Digest, to: Digest): Promise<FileState | 'later' | undefined> {
+    return this.files.state(bundlePath(from, to));
+  }
+
+  async copyBundle(
+    from: Digest,
+    to: Digest,
+    range: { offset: number; length: number; tag?: string },
+    sink: RangeSink,
+  ): Promise<boolean> {
+    return this.files.copy(bundlePath(from, to), range, sink);
+  }
+
+  get traffic(): Traffic {
+    return this.files.traffic;
   }
 
   packFile(pack: string): string | undefined {

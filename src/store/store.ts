@@ -1,6 +1,7 @@
 import type { VersionRecord } from '../contract/image.ts';
 import type { Digest } from '../foundation/brand.ts';
 import type { Entry } from '../image/entry.ts';
+import type { FileState, RangeSink, Traffic } from './store-files.ts';
 
 /** A version record with the exact bytes that were signed. */
 export interface StoredVersion {
@@ -72,6 +73,24 @@ export interface Store {
   locate(hashes: Iterable<string>, digest?: Digest): Promise<Map<string, ChunkLocation>>;
   /** Bytes of a pack from `offset`; `length` bytes exactly. */
   readPack(pack: string, offset: number, length: number): Promise<Uint8Array>;
+  /** The same bytes as they come, for who keeps them. Throws `corrupt-pack` where the pack is missing or shorter. */
+  copyPack(pack: string, offset: number, length: number, sink: RangeSink): Promise<void>;
+  /** A manifest's file as it is stored, all of it verified. Throws `corrupt-manifest`, `image-not-found`. */
+  manifestFile(digest: Digest): Promise<Buffer>;
+  /**
+   * The bundle that leads from one version to another (docs/image-format.md): its file's state; `later` while the server makes it; undefined where it has
+   * none. What is in it was not verified by anybody.
+   */
+  findBundle(from: Digest, to: Digest): Promise<FileState | 'later' | undefined>;
+  /** Bytes of that bundle as they come. False where it is another one by now, or gone. */
+  copyBundle(
+    from: Digest,
+    to: Digest,
+    range: { offset: number; length: number; tag?: string },
+    sink: RangeSink,
+  ): Promise<boolean>;
+  /** What has come over the wire since the store was opened. */
+  readonly traffic: Traffic;
   /** The pack as a local file, for workers that read by themselves; undefined where the store is not on this machine. */
   packFile(pack: string): string | undefined;
   close(): Promise<void>;

@@ -1,0 +1,242 @@
+import { hash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { RawPath } from '../../foundation/brand.ts';
+import { rawPath } from '../../foundation/brand.ts';
+import type { DataSegment, Entry } from '../../image/entry.ts';
+import { close, openFlags, readAt, tryOpen } from '../../native/files.ts';
+import { NativeBuffer } from '../../native/native-buffer.ts';
+import { isFile, statusOf } from '../../native/status.ts';
+import { entriesOfManifest } from '../../store/manifest-reader.ts';
+import { Column, Paths } from '../../tree/columns.ts';
+import type { LocalBase } from './update-content.ts';
+
+/**
+ * The content of a version that lies in a directory, by the hash of its chunks and by place. Files may have changed since: what is
+ * asked for by hash is checked against it; what is asked for by place is what is there, and zeros where nothing is. Some 40 bytes for each chunk, and the
+ * path and 40 bytes for each file.
+ */
+export class LocalChunks {
+  readonly #root: RawPath;
+  readonly #paths = new Paths();
+  /** By file: size and time of its manifest entry, length of its data, its first chunk, and its number among all entries. */
+  readonly #size = Column.f64();
+  readonly #seconds = Column.f64();
+  readonly #nanoseconds = Column.u32();
+  readonly #dataLength = Column.f64();
+  readonly #entry = Column.u32();
+  /** Of the few files with holes. */
+  readonly #segments = new Map<number, readonly DataSegment[]>();
+  /** By chunk: the first eight bytes of its hash, its file, its place in the file's data and its length. */
+  readonly #keyLow = Column.u32();
+  readonly #keyHigh = Column.u32();
+  readonly #chunkFile = Column.u32();
+  readonly #chunkAt = Column.f64();
+  readonly #chunkLength = Column.u32();
+  #slots = new Int32Array(0);
+  /** By file: 0 not looked at, 1 as in its entry by size and time, 2 changed or gone. */
+  #states = new Uint8Array(0);
+  #open: { file: number; fd: number } | undefined;
+  #buffer = new NativeBuffer(1 << 16);
+  #entries = 0;
+
+  private constructor(root: string) {
+    this.#root = rawPath(root === '/' ? '' : root);
+  }
+
+  /** Reads a version's manifest. Throws `corrupt-manifest`, `io-failed`. */
+  static async read(base: LocalBase, signal: AbortSignal): Promise<LocalChunks> {
+    const chunks = new LocalChunks(base.root);
+    const file = await readFile(base.manifestFile);
+    for await (const batch of entriesOfManifest(file, base.digest, base.manifestFile)) {
+      signal.throwIfAborted();
+      for (const entry of batch) chunks.#add(entry);
+    }
+    chunks.#finish();
+    return chunks;
+  }
+
+  /** The bytes of a chunk (64 hexadecimal digits) where they are still there, checked. Valid until the next call. */
+  read(name: string): Uint8Array | undefined {
+    const key = Buffer.from(name, 'hex');
+    for (const chunk of this.#chunks(key)) {
+      const bytes = this.#readData(this.#chunkFile.at(chunk), this.#chunkAt.at(chunk), this.#chunkLength.at(chunk));
+      if (bytes !== undefined && hash('sha256', bytes, 'buffer').equals(key)) return bytes;
+    }
+    return undefined;
+  }
+
+  /** Whether the version has a chunk (32 bytes), wherever its file is. */
+  has(key: Uint8Array): boolean {
+    for (const _ of this.#chunks(key)) return true;
+    return false;
+  }
+
+  /** Whether a chunk is there by what the file system says of its file: same size, same time. */
+  seemsThere(key: Uint8Array): boolean {
+    for (const chunk of this.#chunks(key)) if (this.#isIntact(this.#chunkFile.at(chunk))) return true;
+    return false;
+  }
+
+  /**
+   * Data (holes left out) of the version's entry with this number, from `offset`, to `target`: what is there now, then zeros. False where that
+   * cannot be told from its entry's: the file is not as it was.
+   */
+  copyData(entry: number, offset: number, target: Buffer): boolean {
+    const file = this.#fileOfEntry(entry);
+    const bytes = file === undefined ? undefined : this.#readData(file, offset, target.length);
+    if (bytes === undefined || file === undefined) {
+      target.fill(0);
+      return false;
+    }
+    target.set(bytes);
+    return this.#isIntact(file);
+  }
+
+  /** Length of the data of the entry with this number; undefined where it is not a file. */
+  dataLength(entry: number): number | undefined {
+    const file = this.#fileOfEntry(entry);
+    return file === undefined ? undefined : this.#dataLength.at(file);
+  }
+
+  close(): void {
+    if (this.#open !== undefined) close(this.#open.fd);
+    this.#open = undefined;
+  }
+
+  #add(entry: Entry): void {
+    const number = this.#entries;
+    this.#entries += 1;
+    if (entry.type !== 'file' || entry.chunks === undefined) return;
+    const file = this.#paths.length;
+    this.#paths.push(entry.path);
+    this.#entry.push(number);
+    this.#size.push(entry.size ?? 0);
+    this.#seconds.push(entry.mtime.seconds);
+    this.#nanoseconds.push(entry.mtime.nanoseconds);
+    if (entry.segments !== undefined) this.#segments.set(file, entry.segments);
+    let at = 0;
+    for (const { hash: key, length } of entry.chunks) {
+      this.#keyLow.push(word(key, 0));
+      this.#keyHigh.push(word(key, 4));
+      this.#chunkFile.push(file);
+      this.#chunkAt.push(at);
+      this.#chunkLength.push(length);
+      at += length;
+    }
+    this.#dataLength.push(at);
+  }
+
+  #finish(): void {
+    this.#states = new Uint8Array(this.#paths.length);
+    let length = 1 << 10;
+    while (length < this.#keyLow.length * 2) length *= 2;
+    this.#slots = new Int32Array(length);
+    for (let chunk = 0; chunk < this.#keyLow.length; chunk += 1) {
+      let slot = this.#keyLow.at(chunk) & (length - 1);
+      while (this.#slots[slot] !== 0) slot = (slot + 1) & (length - 1);
+      this.#slots[slot] = chunk + 1;
+    }
+  }
+
+  /** Chunks whose hash begins as this one does. */
+  *#chunks(key: Uint8Array): Generator<number> {
+    const mask = this.#slots.length - 1;
+    const [low, high] = [word(key, 0), word(key, 4)];
+    for (let slot = low & mask; ; slot = (slot + 1) & mask) {
+      const chunk = (this.#slots[slot] as number) - 1;
+      if (chunk < 0) return;
+      if (this.#keyLow.at(chunk) === low && this.#keyHigh.at(chunk) === high) yield chunk;
+    }
+  }
+
+  #fileOfEntry(entry: number): number | undefined {
+    let low = 0;
+    let high = this.#entry.length - 1;
+    while (low <= high) {
+      const middle = (low + high) >> 1;
+      const found = this.#entry.at(middle);
+      if (found === entry) return middle;
+      if (found < entry) low = middle + 1;
+      else high = middle - 1;
+    }
+    return undefined;
+  }
+
+  /** Data of a file as it is now; where the file is shorter, zeros follow. Undefined where it cannot be read. */
+  #readData(file: number, offset: number, length: number): Buffer | undefined {
+    const fd = this.#openFile(file);
+    if (fd === undefined) return undefined;
+    if (this.#buffer.size < length) this.#buffer = new NativeBuffer(length);
+    const target = this.#buffer.bytes.subarray(0, length);
+    let done = 0;
+    try {
+      for (const { at, part } of placesOf(this.#segments.get(file), offset, length)) {
+        const got = readAt(fd, this.#buffer.at(done), part, at);
+        target.fill(0, done + got, done + part);
+        done += part;
+      }
+    } catch {
+      // A disk that cannot read it: as if it were not there.
+      return undefined;
+    }
+    return target.fill(0, done);
+  }
+
+  #openFile(file: number): number | undefined {
+    if (this.#open?.file === file) return this.#open.fd;
+    this.close();
+    const path = `${this.#root}/${this.#paths.at(file)}` as RawPath;
+    // Without waiting for who opens a pipe; what is no file any longer is not read.
+    const fd = tryOpen(path, openFlags.readOnly | openFlags.noFollow | openFlags.nonBlocking);
+    if (fd < 0) {
+      this.#states[file] = 2;
+      return undefined;
+    }
+    const status = statusOf(fd);
+    const same =
+      status.size === this.#size.at(file) &&
+      status.mtimeSeconds === this.#seconds.at(file) &&
+      status.mtimeNanoseconds === this.#nanoseconds.at(file);
+    this.#states[file] = same ? 1 : 2;
+    if (!isFile(status.mode)) {
+      close(fd);
+      this.#states[file] = 2;
+      return undefined;
+    }
+    this.#open = { file, fd };
+    return fd;
+  }
+
+  #isIntact(file: number): boolean {
+    if (this.#states[file] === 0) this.#openFile(file);
+    return this.#states[file] === 1;
+  }
+}
+
+/** Where data lies in a file: without segments it is all data. */
+function placesOf(
+  segments: readonly DataSegment[] | undefined,
+  offset: number,
+  length: number,
+): { at: number; part: number }[] {
+  if (segments === undefined) return [{ at: offset, part: length }];
+  const places: { at: number; part: number }[] = [];
+  let before = 0;
+  let [from, left] = [offset, length];
+  for (const segment of segments) {
+    const within = from - before;
+    if (left > 0 && within < segment.length) {
+      const part = Math.min(left, segment.length - within);
+      places.push({ at: segment.offset + within, part });
+      from += part;
+      left -= part;
+    }
+    before += segment.length;
+  }
+  return places;
+}
+
+function word(key: Uint8Array, at: number): number {
+  const [a = 0, b = 0, c = 0, d = 0] = [key[at], key[at + 1], key[at + 2], key[at + 3]];
+  return (a | (b << 8) | (c << 16) | (d << 24)) >>> 0;
+}

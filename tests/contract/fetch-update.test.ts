@@ -1,0 +1,157 @@
+import { hash, randomBytes } from 'node:crypto';
+import { mkdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { type Digest, rawPath } from '../../src/foundation/brand.ts';
+import { Task, type TaskEvent } from '../../src/foundation/task.ts';
+import { setModifiedTime } from '../../src/native/attributes.ts';
+import { FetchPlace } from '../../src/operations/update/fetch-place.ts';
+import { type FetchRequest, fetchUpdate } from '../../src/operations/update/fetch-update.ts';
+import type { LocalBase, UpdateContent } from '../../src/operations/update/update-content.ts';
+import { DirectoryStore } from '../../src/store/directory-store.ts';
+import { HttpStore } from '../../src/store/http-store.ts';
+import { manifestPath } from '../../src/store/layout.ts';
+import type { StoredVersion } from '../../src/store/store.ts';
+import { attributes, commitFiles, type Misbehaviour, serveDirectory, temporaryDirectory } from './store-fixture.ts';
+
+const old = { changed: randomBytes(200_000), same: randomBytes(300_000), small: Buffer.from('old') };
+const files = { changed: randomBytes(200_000), new: randomBytes(1000), same: old.same, small: Buffer.from('new') };
+
+/** A store with two versions behind HTTP, a machine that has the first, and a place to fetch the second to. */
+async function world(misbehave?: Misbehaviour) {
+  const stack = new AsyncDisposableStack();
+  const directory = stack.use(await temporaryDirectory());
+  const kept = await DirectoryStore.open(join(directory.path, 'store'), { create: true });
+  const first = await commitFiles(kept, 'web', old);
+  const version = await commitFiles(kept, 'web', files);
+  const root = join(directory.path, 'root');
+  await mkdir(root);
+  for (const [name, content] of Object.entries(old)) {
+    await writeFile(join(root, name), content);
+    await setTime(join(root, name));
+  }
+  const base: LocalBase = { digest: digestOf(first), manifestFile: kept.path(manifestPath(digestOf(first))), root };
+  const server = stack.use(await serveDirectory(kept.directory, misbehave));
+  const store = stack.use(await HttpStore.open(server.url, { retries: 2 }));
+  const place = join(directory.path, 'place');
+  const request = { store, version, base, place };
+  return {
+    kept,
+    store,
+    server,
+    version,
+    base,
+    root,
+    place,
+    request,
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+const digestOf = ({ record }: StoredVersion) => record.digest as Digest;
+
+async function setTime(path: string): Promise<void> {
+  const { seconds, nanoseconds } = attributes.mtime;
+  setModifiedTime(rawPath(path), seconds, nanoseconds);
+}
+
+const fetching = (request: Omit<FetchRequest, 'task'>) => fetchUpdate({ ...request, task: Task.silent() });
+
+/** All content of the version, as `content` gives it. */
+async function contents(update: UpdateContent): Promise<Record<string, Buffer>> {
+  const found: Record<string, Buffer> = {};
+  for await (const batch of update.entries())
+    for (const { path, type, chunks = [] } of batch) {
+      const parts = chunks.map((chunk) => update.content(Buffer.from(chunk.hash).toString('hex')));
+      if (type === 'file') found[path] = Buffer.concat(await Promise.all(parts));
+    }
+  return found;
+}
+
+const names = (update: Record<string, Buffer>) => Object.keys(update);
+const sums = (all: Record<string, Buffer>) =>
+  Object.fromEntries(Object.entries(all).map(([name, content]) => [name, hash('sha256', content)]));
+
+test('what is here already is not fetched, and the rest is there without the store', async () => {
+  await using there = await world();
+  await using update = await fetching(there.request);
+  expect(update.transferred.bytes).toBeLessThan(220_000);
+  await there.server[Symbol.asyncDispose]();
+  const all = await contents(update);
+  expect(names(all)).toEqual(['changed', 'new', 'same', 'small']);
+  expect(sums(all)).toEqual(sums(files));
+  expect(hash('sha256', await readFile(update.manifestFile))).toBe(
+    hash('sha256', await readFile(there.kept.path(manifestPath(digestOf(there.version))))),
+  );
+});
+
+test('files that were changed here count as missing: by their time beforehand, by their content whatever they claim', async () => {
+  await using there = await world();
+  const claims = join(there.root, 'same');
+  await writeFile(claims, randomBytes(300_000));
+  await setTime(claims);
+  await using update = await fetching(there.request);
+  const lacking = update.transferred.bytes;
+  expect(sums(await contents(update))).toEqual(sums(files));
+  expect(update.transferred.bytes).toBeGreaterThan(lacking + 300_000);
+  await utimes(claims, 1, 1);
+  await using again = await fetching({ ...there.request, place: `${there.place}-2` });
+  expect(again.transferred.bytes).toBeGreaterThan(500_000);
+});
+
+test('without a base all of it is fetched', async () => {
+  await using there = await world();
+  const { base: _, ...request } = there.request;
+  await using update = await fetching(request);
+  expect(sums(await contents(update))).toEqual(sums(files));
+});
+
+test('what came before a cut is not fetched again', async () => {
+  let broken = 0;
+  await using there = await world((path) => {
+    if (!path.endsWith('.pack') || broken < 0) return undefined;
+    broken += 1;
+    return broken < 4 ? undefined : broken < 8 ? 'cut' : 403;
+  });
+  const { base: _, ...request } = there.request;
+  await expect(fetching(request)).rejects.toMatchObject({ code: 'store-unreachable' });
+  broken = -1;
+  const place = await FetchPlace.open(there.place, digestOf(there.version));
+  expect((await stat(place.path('manifest'))).size).toBeGreaterThan(0);
+  await using update = await fetching(request);
+  expect(sums(await contents(update))).toEqual(sums(files));
+  await using again = await fetching(request);
+  // The list of packs and their tables, and nothing of their content.
+  expect(again.transferred.bytes).toBeLessThan(2000);
+});
+
+test('without room nothing is fetched', async () => {
+  await using there = await world();
+  const place = await FetchPlace.open(there.place, digestOf(there.version));
+  await expect(place.expectRoom(2 ** 60, 'web:2')).rejects.toMatchObject({ code: 'fetch-no-room' });
+});
+
+test('a limit of speed is kept, and an abort noticed', async () => {
+  await using there = await world();
+  const began = performance.now();
+  await using _ = await fetching({ ...there.request, rate: 400_000 });
+  expect(performance.now() - began).toBeGreaterThan(300);
+  const abort = new AbortController();
+  const request = { ...there.request, place: `${there.place}-2`, rate: 1000, task: Task.silent(abort.signal) };
+  const slow = fetchUpdate(request);
+  setTimeout(() => abort.abort(), 100);
+  await expect(slow).rejects.toMatchObject({ name: 'AbortError' });
+});
+
+test('progress counts the bytes', async () => {
+  await using there = await world();
+  const events: TaskEvent[] = [];
+  await using _ = await Task.run(
+    'update',
+    (event) => events.push(event),
+    (task) => fetchUpdate({ ...there.request, task }),
+  );
+  const last = events.findLast(({ kind }) => kind === 'progress');
+  expect(last).toMatchObject({ unit: 'bytes' });
+  expect(last?.done).toBe(last?.total);
+});
