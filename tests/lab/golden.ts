@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { findDebianMirror } from '../../src/system/debian-mirror.ts';
@@ -6,12 +6,18 @@ import { systemProcesses } from '../../src/system/run.ts';
 import { cached, locked } from './cache.ts';
 
 const minute = 60_000;
-const suite = 'bookworm';
+
+/** Which Debian a golden machine is, and what makes its initramfs. */
+export interface GoldenRelease {
+  readonly suite: 'bookworm' | 'trixie';
+  readonly initramfs: 'initramfs-tools' | 'dracut';
+}
+
+const bookworm: GoldenRelease = { suite: 'bookworm', initramfs: 'initramfs-tools' };
 
 /** What a small server has. The kernel is the cloud one: it boots fastest and has all that QEMU's machines need. */
 const packages = [
   'linux-image-cloud-amd64',
-  'initramfs-tools',
   'zstd',
   'systemd',
   'systemd-sysv',
@@ -87,10 +93,16 @@ const rootUuid = '6d0f4b7e-0d57-4a0c-9a3e-3f1f5a1c2b09';
 /** No `quiet`: what the kernel says is what a failed test is understood by. */
 const commandLine = `root=UUID=${rootUuid} ro console=ttyS0,115200 mitigations=off no_timer_check nokaslr`;
 
-/** The golden machine's disk, made at the first call (about 90 CPU seconds) and cached by what it is made of. */
-export async function goldenMachine(): Promise<Golden> {
+/**
+ * The golden machine's disk, made at the first call (about 90 CPU seconds) and cached by what it is made of. Default: Debian 12 with
+ * initramfs-tools.
+ */
+export async function goldenMachine(release: GoldenRelease = bookworm): Promise<Golden> {
   const recipe = await readFile(import.meta.filename, 'utf8');
-  const directory = await locked('golden', () => cached('golden', [recipe], build));
+  const name = release === bookworm ? 'golden' : `golden-${release.suite}-${release.initramfs}`;
+  const directory = await locked(name, () =>
+    cached(name, [recipe, release.suite, release.initramfs], (made) => build(made, release)),
+  );
   return {
     disk: join(directory, 'disk.raw'),
     kernel: join(directory, 'vmlinuz'),
@@ -100,14 +112,14 @@ export async function goldenMachine(): Promise<Golden> {
   };
 }
 
-async function build(directory: string): Promise<void> {
+async function build(directory: string, release: GoldenRelease): Promise<void> {
   const work = await mkdtemp(join(tmpdir(), 'imprint-golden-'));
   const tree = join(work, 'root');
   try {
-    await bootstrap(tree);
-    const sshKey = join(directory, 'id_ed25519');
-    await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'imprint laboratory', '-f', sshKey]);
-    await customise(tree, await readFile(`${sshKey}.pub`, 'utf8'));
+    await bootstrap(tree, release);
+    const key = await laboratoryKey();
+    for (const end of ['', '.pub']) await copyFile(`${key}${end}`, join(directory, `id_ed25519${end}`));
+    await customise(tree, await readFile(`${key}.pub`, 'utf8'));
     await takeBootFiles(tree, directory);
     await makeImage(tree, join(directory, 'disk.raw'));
   } finally {
@@ -115,11 +127,22 @@ async function build(directory: string): Promise<void> {
   }
 }
 
-async function bootstrap(tree: string): Promise<void> {
+/** One key opens the golden machines of all releases: a machine that is brought from one to another stays open. */
+async function laboratoryKey(): Promise<string> {
+  const directory = await locked('ssh-key', () =>
+    cached('ssh-key', ['ed25519'], async (made) => {
+      const key = join(made, 'id_ed25519');
+      await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'imprint laboratory', '-f', key]);
+    }),
+  );
+  return join(directory, 'id_ed25519');
+}
+
+async function bootstrap(tree: string, { suite, initramfs }: GoldenRelease): Promise<void> {
   const mirror = await findDebianMirror(suite);
   await run('mmdebstrap', [
     ...['--mode=root', '--variant=minbase', '--format=directory', '--architectures=amd64', '--quiet'],
-    `--include=${packages.join(',')}`,
+    `--include=${[...packages, initramfs].join(',')}`,
     ...left.map((pattern) => `--dpkgopt=path-exclude=${pattern}`),
     ...mirror.aptOptions,
     ...[suite, tree, ...mirror.sources],

@@ -1,0 +1,60 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemProcesses } from '../../src/system/run.ts';
+import type { Region } from './cut-plan.ts';
+
+/** A partition of a raw disk, by its number from 1. */
+export interface PartitionPlace extends Region {
+  readonly number: number;
+  readonly uuid: string;
+}
+
+/** Where the partitions of a raw disk (or of a device) lie. */
+export async function partitionPlaces(disk: string): Promise<PartitionPlace[]> {
+  const { stdout } = await systemProcesses.run('sfdisk', ['--json', disk], { timeout: 30_000 });
+  const { partitiontable } = JSON.parse(stdout) as {
+    partitiontable: { partitions: { node: string; start: number; size: number; uuid: string }[] };
+  };
+  return partitiontable.partitions.map(({ node, start, size, uuid }) => ({
+    number: Number(/\d+$/.exec(node)?.[0]),
+    from: start * 512,
+    to: (start + size) * 512,
+    uuid: uuid.toLowerCase(),
+  }));
+}
+
+/** A file system that is mounted for a look, by the kernel, which carries its journal on. Goes with `await using`. */
+export interface Mounted extends AsyncDisposable {
+  readonly path: string;
+}
+
+/** Mounts what lies in `file`, or in this part of it. */
+export async function mountFile(file: string, region?: Region, options: readonly string[] = []): Promise<Mounted> {
+  const path = await mkdtemp(join(tmpdir(), 'imprint-look-'));
+  const part = region ? [`offset=${region.from}`, `sizelimit=${region.to - region.from}`] : [];
+  try {
+    await systemProcesses.run('mount', ['-o', ['loop', ...part, ...options].join(), file, path], { timeout: 60_000 });
+  } catch (error) {
+    await rm(path, { recursive: true });
+    throw error;
+  }
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      await systemProcesses.run('umount', [path], { timeout: 60_000 });
+      await rm(path, { recursive: true });
+    },
+  };
+}
+
+/** Runs `look` in a directory that is removed afterwards. */
+export async function inDirectory<Result>(look: (directory: string) => Promise<Result>): Promise<Result> {
+  const directory = await mkdtemp(join(tmpdir(), 'imprint-look-'));
+  await mkdir(directory, { recursive: true });
+  try {
+    return await look(directory);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
