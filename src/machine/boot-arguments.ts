@@ -1,0 +1,62 @@
+import { type InPlaceDirection, journalArgument } from './in-place-journal.ts';
+import { imagePath } from './installed-layout.ts';
+
+/** The program that made an initramfs: it decides how the boot addition hooks in. */
+export type InitramfsKind = 'initramfs-tools' | 'dracut';
+
+/** Where the root of an entry lies. */
+export type BootRoot =
+  /** A partition that is filled while it is not used. */
+  | { purpose: 'partition'; uuid: string }
+  /** An image file on the host partition; `image` relative to it (`images/HEX.img`), or the digest of its version. */
+  | { purpose: 'file'; host: string; image: string }
+  /** The one root of the layout `single`; without a journal: as installed. */
+  | { purpose: 'in-place'; uuid: string; journal?: { direction: InPlaceDirection; id: string } };
+
+export interface BootArgumentOptions {
+  root: BootRoot;
+  initramfs: InitramfsKind;
+  /** UUID of the boot partition's file system: where an image without an agent commits its trial. */
+  boot: string;
+  /** Seconds that a trial has until it must be committed. Default 600. */
+  trialSeconds?: number;
+  /** The image's own options and those of the machine (`mergeKernelOptions`); none of `root=`, `ro`, `rw`. */
+  options: readonly string[];
+}
+
+/** Seconds after which a kernel that panicked, or an initramfs that cannot go on, restarts the machine. */
+const panicSeconds = 30;
+
+/** The kernel command line of an entry, without what GRUB adds (`imprint.slot`, `imprint.seq`, `imprint.try`): docs/boot-addition.md. */
+export function bootArguments(request: BootArgumentOptions): string[] {
+  const { root, initramfs, boot, trialSeconds, options } = request;
+  const given = options.filter((option) => !/^(panic|boot|imprint\.(boot|limit|host|image|journal))=/.test(option));
+  return [
+    ...rootArguments(root),
+    'ro',
+    ...given,
+    `panic=${panicSeconds}`,
+    // A shell that waits on a console is a machine that hangs.
+    ...(initramfs === 'initramfs-tools' ? ['boot=imprint'] : ['rd.shell=0', 'rd.emergency=reboot']),
+    `imprint.boot=UUID=${boot}`,
+    ...(trialSeconds === undefined ? [] : [`imprint.limit=${trialSeconds}`]),
+  ];
+}
+
+function rootArguments(root: BootRoot): string[] {
+  switch (root.purpose) {
+    case 'partition':
+      return [`root=UUID=${root.uuid}`];
+    case 'file':
+      return [`imprint.host=UUID=${root.host}`, `imprint.image=${imageOf(root.image)}`];
+    case 'in-place':
+      return [
+        `root=UUID=${root.uuid}`,
+        ...(root.journal === undefined ? [] : [journalArgument(root.journal.direction, root.journal.id)]),
+      ];
+  }
+}
+
+function imageOf(image: string): string {
+  return /^(sha256:)?[0-9a-f]{64}$/.test(image) ? imagePath(image) : image;
+}
