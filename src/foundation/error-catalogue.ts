@@ -508,6 +508,18 @@ export const errorCatalogue = {
     message: '{action} needs root.',
     hint: 'Run it again with sudo.',
   },
+  'boot-partition-missing': {
+    exit: 1,
+    http: 500,
+    message: 'The boot partition of this machine is not found: {problem}.',
+    hint: 'It is labelled IMPRINT-BOOT and comes with the install; see what there is: lsblk --output NAME,LABEL,UUID',
+  },
+  'boot-partition-unfit': {
+    exit: 1,
+    http: 500,
+    message: 'The boot partition {device} cannot be used: {problem}.',
+    hint: 'What booted last still boots. Look at it with: imprint slots; for the disk, see the kernel’s log (dmesg).',
+  },
   'runtime-unfit': {
     exit: 1,
     http: 500,

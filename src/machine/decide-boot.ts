@@ -79,17 +79,10 @@ export function decideBoot(
 
 /**
  * What `system-revert` goes back to: the good one where a trial has begun, else the one before the good one. Userspace ends it by
- * deleting the file, then writing `afterRevert`.
+ * deleting the file, then writing the record in which what runs is the good one (`committed` of `trial.ts`).
  */
 export function revertTarget(pointer: BootPointer, tries: TrialCount): string | undefined {
   return pointer.trial !== undefined && tries.sequence === pointer.sequence ? pointer.good : pointer.previous;
-}
-
-/** The record that follows a boot that went back to `entry`: it is the good one from now on, there is no trial. */
-export function afterRevert(pointer: BootPointer, entry: string): Omit<BootPointer, 'sequence'> {
-  const { good, previous, tries } = pointer;
-  if (entry === good) return { good, ...(previous !== undefined && { previous }), tries };
-  return { good: entry, previous: good, tries };
 }
 
 /** GRUB forgets the tries of a hand-dropped image that is there no longer: the next one has its own. */

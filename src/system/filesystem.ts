@@ -1,4 +1,5 @@
 import { toImprintError } from '../foundation/errors.ts';
+import { partitionLabels } from '../machine/installed-layout.ts';
 import type { RootFileSystem } from '../machine/root-file-system.ts';
 import type { Processes, ProcessOptions } from './run.ts';
 
@@ -10,6 +11,7 @@ export interface RootFileSystemWish {
   size: number;
   /** Inodes that it must have, where their number is fixed when it is made. */
   inodes: number;
+  label?: string;
 }
 
 const patience = 10 * 60_000;
@@ -29,6 +31,7 @@ export async function makeRootFileSystem(
 ): Promise<void> {
   const options: ProcessOptions = { timeout: patience, ...(signal && { signal }) };
   const { device, uuid } = wish;
+  const label = wish.label === undefined ? [] : ['-L', wish.label];
   switch (wish.fileSystem) {
     case 'ext4': {
       // One inode for 16 KiB is mkfs.ext4's own choice.
@@ -45,6 +48,7 @@ export async function makeRootFileSystem(
         '-m',
         '1',
         ...inodes,
+        ...label,
         '-U',
         uuid,
         device,
@@ -53,12 +57,29 @@ export async function makeRootFileSystem(
       return;
     }
     case 'xfs':
-      await makeXfs(processes, ['-q', '-f', '-m', `uuid=${uuid}`], device, options);
+      await makeXfs(processes, ['-q', '-f', '-m', `uuid=${uuid}`, ...label], device, options);
       return;
     case 'btrfs':
-      await processes.run('mkfs.btrfs', ['-q', '-f', '-O', '^no-holes', '-U', uuid, device], options);
+      await processes.run('mkfs.btrfs', ['-q', '-f', '-O', '^no-holes', ...label, '-U', uuid, device], options);
       return;
   }
+}
+
+/**
+ * Makes the boot partition: an ext4 that GRUB reads whatever happened to it. Everything is initialised now, so that nothing writes to it
+ * later but we; directories stay plain lists, since they are small. Errors: `process-failed`, `tool-missing`.
+ */
+export async function makeBootFileSystem(
+  processes: Processes,
+  wish: { device: string; uuid: string },
+  signal?: AbortSignal,
+): Promise<void> {
+  const extended = 'lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0';
+  const args = [
+    ...['-q', '-F', '-O', `${ext4Features},^dir_index,^resize_inode`, '-I', '256', '-b', '4096', '-m', '0'],
+    ...['-J', 'size=8', '-N', '4096', '-L', partitionLabels.boot, '-U', wish.uuid, '-E', extended, wish.device],
+  ];
+  await processes.run('mkfs.ext4', args, { timeout: patience, ...(signal && { signal }) });
 }
 
 /** Large extent counters keep kernels before 5.19 out; xfsprogs that do not know them yet do not know how to leave them off. */
@@ -111,7 +132,7 @@ export async function makeEsp(
   volumeId: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  const args = ['-F', '32', '-n', 'EFI', '-i', volumeId, device];
+  const args = ['-F', '32', '-n', partitionLabels.esp, '-i', volumeId, device];
   await processes.run('mkfs.vfat', args, { timeout: patience, ...(signal && { signal }) });
 }
 
