@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { agentReportSchema } from './agent-report.ts';
 import { digestSchema } from './image.ts';
 
 export const macSchema = z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/);
@@ -57,6 +58,9 @@ export const machineStates = [
   'installing',
   'installed',
   'healthy',
+  'updating',
+  'trial',
+  'reverted',
   'failed',
 ] as const;
 export const machineStateSchema = z.enum(machineStates);
@@ -71,9 +75,18 @@ export const diskRuleSchema = z.string().min(1).max(500);
 
 export const rootFileSystemSchema = z.enum(['ext4', 'xfs', 'btrfs']);
 
+/** How the disk of a machine is used: one root; equal system partitions; image files on a host partition (docs/install.md). */
+export const slotLayoutSchema = z.enum(['single', 'slots', 'files']);
+/** System partitions of the layout `slots`. */
+export const slotCountSchema = z.int().min(2).max(8);
+
 /** How an install is to be done; each may be left out. */
 export const installOptionsSchema = z.object({
   disk: diskRuleSchema.optional(),
+  /** Default: `single`. */
+  layout: slotLayoutSchema.optional(),
+  slots: slotCountSchema.optional(),
+  /** Of the root, of each slot, or of the host partition. */
   fileSystem: rootFileSystemSchema.optional(),
   /** Bytes of swap; 0 or absent: none. */
   swap: z.int().nonnegative().optional(),
@@ -102,6 +115,20 @@ export const machineSchema = z.object({
   options: installOptionsSchema,
   /** The one-shot order to install, while it stands. */
   order: z.object({ id: z.string(), image: z.string(), digest: digestSchema, placed: z.number() }).optional(),
+  /** The one-shot order to its agent, while it stands. */
+  update: z
+    .object({
+      id: z.string(),
+      kind: z.enum(['update', 'revert']),
+      image: z.string(),
+      digest: digestSchema,
+      placed: z.number(),
+      notBefore: z.number().optional(),
+      phase: z.enum(['waiting', 'running', 'trial']),
+    })
+    .optional(),
+  /** How the machine is, as its agent last said. */
+  agent: agentReportSchema.extend({ time: z.number() }).optional(),
   /** The version on its disk. */
   installed: z.object({ image: z.string(), digest: digestSchema, time: z.number() }).optional(),
   /** Why it is in state `failed`, or what it was refused for. */

@@ -3,6 +3,7 @@ import type { Kysely, Migration, MigrationProvider } from 'kysely';
 /** The schema's history. A migration that was published is never changed; a change is a new one. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '001-machines-and-tasks': { up: machinesAndTasks },
+  '002-updates': { up: updates },
 };
 
 export const migrationProvider: MigrationProvider = { getMigrations: async () => ({ ...migrations }) };
@@ -53,4 +54,9 @@ async function machinesAndTasks(database: Kysely<unknown>): Promise<void> {
     .addUniqueConstraint('task_event_seq', ['task', 'seq'])
     .addUniqueConstraint('task_event_origin', ['task', 'origin', 'origin_seq'])
     .execute();
+}
+
+async function updates(database: Kysely<unknown>): Promise<void> {
+  await database.schema.alterTable('machine').addColumn('update_order', 'text').execute();
+  await database.schema.alterTable('machine').addColumn('agent', 'text').execute();
 }

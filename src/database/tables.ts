@@ -19,6 +19,8 @@ interface MachineTable {
   image: string | null;
   options: string;
   install_order: string | null;
+  update_order: string | null;
+  agent: string | null;
   installed: string | null;
   problem: string | null;
   last_seen: number | null;

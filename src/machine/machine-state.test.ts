@@ -104,3 +104,70 @@ describe('the state of a machine', () => {
     expect(isBusy(follow(approved, placed, taken, refused))).toBe(false);
   });
 });
+
+describe('a machine with an agent', () => {
+  const running = { entry: 'a-1', slot: 'a', image: 'web:1', digest };
+  const report = { program: '1', booted: 1, running, situation: 'settled' };
+  const reported: MachineEvent = { kind: 'reported', report, time: 10 };
+  const order = { id: 'u1', kind: 'update', image: 'web:2', digest, placed: 11, options: {} } as const;
+  const ordered: MachineEvent = { kind: 'update-placed', update: order };
+  const begun: MachineEvent = { kind: 'update-taken', session: 's2', time: 12 };
+  const staged: MachineEvent = { kind: 'staged', time: 13 };
+  const failure = { image: 'web:2', reason: 'it hung', time: 14 };
+  const fellBack: MachineEvent = { kind: 'update-ended', time: 14, error, reverted: true };
+
+  test.each<[string, MachineEvent[], Partial<MachineRecord>]>([
+    ['is healthy when it says what it runs', [approved, reported], { state: 'healthy', installed: expect.anything() }],
+    ['is nothing before it has a name', [reported], { state: 'discovered' }],
+    ['keeps its state while an order waits', [approved, reported, ordered], { state: 'healthy' }],
+    ['takes no order while one is carried out', [approved, reported, ordered, begun, ordered], { state: 'updating' }],
+    ['is on trial when all is written', [approved, reported, ordered, begun, staged], { state: 'trial' }],
+    ['stays so whatever it says meanwhile', [approved, reported, ordered, begun, staged, reported], { state: 'trial' }],
+    ['goes on with it after a restart', [approved, reported, ordered, begun, staged, begun], { state: 'trial' }],
+    [
+      'is healthy with the new version',
+      [
+        approved,
+        reported,
+        ordered,
+        begun,
+        staged,
+        { kind: 'update-ended', time: 15, running: { image: 'web:2', digest } },
+      ],
+      { state: 'healthy', installed: { image: 'web:2', digest, time: 15, order: '' }, update: undefined as never },
+    ],
+    ['says that it fell back', [approved, reported, ordered, begun, staged, fellBack], { state: 'reverted' }],
+    [
+      'keeps saying so',
+      [
+        approved,
+        reported,
+        ordered,
+        begun,
+        staged,
+        fellBack,
+        { kind: 'reported', report: { ...report, failure }, time: 16 },
+      ],
+      { state: 'reverted', problem: expect.objectContaining({ code: 'trial-failed' }) },
+    ],
+    [
+      'failed before anything counted: it is well',
+      [approved, reported, ordered, begun, { kind: 'update-ended', time: 14, error }],
+      { state: 'healthy', problem: expect.objectContaining({ code: 'disk-none' }) },
+    ],
+    [
+      'an install that is ordered comes first',
+      [approved, reported, ordered, placed],
+      { state: 'assigned', update: undefined as never },
+    ],
+    ['an install that goes on is not disturbed', [approved, placed, taken, reported], { state: 'installing' }],
+    [
+      'its order is taken back',
+      [approved, reported, ordered, begun, { kind: 'update-cancelled' }],
+      { state: 'healthy' },
+    ],
+  ])('%s', (_, events, expected) => {
+    const machine = follow(...events);
+    for (const [key, value] of Object.entries(expected)) expect(machine[key as keyof MachineRecord]).toEqual(value);
+  });
+});

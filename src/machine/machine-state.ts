@@ -1,6 +1,8 @@
+import type { AgentReport } from '../contract/agent-report.ts';
 import type { InstallOptions, MachineFacts, MachineState } from '../contract/machine.ts';
+import type { UpdateOptions } from '../contract/update.ts';
 import type { Digest } from '../foundation/brand.ts';
-import type { ErrorValue } from '../foundation/errors.ts';
+import { type ErrorValue, ImprintError } from '../foundation/errors.ts';
 
 /** A one-shot order to install. Only the outcome `installed` (or a person) takes it away. */
 export interface MachineOrder {
@@ -16,6 +18,24 @@ export interface MachineOrder {
    */
   phase: 'waiting' | 'running' | 'refused' | 'failed';
   /** The boot of the imager that took it. */
+  session?: string;
+}
+
+/** A one-shot order to the agent of a machine that runs. Any outcome takes it away. */
+export interface MachineUpdate {
+  /** Also the id of the task that carries it out. */
+  id: string;
+  kind: 'update' | 'revert';
+  /** `web:3`: what is to run then. */
+  image: string;
+  digest: Digest;
+  placed: number;
+  /** Milliseconds since 1970 before which no agent gets it. */
+  notBefore?: number;
+  options: UpdateOptions;
+  /** `waiting`: no agent has it yet. `running`: one works on it. `trial`: all is written, and the machine restarts to prove it. */
+  phase: 'waiting' | 'running' | 'trial';
+  /** The start of the agent that has it. */
   session?: string;
 }
 
@@ -40,6 +60,9 @@ export interface MachineRecord {
   image?: string;
   options: InstallOptions;
   order?: MachineOrder;
+  update?: MachineUpdate;
+  /** How the machine is, as its agent last said, and when. */
+  agent?: AgentReport & { time: number };
   /** The version on its disk, the order that put it there, and the boot of the imager that carried it out. */
   installed?: { image: string; digest: Digest; time: number; order: string; session?: string };
   problem?: MachineProblem;
@@ -60,10 +83,25 @@ export type MachineEvent =
   | { kind: 'failed'; error: ErrorValue; time: number }
   | { kind: 'installed'; time: number }
   | { kind: 'healthy'; time: number }
-  | { kind: 'silent'; problem: MachineProblem };
+  | { kind: 'silent'; problem: MachineProblem }
+  /** Its agent says how it is. */
+  | { kind: 'reported'; report: AgentReport; time: number }
+  | { kind: 'update-placed'; update: Omit<MachineUpdate, 'phase' | 'session'> }
+  | { kind: 'update-cancelled' }
+  | { kind: 'update-taken'; session: string; time: number }
+  /** Its update is written, and it restarts to prove it. */
+  | { kind: 'staged'; time: number }
+  /** The update ended: with the new version (`running`), or with the old one because of `error`; `reverted`: it had been tried. */
+  | {
+      kind: 'update-ended';
+      time: number;
+      running?: { image: string; digest: Digest };
+      error?: ErrorValue;
+      reverted?: boolean;
+    };
 
-/** The problem that only says that nothing was heard; hearing again takes it away. */
-const silence = 'machine-silent';
+/** The problems that only say that nothing was heard; hearing again takes them away. */
+const silences: readonly string[] = ['machine-silent', 'agent-silent'];
 
 /**
  * The machine after an event. Pure; an event that does not fit its state (an outcome without an order, say) leaves the
@@ -77,7 +115,7 @@ export function nextMachine(machine: MachineRecord, event: MachineEvent): Machin
         const { code, message, hint } = event.problem;
         return { ...heard, problem: { code, message, hint, time: event.time, reported: true } };
       }
-      const over = machine.problem?.code === silence || machine.problem?.reported === true;
+      const over = silences.includes(machine.problem?.code ?? '') || machine.problem?.reported === true;
       return over ? without(heard, 'problem') : heard;
     }
     case 'approved':
@@ -88,7 +126,8 @@ export function nextMachine(machine: MachineRecord, event: MachineEvent): Machin
     }
     case 'order-placed': {
       if (!machine.approved || machine.order?.phase === 'running') return machine;
-      return { ...without(machine, 'problem'), state: 'assigned', order: { ...event.order, phase: 'waiting' } };
+      const ready = without(without(machine, 'problem'), 'update');
+      return { ...ready, state: 'assigned', order: { ...event.order, phase: 'waiting' } };
     }
     case 'order-cancelled':
       return cancelled(machine, event.time);
@@ -116,8 +155,39 @@ export function nextMachine(machine: MachineRecord, event: MachineEvent): Machin
         lastSeen: event.time,
       };
     case 'silent':
-      return machine.state === 'installing' ? { ...machine, problem: event.problem } : machine;
+      return isAtWork(machine.state) ? { ...machine, problem: event.problem } : machine;
+    case 'reported':
+      return reported(machine, event);
+    case 'update-placed':
+      if (!machine.approved || machine.order || (machine.update && machine.update.phase !== 'waiting')) return machine;
+      return { ...machine, update: { ...event.update, phase: 'waiting' } };
+    case 'update-cancelled':
+      return machine.update ? restedAgent(without(machine, 'update')) : machine;
+    case 'update-taken': {
+      if (!machine.update) return machine;
+      const phase = machine.update.phase === 'trial' ? 'trial' : 'running';
+      const update: MachineUpdate = { ...machine.update, phase, session: event.session };
+      const state = phase === 'trial' ? 'trial' : 'updating';
+      return { ...without(machine, 'problem'), state, update, lastSeen: event.time };
+    }
+    case 'staged':
+      if (!machine.update) return machine;
+      return { ...machine, state: 'trial', update: { ...machine.update, phase: 'trial' }, lastSeen: event.time };
+    case 'update-ended':
+      return updateEnded(machine, event);
   }
+}
+
+/** Whether something is being done to a machine in this state, so that its silence is worth telling. */
+export function isAtWork(state: MachineState): boolean {
+  return state === 'installing' || state === 'updating' || state === 'trial';
+}
+
+/** Whether a machine in this state has a system of ours on its disk, from which it boots. */
+export function hasSystem(state: MachineState): boolean {
+  return (
+    state === 'installed' || state === 'healthy' || state === 'reverted' || state === 'updating' || state === 'trial'
+  );
 }
 
 /** Whether a task has the machine to itself now. */
@@ -134,7 +204,8 @@ function restingState(machine: MachineRecord): MachineState {
 
 /** Takes the resting state over where the machine is at rest; `healthy`, `failed` and an order at work stay. */
 function settled(machine: MachineRecord): MachineRecord {
-  if (machine.order || machine.state === 'healthy' || machine.state === 'failed') return machine;
+  if (machine.order || machine.state === 'failed' || isAtWork(machine.state)) return machine;
+  if (machine.state === 'healthy' || machine.state === 'reverted') return machine;
   return { ...machine, state: restingState(machine) };
 }
 
@@ -163,6 +234,55 @@ function broken(
   const { code, message, hint } = event.error;
   const problem = { code, message, hint, time: event.time };
   return { ...machine, state: 'failed', order: { ...machine.order, phase }, problem, lastSeen: event.time };
+}
+
+/** What an agent says counts where no install is under way: it runs, so its system is there. */
+function reported(machine: MachineRecord, { report, time }: { report: AgentReport; time: number }): MachineRecord {
+  const heard: MachineRecord = { ...machine, agent: { ...report, time }, lastSeen: time };
+  const { running } = report;
+  if (running === undefined || !machine.approved || machine.order?.phase === 'running') return heard;
+  const same = machine.installed?.digest === running.digest;
+  const installed = same
+    ? machine.installed
+    : { image: running.image, digest: running.digest as Digest, time, order: machine.installed?.order ?? '' };
+  const seen: MachineRecord = { ...heard, ...(installed && { installed }) };
+  return seen.order || isUpdating(seen) ? seen : restedAgent(seen);
+}
+
+function isUpdating({ update }: MachineRecord): boolean {
+  return update !== undefined && update.phase !== 'waiting';
+}
+
+/** The state of a machine whose agent does nothing, by what it last said. */
+function restedAgent(machine: MachineRecord): MachineRecord {
+  const { agent } = machine;
+  if (agent?.running === undefined) return { ...machine, state: restingState(machine) };
+  if (agent.situation === 'trial' || agent.situation === 'dropped') return { ...machine, state: 'trial' };
+  if (agent.failure === undefined) {
+    const over =
+      machine.state === 'reverted' || machine.problem === undefined || machine.problem.code === 'trial-failed';
+    const rested: MachineRecord = { ...machine, state: 'healthy' };
+    return over ? without(rested, 'problem') : rested;
+  }
+  const { image, reason } = agent.failure;
+  const { code, message, hint } = new ImprintError('trial-failed', { reference: image, reason }).toValue();
+  return { ...machine, state: 'reverted', problem: { code, message, hint, time: agent.failure.time } };
+}
+
+function updateEnded(
+  machine: MachineRecord,
+  event: { time: number; running?: { image: string; digest: Digest }; error?: ErrorValue; reverted?: boolean },
+): MachineRecord {
+  const { time, running, error, reverted } = event;
+  if (!machine.update) return machine;
+  const free: MachineRecord = { ...without(without(machine, 'update'), 'problem'), lastSeen: time };
+  if (error) {
+    const { code, message, hint } = error;
+    const state = reverted ? 'reverted' : machine.installed ? 'healthy' : restingState(free);
+    return { ...free, state, problem: { code, message, hint, time } };
+  }
+  const installed = running && { ...running, time, order: machine.installed?.order ?? '' };
+  return { ...free, state: 'healthy', ...(installed && { installed }) };
 }
 
 function without<Key extends keyof MachineRecord>(machine: MachineRecord, key: Key | undefined): MachineRecord {

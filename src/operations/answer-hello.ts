@@ -1,10 +1,11 @@
 import type { ImagerHello, ImagerOrder, InstallOrder, SignedAnswer } from '../contract/imager-protocol.ts';
 import type { ImprintError } from '../foundation/errors.ts';
 import { toImprintError } from '../foundation/errors.ts';
-import { type MachineRecord, nextMachine } from '../machine/machine-state.ts';
+import { hasSystem, type MachineRecord, nextMachine } from '../machine/machine-state.ts';
 import { type Changing, changing } from './changing.ts';
 import type { Context } from './context.ts';
 import { endTask } from './end-task.ts';
+import { nextMachineChange, signAnswer } from './long-poll.ts';
 import { recogniseMachine } from './recognise-machine.ts';
 import { renewOrder } from './renew-order.ts';
 import { type InstallableVersion, resolveInstallable } from './resolve-installable.ts';
@@ -31,16 +32,25 @@ export async function answerHello(
   const until = context.clock.now() + hello.waitSeconds * 1000;
   for (;;) {
     // Listening begins before the look, so that no order slips in between.
-    const change = nextMachineChange(context, circumstances.signal);
+    const change = nextMachineChange(context, circumstances.signal, isOrdered);
     try {
       const order = await decide(context, hello, circumstances);
       const left = until - context.clock.now();
-      if (order.kind !== 'wait' || left <= 0 || circumstances.signal.aborted) return await sign(context, hello, order);
+      if (order.kind !== 'wait' || left <= 0 || circumstances.signal.aborted)
+        return await signAnswer(context, {
+          nonce: hello.nonce,
+          time: context.clock.now(),
+          order,
+        } satisfies ImagerOrder);
       await change.within(left, order.name);
     } finally {
       change.stop();
     }
   }
+}
+
+function isOrdered({ order }: MachineRecord): boolean {
+  return order?.phase === 'waiting';
 }
 
 async function decide(context: Context, hello: ImagerHello, { store }: HelloCircumstances): Promise<Order> {
@@ -153,44 +163,8 @@ function rest(machine: MachineRecord, session: string): Order {
       message: `${machine.problem?.message ?? 'refused'} ${machine.problem?.hint ?? ''}`.trim(),
     };
   }
-  const installed = machine.state === 'installed' || machine.state === 'healthy';
-  if (installed && machine.installed?.session !== session) {
+  if (hasSystem(machine.state) && machine.installed?.session !== session) {
     return { kind: 'boot-disk', name, message: `${machine.installed?.image ?? 'its system'} is on its disk` };
   }
   return { kind: 'wait', name, message: 'waiting for an order: imprint install' };
-}
-
-async function sign(context: Context, { nonce }: ImagerHello, order: Order): Promise<SignedAnswer> {
-  const answer: ImagerOrder = { nonce, time: context.clock.now(), order };
-  const payload = JSON.stringify(answer);
-  const { signer } = await context.key();
-  return { payload, signature: Buffer.from(signer.signRaw(Buffer.from(payload, 'utf8'))).toString('base64') };
-}
-
-/** Waits until the machine's order or name changes. */
-function nextMachineChange(context: Context, signal: AbortSignal) {
-  let seen: () => void = () => {};
-  let watched: string | undefined;
-  const missed = new Set<string>();
-  const stop = context.changes.subscribe((change) => {
-    const name =
-      change.kind === 'machine' && change.machine.order?.phase === 'waiting'
-        ? change.machine.name
-        : change.kind === 'machine-removed'
-          ? change.name
-          : undefined;
-    if (name === undefined) return;
-    if (watched === undefined) missed.add(name);
-    else if (name === watched) seen();
-  });
-  return {
-    stop,
-    within: async (milliseconds: number, name: string): Promise<void> => {
-      if (missed.has(name)) return;
-      watched = name;
-      const woken = new AbortController();
-      seen = () => woken.abort();
-      await context.clock.sleep(milliseconds, AbortSignal.any([woken.signal, signal])).catch(() => {});
-    },
-  };
 }

@@ -11,11 +11,13 @@ import {
 } from '../contract/operations/machines.ts';
 import { imageList, serverStatus } from '../contract/operations/server.ts';
 import { taskList, taskShow } from '../contract/operations/tasks.ts';
+import { revertOrder, updateCancel, updateOrder } from '../contract/operations/updates.ts';
 import { addMachines } from './add-machines.ts';
 import { approveMachine } from './approve-machine.ts';
 import { cancelInstall } from './cancel-install.ts';
 import type { Context } from './context.ts';
 import { orderInstall } from './order-install.ts';
+import { cancelUpdate, orderRevert, orderUpdate } from './order-update.ts';
 import { planInstalls } from './plan-installs.ts';
 import { readImages } from './read-images.ts';
 import { listMachines, readMachine } from './read-machines.ts';
@@ -43,6 +45,9 @@ export function dataOperations(): BoundOperation[] {
     bind(installPlan, planInstalls),
     bind(installOrder, orderInstall),
     bind(installCancel, cancelInstall),
+    bind(updateOrder, orderUpdate),
+    bind(revertOrder, orderRevert),
+    bind(updateCancel, cancelUpdate),
     bind(taskList, listTasks),
     bind(taskShow, readTask),
   ];

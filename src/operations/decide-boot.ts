@@ -1,4 +1,5 @@
 import { parseMacAddress } from '../foundation/brand.ts';
+import { hasSystem } from '../machine/machine-state.ts';
 import type { BootDecision } from '../netboot/boot-script.ts';
 import type { Context } from './context.ts';
 import { findByMacs } from './recognise-machine.ts';
@@ -17,6 +18,6 @@ export async function decideBoot(
   const [machine] = found;
   if (!machine) return { decision: { kind: 'imager' } };
   if (found.length > 1) return { decision: { kind: 'disk' } };
-  const resting = machine.state === 'installed' || machine.state === 'healthy';
+  const resting = hasSystem(machine.state);
   return { decision: { kind: resting && !machine.order ? 'disk' : 'imager' }, machine: machine.name };
 }

@@ -3,7 +3,7 @@ import type { MachineRepository } from '../database/machine-repository.ts';
 import { parseMacAddress } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import { expandNodeRange } from '../foundation/node-range.ts';
-import type { MachineRecord } from '../machine/machine-state.ts';
+import type { MachineRecord, MachineUpdate } from '../machine/machine-state.ts';
 
 /** The machines of a node range, MAC addresses among it too, each once, in its order. Throws where one is not there. */
 export async function findMachines(machines: MachineRepository, range: string): Promise<MachineRecord[]> {
@@ -38,7 +38,7 @@ export function expandNames(field: string, range: string): string[] {
 
 /** A machine as the contract shows it. */
 export function showMachine(machine: MachineRecord): Machine {
-  const { order, installed, problem, ...rest } = machine;
+  const { order, update, installed, problem, ...rest } = machine;
   return {
     ...rest,
     ...(problem && {
@@ -48,8 +48,13 @@ export function showMachine(machine: MachineRecord): Machine {
       order: { id: order.id, image: order.image, digest: order.digest, placed: order.placed },
       ...(order.phase === 'running' && { task: order.id }),
     }),
+    ...(update && { update: showUpdate(update), ...(update.phase !== 'waiting' && { task: update.id }) }),
     ...(installed && { installed: { image: installed.image, digest: installed.digest, time: installed.time } }),
   };
+}
+
+function showUpdate({ session: _session, options: _options, ...update }: MachineUpdate): Machine['update'] {
+  return update;
 }
 
 function expandReferences(range: string): string[] {

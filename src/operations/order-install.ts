@@ -43,7 +43,9 @@ export async function orderInstall(context: Context, input: Input): Promise<z.in
       if (reference === undefined || version === undefined) {
         throw new ImprintError('machine-conflict', { problem: `${found.name} was changed meanwhile; try again.` });
       }
-      if (found.order) await endTask(change, found.order.id, new ImprintError('interrupted', {}).toValue());
+      for (const id of [found.order?.id, found.update?.id]) {
+        if (id !== undefined) await endTask(change, id, new ImprintError('interrupted', {}).toValue());
+      }
       const set = nextMachine(found, { kind: 'image-set', image: reference });
       const ready = { ...set, options: changeOptions(set.options, input.options) };
       const machine = await placeOrder(change, ready, version);

@@ -18,7 +18,9 @@ export async function removeMachines(context: Context, input: Input): Promise<z.
         const task = `${machine.order?.image} is being installed on it`;
         throw new ImprintError('machine-busy', { machine: machine.name, task });
       }
-      if (machine.order) await endTask(change, machine.order.id, new ImprintError('interrupted', {}).toValue());
+      for (const id of [machine.order?.id, machine.update?.id]) {
+        if (id !== undefined) await endTask(change, id, new ImprintError('interrupted', {}).toValue());
+      }
       await change.machines.remove(machine.name);
       change.tell({ kind: 'machine-removed', name: machine.name });
     }

@@ -20,6 +20,8 @@ export function machinesWith({ record }: StoredVersion, machines: readonly Machi
     .filter(
       (machine) =>
         machine.order?.digest === record.digest ||
+        machine.update?.digest === record.digest ||
+        machine.agent?.previous?.digest === record.digest ||
         machine.installed?.digest === record.digest ||
         names.includes(machine.image ?? ''),
     )

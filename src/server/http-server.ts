@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { serverOperations } from '../operations/bound-operations.ts';
 import type { Context } from '../operations/context.ts';
 import type { ServerFacts } from '../operations/server-status.ts';
+import { agentRoutes } from './agent-routes.ts';
 import { createAuthentication } from './authentication.ts';
 import { bootRoutes } from './boot-routes.ts';
 import { answerErrors } from './error-answers.ts';
@@ -58,6 +59,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     operationRoutes(routes, context, authentication, serverOperations(facts));
     eventRoutes(routes, context, authentication, stopping);
     imagerRoutes(routes, context, urlFor, stopping);
+    agentRoutes(routes, context, urlFor, stopping);
     bootRoutes(routes, context, urlFor);
     storeRoutes(routes, /^https?:/i.test(context.storeLocation) ? undefined : context.storeLocation);
     pageRoutes(routes, authentication);

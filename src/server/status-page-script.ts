@@ -9,9 +9,9 @@ let source = null, drawing = false;
 const $ = (id) => document.getElementById(id);
 const tones = {
   discovered: 'violet', registered: 'grey', assigned: 'accent', installing: 'blue', installed: 'green', healthy: 'green',
-  failed: 'red', waiting: 'grey', running: 'blue', finished: 'green',
+  updating: 'blue', trial: 'blue', reverted: 'amber', failed: 'red', waiting: 'grey', running: 'blue', finished: 'green',
 };
-const words = { waiting: 'ordered' };
+const words = { waiting: 'ordered', trial: 'on trial' };
 
 function el(tag, attributes, ...children) {
   const node = document.createElement(tag);
@@ -23,7 +23,7 @@ function el(tag, attributes, ...children) {
   return node;
 }
 function chip(word) {
-  const live = word === 'installing' || word === 'running';
+  const live = ['installing', 'updating', 'trial', 'running'].includes(word);
   return el('span', { class: 'chip', tone: tones[word] || 'grey' }, el('span', { class: live ? 'dot live' : 'dot' }), words[word] || word);
 }
 function bytes(count) {
@@ -113,6 +113,7 @@ function machineRow(machine) {
   const onDisk = machine.installed && machine.installed.image;
   const wanted = machine.order ? machine.order.image : machine.image;
   const image = machine.order ? [el('div', {}, wanted), el('div', { class: 'sub' }, { installing: 'being installed', failed: machine.task ? 'ordered' : 'order stands' }[machine.state] || 'ordered')]
+    : machine.update ? [el('div', {}, (onDisk || '?') + ' → ' + machine.update.image), el('div', { class: 'sub' }, { waiting: 'ordered', running: 'on its way', trial: 'on trial' }[machine.update.phase])]
     : onDisk ? [el('div', {}, onDisk), wanted && onDisk.split(':')[0] !== wanted.split(':')[0] ? el('div', { class: 'sub' }, 'wanted: ' + wanted) : '']
     : [el('div', { class: 'soft' }, wanted || '—')];
   const problem = machine.problem;
@@ -123,7 +124,7 @@ function machineRow(machine) {
       el('div', {}, image),
       el('div', {}, el('div', { class: 'soft number' }, hardware), facts && facts.product ? el('div', { class: 'sub' }, facts.product) : ''),
       el('div', { class: 'heard' }, machine.lastSeen ? ago(machine.lastSeen) : 'not seen yet')),
-    machine.state === 'installing' && machine.order ? progressBar(machine.order.id) : '',
+    machine.state === 'installing' && machine.order ? progressBar(machine.order.id) : machine.state === 'updating' && machine.update ? progressBar(machine.update.id) : '',
     machine.state === 'discovered' && !problem ? el('div', { class: 'under sub hint' }, 'It waits for a name: ', el('code', {}, 'imprint machine approve ' + machine.name + ' --name NAME')) : '',
     problem ? el('div', { class: 'under problem' }, problem.message, el('div', { class: 'hint' }, hint(problem.hint))) : '');
 }
@@ -171,8 +172,8 @@ function paint() {
   const machines = [...state.machines.values()].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
   const count = (...names) => machines.filter((machine) => names.includes(machine.state)).length;
   const tiles = [
-    ['Machines', machines.length, 'ink'], ['Installing', count('installing'), 'blue'],
-    ['In service', count('healthy', 'installed'), 'green'], ['Need you', count('failed', 'discovered'), count('failed') ? 'red' : 'violet'],
+    ['Machines', machines.length, 'ink'], ['At work', count('installing', 'updating', 'trial'), 'blue'],
+    ['In service', count('healthy', 'installed'), 'green'], ['Need you', count('failed', 'reverted', 'discovered'), count('failed') ? 'red' : count('reverted') ? 'amber' : 'violet'],
   ];
   $('tiles').replaceChildren(...tiles.map(([label, value, tone]) => el('div', { class: value ? 'tile' : 'tile zero', tone },
     el('div', { class: 'value number' }, String(value)), el('div', { class: 'label' }, label))));

@@ -17,6 +17,16 @@ const web01: MachineRecord = {
   image: 'web',
   options: { disk: 'smallest', swap: 0 },
   order: { id: 'o1', image: 'web:3', digest: `sha256:${'a'.repeat(64)}` as Digest, placed: 5, phase: 'waiting' },
+  update: {
+    id: 'u1',
+    kind: 'update',
+    image: 'web:4',
+    digest: `sha256:${'b'.repeat(64)}` as Digest,
+    placed: 6,
+    options: { tries: 2 },
+    phase: 'waiting',
+  },
+  agent: { program: '1', booted: 4, situation: 'settled', time: 7 },
   created: 1,
 };
 

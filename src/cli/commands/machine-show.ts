@@ -15,7 +15,7 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
 }
 
 function describe(machine: Machine, session: Session): string {
-  const { facts, order, installed, problem } = machine;
+  const { facts, order, update, agent, installed, problem } = machine;
   const { paint } = session.stdout;
   const ago = (time: number | undefined) => (time === undefined ? undefined : formatAgo(time, session.clock.now()));
   const approved = machine.approved ? '' : paint('yellow', '  not approved: it has no name yet');
@@ -30,7 +30,11 @@ function describe(machine: Machine, session: Session): string {
     ['problem', problem && `${paint('red', problem.message)}\n${paint('cyan', '→')} ${problem.hint}`],
     ['image', machine.image],
     ['ordered', order && `${order.image}, ${ago(order.placed)}`],
+    ['ordered', update && `${update.kind} to ${update.image}, ${ago(update.placed)} (${update.phase})`],
     ['installed', installed && `${installed.image}, ${ago(installed.time)}  ${paint('dim', installed.digest)}`],
+    ['slot', agent?.running && `${agent.running.slot}, entry ${agent.running.entry} (${agent.situation ?? 'unknown'})`],
+    ['before', agent?.previous?.image],
+    ['agent', agent && `version ${agent.program}, ${ago(agent.time)}`],
     ['address', machine.address],
     ['mac', machine.macs.join('\n')],
     ['options', optionsText(machine.options)],

@@ -87,7 +87,7 @@ async function describeTask(client: ServerClient, id: string): Promise<TaskSumma
 }
 
 function machineLine(machine: Machine): string {
-  const image = machine.order?.image ?? machine.installed?.image ?? machine.image;
+  const image = machine.order?.image ?? machine.update?.image ?? machine.installed?.image ?? machine.image;
   const problem = machine.problem ? `: ${machine.problem.message}` : '';
   return `${machine.name} is ${machine.state}${image === undefined ? '' : ` (${image})`}${problem}`;
 }

@@ -1,7 +1,8 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { expect, it } from 'vitest';
+import { imagerOrderSchema } from '../contract/imager-protocol.ts';
 import { publicKeyOf } from '../image/signature.ts';
-import { openAnswer } from './server-client.ts';
+import { openSigned } from './signed-wire.ts';
 
 const { privateKey, publicKey } = generateKeyPairSync('ed25519');
 const key = publicKeyOf(publicKey);
@@ -13,8 +14,10 @@ function answer(payload: unknown, by = privateKey): string {
   return JSON.stringify({ payload: text, signature: sign(null, Buffer.from(text), by).toString('base64') });
 }
 
+const open = (text: string) => openSigned(text, { nonce, key, server: 's', schema: imagerOrderSchema });
+
 it('takes what our key signed for this question', () => {
-  expect(openAnswer(answer(order), nonce, key, 's')).toEqual(order);
+  expect(open(answer(order))).toEqual(order);
 });
 
 it.each([
@@ -25,5 +28,5 @@ it.each([
   ['an order that is not known', answer({ ...order, order: { kind: 'dance', name: 'x' } }), 'server-unreachable'],
   ['a page of another server', '<html>', 'server-unreachable'],
 ])('refuses %s', (_what, text, code) => {
-  expect(() => openAnswer(text, nonce, key, 's')).toThrow(expect.objectContaining({ code }));
+  expect(() => open(text)).toThrow(expect.objectContaining({ code }));
 });
