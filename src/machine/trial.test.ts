@@ -22,34 +22,27 @@ describe('bootWords', () => {
 
 describe('situationOf', () => {
   it.each([
-    ['nothing to prove', settled, undefined, { entry: 'a-1', sequence: 7 }, undefined, 'settled'],
+    ['nothing to prove', settled, { sequence: 0, left: 0 }, { entry: 'a-1', sequence: 7 }, 'settled'],
+    ['a count of an older record', settled, { sequence: 6, left: 0 }, { entry: 'a-1', sequence: 6 }, 'settled'],
+    ['written after this boot', trial, { sequence: 0, left: 0 }, { entry: 'a-1', sequence: 7 }, 'pending'],
+    ['not tried, chosen by hand', trial, { sequence: 8, left: 2 }, { entry: 'a-1', sequence: 8 }, 'pending'],
+    ['not begun, chosen by hand', trial, { sequence: 5, left: 0 }, { entry: 'a-1', sequence: 8 }, 'pending'],
+    ['on trial', trial, { sequence: 8, left: 2 }, { entry: 'b-2', sequence: 8, left: 2 }, 'trial'],
+    ['no try left', trial, { sequence: 8, left: 0 }, { entry: 'a-1', sequence: 8 }, 'fell-back'],
+    ['an unreadable count', trial, undefined, { entry: 'a-1', sequence: 8 }, 'fell-back'],
+    ['the menu', settled, undefined, { entry: 'b-0', sequence: 7 }, 'stray'],
+    ['by hand', settled, { sequence: 0, left: 0, revert: 7 }, { entry: 'b-0', sequence: 7 }, 'reverting'],
     [
-      'a count of an older record',
+      'by hand, of an older record',
       settled,
-      { sequence: 6, left: 0 },
-      { entry: 'a-1', sequence: 6 },
-      undefined,
-      'settled',
+      { sequence: 0, left: 0, revert: 6 },
+      { entry: 'b-0', sequence: 7 },
+      'stray',
     ],
-    ['written after this boot', trial, undefined, { entry: 'a-1', sequence: 7 }, undefined, 'pending'],
-    ['not tried, chosen by hand', trial, { sequence: 8, left: 2 }, { entry: 'a-1', sequence: 8 }, undefined, 'pending'],
-    ['on trial', trial, { sequence: 8, left: 2 }, { entry: 'b-2', sequence: 8, left: 2 }, undefined, 'trial'],
-    ['no try left', trial, { sequence: 8, left: 0 }, { entry: 'a-1', sequence: 8 }, undefined, 'fell-back'],
-    ['an unreadable count', trial, undefined, { entry: 'a-1', sequence: 8 }, undefined, 'fell-back'],
-    [
-      'a count of another record',
-      trial,
-      { sequence: 5, left: 2 },
-      { entry: 'a-1', sequence: 8 },
-      undefined,
-      'fell-back',
-    ],
-    ['the menu', settled, undefined, { entry: 'b-0', sequence: 7 }, undefined, 'stray'],
-    ['asked for by hand', settled, undefined, { entry: 'b-0', sequence: 7 }, 7, 'reverting'],
-    ['asked for of an older record', settled, undefined, { entry: 'b-0', sequence: 7 }, 6, 'stray'],
-    ['an entry that no record names', settled, undefined, { entry: 'c-9', sequence: 7 }, 7, 'stray'],
-  ] as const)('%s', (_, pointer, tries, words, revert, kind) => {
-    expect(situationOf(pointer, tries, words, revert).kind).toBe(kind);
+    ['an entry that no record names', settled, { sequence: 0, left: 0 }, { entry: 'c-9', sequence: 7 }, 'stray'],
+    ['a dropped image', settled, { sequence: 0, left: 0, newLeft: 2 }, { entry: 'new', sequence: 7 }, 'dropped'],
+  ] as const)('%s', (_, pointer, tries, words, kind) => {
+    expect(situationOf(pointer, tries, words).kind).toBe(kind);
   });
 
   it('counts what GRUB counted', () => {

@@ -1,4 +1,5 @@
 import type { BootPointer, TrialCount } from './boot-pointer.ts';
+import { droppedEntry, triesLeft } from './decide-boot.ts';
 import { splitKernelOptions } from './kernel-options.ts';
 
 /** What GRUB told the kernel of the boot that goes on (docs/boot.md). */
@@ -23,6 +24,8 @@ export type BootSituation =
   | { kind: 'fell-back'; entry: string; trial: string }
   /** The entry before the good one runs because somebody asked for it with a `system-revert`. */
   | { kind: 'reverting'; entry: string }
+  /** The image file that somebody dropped on the host partition runs, and is to be proven. */
+  | { kind: 'dropped'; left: number }
   /** Another entry runs: chosen in the menu, or the good one could not be booted. */
   | { kind: 'stray'; entry: string };
 
@@ -37,22 +40,17 @@ export function bootWords(commandLine: string): BootWords | undefined {
   return { entry, sequence, ...(left === undefined ? {} : { left }) };
 }
 
-/** How the boot stands to the pointer. `revert`: GRUB noted (in `tries.env`) that it goes back by hand from the pointer with this number. */
-export function situationOf(
-  pointer: BootPointer,
-  tries: TrialCount | undefined,
-  words: BootWords,
-  revert?: number,
-): BootSituation {
+/** How the boot stands to the pointer, by what GRUB counted (undefined: it could not read the count, and so gave no try). */
+export function situationOf(pointer: BootPointer, tries: TrialCount | undefined, words: BootWords): BootSituation {
   const { entry, sequence } = words;
-  const left = tries?.sequence === pointer.sequence ? tries.left : undefined;
-  if (entry === pointer.trial) return { kind: 'trial', entry, left: words.left ?? left ?? 0 };
-  if (entry === pointer.previous && revert === pointer.sequence) return { kind: 'reverting', entry };
+  if (entry === droppedEntry) return { kind: 'dropped', left: words.left ?? tries?.newLeft ?? 0 };
+  const left = triesLeft(pointer, tries);
+  if (entry === pointer.trial) return { kind: 'trial', entry, left: words.left ?? left };
+  if (entry === pointer.previous && tries?.revert === pointer.sequence) return { kind: 'reverting', entry };
   if (entry !== pointer.good) return { kind: 'stray', entry };
   if (pointer.trial === undefined) return { kind: 'settled', entry };
   // GRUB saw the trial and went past it: no try is left. With some left, somebody chose the good entry in the menu.
-  if (sequence === pointer.sequence && (left === undefined || left === 0))
-    return { kind: 'fell-back', entry, trial: pointer.trial };
+  if (sequence === pointer.sequence && left === 0) return { kind: 'fell-back', entry, trial: pointer.trial };
   return { kind: 'pending', entry, trial: pointer.trial };
 }
 
