@@ -5,6 +5,7 @@ import { freemem } from 'node:os';
 import { systemClock } from '../foundation/clock.ts';
 import { toImprintError } from '../foundation/errors.ts';
 import { parsePublicKey } from '../image/signature.ts';
+import { runningAgentProgram } from '../operations/install/agent-program.ts';
 import { openStore } from '../store/open-store.ts';
 import { readMachineFacts } from '../system/machine-facts.ts';
 import { systemPower } from '../system/power.ts';
@@ -45,8 +46,11 @@ async function compose(
   signal: AbortSignal,
 ): Promise<Imager> {
   if (settings.server === undefined) throw new Error('the kernel command line names no server (imprint.server=URL)');
-  const key = parsePublicKey(await readFile(settings.keyFile, 'utf8'));
+  const publicKey = await readFile(settings.keyFile, 'utf8');
+  const key = parsePublicKey(publicKey);
   const trust = await readImagerTrust(settings.trustDirectory);
+  const program = await runningAgentProgram();
+  const given = trust === undefined ? {} : { trust: settings.trustDirectory };
   const session = randomBytes(16).toString('hex');
   const processes = systemProcesses;
   const clock = systemClock;
@@ -61,6 +65,7 @@ async function compose(
     installer: {
       key,
       ...(trust === undefined ? {} : { trust }),
+      ...(program === undefined ? {} : { agent: { program, publicKey, ...given } }),
       server: settings.server,
       session,
       processes,

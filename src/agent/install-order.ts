@@ -11,6 +11,7 @@ import { type TrustDocument, trustOfKey } from '../image/trust-document.ts';
 import { readImageContent } from '../machine/image-content.ts';
 import { executeInstall } from '../operations/install/execute-install.ts';
 import { freshIdentity } from '../operations/install/fresh-identity.ts';
+import type { InstallAgent } from '../operations/install/install-context.ts';
 import { planInstall } from '../planning/plan-install.ts';
 import { describeStep, type Step } from '../planning/step.ts';
 import type { Store, StoredVersion } from '../store/store.ts';
@@ -29,6 +30,8 @@ export interface Installer {
   readonly clock: Clock;
   /** Where the new root is mounted meanwhile. */
   readonly target: string;
+  /** The agent that is put into the installed system, and what it is to trust. */
+  readonly agent?: InstallAgent;
   openStore(url: string, signal: AbortSignal): Promise<Store>;
   restore(request: { store: Store; version: StoredVersion; target: string; task: Task }): Promise<RestoreReport>;
 }
@@ -73,8 +76,17 @@ export async function carryOut(
           const report = await installer.restore({ store, version, target, task: part });
           for (const warning of report.warnings) part.warn(warning);
         };
-        const { processes, clock, target } = installer;
-        await executeInstall(order.name, plan.steps, { processes, clock, target, content, restore }, task, {
+        const { processes, clock, target, agent } = installer;
+        const context = {
+          ...{ processes, clock, target, content, restore },
+          keptVersion: async () => ({
+            recordText: version.recordText,
+            ...(version.signature === undefined ? {} : { signature: version.signature }),
+            manifest: await store.manifestFile(version.record.digest as Digest),
+          }),
+          ...(agent === undefined ? {} : { agent }),
+        };
+        await executeInstall(order.name, plan.steps, context, task, {
           reached: (step) => {
             current = step;
             writing = true;

@@ -12,7 +12,9 @@ const installOptions: readonly OptionDefinition[] = [
     description:
       'which disk may be written: /dev/sda, serial=…, model=GLOB, size>=200G, smallest … (default: the only one)',
   },
-  { flags: '--fs <type>', description: 'root file system: ext4, xfs or btrfs' },
+  { flags: '--layout <layout>', description: 'single (one root), slots (system partitions) or files (image files)' },
+  { flags: '--slots <count>', description: 'system partitions of the layout slots (default: 2)' },
+  { flags: '--fs <type>', description: 'file system of root, slots or host partition: ext4, xfs or btrfs' },
   { flags: '--swap <size>', description: 'a swap partition of this size: 4G' },
   { flags: '--kernel-options <text>', description: 'kernel options beside those of the image' },
   { flags: '--afterwards <what>', description: 'when it is installed: reboot, poweroff or wait' },
@@ -116,6 +118,7 @@ export const machineCommands: readonly CommandDefinition[] = [
     examples: [
       ['imprint install web01 --image web', 'at its next netboot'],
       ['imprint install web[01-20] --image web:stable --yes --wait', 'a whole row, watched to the end'],
+      ['imprint install web01 --layout files --fs btrfs', 'into an image file on a host partition'],
     ],
     load: () => import('./commands/install.ts'),
   },

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { InstallOptions } from '../contract/machine.ts';
+import { type InstallOptions, slotCountSchema } from '../contract/machine.ts';
 import type { installOptionChangesSchema } from '../contract/operations/machines.ts';
 import { parseBytes } from '../foundation/bytes.ts';
 import { ImprintError } from '../foundation/errors.ts';
@@ -7,15 +7,19 @@ import type { Invocation } from './command.ts';
 
 export type InstallOptionChanges = z.input<typeof installOptionChangesSchema>;
 
-/** Changes to install options from `--disk --fs --swap --kernel-options --afterwards`; an empty value takes one away. */
+/** Changes to install options from `--disk --layout --slots --fs --swap --kernel-options --afterwards`; an empty value takes one away. */
 export function readInstallOptions(invocation: Invocation): InstallOptionChanges {
   const disk = invocation.text('disk');
+  const layout = invocation.text('layout');
+  const slots = invocation.text('slots');
   const fileSystem = invocation.text('fs');
   const swap = invocation.text('swap');
   const kernelOptions = invocation.text('kernelOptions');
   const afterwards = invocation.text('afterwards');
   return {
     ...(disk === undefined ? {} : { disk: disk || null }),
+    ...(layout === undefined ? {} : { layout: oneOf('--layout', layout, ['single', 'slots', 'files'] as const) }),
+    ...(slots === undefined ? {} : { slots: slots === '' ? null : readCount('--slots', slots) }),
     ...(fileSystem === undefined ? {} : { fileSystem: oneOf('--fs', fileSystem, ['ext4', 'xfs', 'btrfs'] as const) }),
     ...(swap === undefined ? {} : { swap: swap === '' ? null : readSize('--swap', swap) }),
     ...(kernelOptions === undefined ? {} : { kernelOptions: kernelOptions || null }),
@@ -37,6 +41,12 @@ function oneOf<Value extends string>(field: string, text: string, values: readon
   if (found) return found;
   const problem = `“${text}” is not one of ${values.join(', ')}`;
   throw new ImprintError('input-invalid', { field, problem });
+}
+
+function readCount(field: string, text: string): number {
+  const count = Number(text);
+  if (slotCountSchema.safeParse(count).success) return count;
+  throw new ImprintError('input-invalid', { field, problem: `“${text}” is not a number from 2 to 8` });
 }
 
 function readSize(field: string, text: string): number {

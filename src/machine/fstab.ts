@@ -1,3 +1,4 @@
+import { hostMounts, type InstalledLayout } from './installed-layout.ts';
 import type { RootFileSystem } from './root-file-system.ts';
 
 /** What an installed machine mounts. */
@@ -6,6 +7,19 @@ export interface InstalledMounts {
   /** Volume id of the ESP as `1234-ABCD`. */
   esp: string;
   swap?: string;
+  /** Where the root is an image file: the partition that holds it. The ESP is then mounted on `/boot/loader`. */
+  host?: { uuid: string; type: RootFileSystem };
+}
+
+/** What a system mounts on a machine of this layout, its root being this file system. */
+export function installedMounts(layout: InstalledLayout, root: InstalledMounts['root']): InstalledMounts {
+  const { esp, swap, host } = layout;
+  return {
+    root,
+    esp,
+    ...(swap === undefined ? {} : { swap }),
+    ...(host === undefined ? {} : { host: { uuid: host.uuid, type: host.fileSystem } }),
+  };
 }
 
 /** Of `fs_spec` and type: file systems that lie on no disk of the golden machine. */
@@ -31,7 +45,19 @@ export function renderFstab(imageFstab: string, mounts: InstalledMounts): string
       rootOptions(goldenRoot, mounts.root.type),
       rootPass(mounts),
     ),
-    entryLine(`UUID=${mounts.esp}`, '/boot/efi', 'vfat', 'umask=0077,nofail', '0 0'),
+    entryLine(`UUID=${mounts.esp}`, `/${espMountPoint(mounts)}`, 'vfat', 'umask=0077,nofail', '0 0'),
+    // The initial RAM disk has mounted it; it must stay as long as the root that lies on it, which is what x-initrd.mount says.
+    ...(mounts.host === undefined
+      ? []
+      : [
+          entryLine(
+            `UUID=${mounts.host.uuid}`,
+            `/${hostMounts.host}`,
+            mounts.host.type,
+            'defaults,nofail,x-initrd.mount',
+            '0 0',
+          ),
+        ]),
     ...(mounts.swap === undefined ? [] : [entryLine(`UUID=${mounts.swap}`, 'none', 'swap', 'sw', '0 0')]),
   ];
   const kept = golden
@@ -40,6 +66,11 @@ export function renderFstab(imageFstab: string, mounts: InstalledMounts): string
     .map((line) => (staysAsItIs(line) ? line : `${replacedMark}${line}`));
   const rest = kept.join('\n').trim();
   return `${own.join('\n')}\n${rest === '' ? '' : `\n${imageMark}\n${rest}\n`}`;
+}
+
+/** Where the installed system has its ESP, relative to the root. */
+export function espMountPoint(mounts: Pick<InstalledMounts, 'host'>): string {
+  return mounts.host === undefined ? 'boot/efi' : hostMounts.esp;
 }
 
 /** Mount points of the entries that stay, so that their directories can be made. */
@@ -72,7 +103,7 @@ function fields(line: string): FstabEntry | undefined {
 function staysAsItIs(line: string): boolean {
   const entry = fields(line);
   if (entry === undefined) return true;
-  if (entry.mountPoint === '/' || entry.mountPoint === '/boot/efi') return false;
+  if (['/', '/boot/efi', `/${hostMounts.esp}`, `/${hostMounts.host}`].includes(entry.mountPoint)) return false;
   if (elsewhere.test(entry.type) || opticalDrive.test(entry.device)) return true;
   const options = entry.options.split(',');
   return options.includes('bind') || options.includes('rbind') || options.includes('_netdev');

@@ -51,9 +51,9 @@ export function renderGrubConfig(menu: BootMenu): string {
   return lines.join('\n');
 }
 
-/** The small configuration inside GRUB's core: finds the root and hands over to the menu on it. */
-export function renderCoreConfig(rootUuid: string): string {
-  return [`search.fs_uuid ${rootUuid} root`, 'set prefix=($root)/boot/grub', ''].join('\n');
+/** The small configuration inside GRUB's core: finds a file system and hands over to the menu in a directory of it. */
+export function renderCoreConfig(uuid: string, prefix = '/boot/grub'): string {
+  return [`search.fs_uuid ${uuid} root`, `set prefix=($root)${prefix}`, ''].join('\n');
 }
 
 function entry(menu: BootMenu, kernel: BootKernel, recovery: boolean): string[] {

@@ -18,12 +18,15 @@ export interface ImageContent {
   systemd: boolean;
   sshServer: boolean;
   selinux: boolean;
+  /** Whether it has the C library's loader that our Node needs. */
+  runsNode: boolean;
   /** SSH host keys in the image, as raw paths: they are the golden machine's and go. */
   hostKeys: RawPath[];
 }
 
 const initPaths = ['sbin/init', 'usr/sbin/init', 'bin/init', 'usr/bin/init', 'etc/init', 'init'];
 const systemdPaths = new Set(['lib/systemd/systemd', 'usr/lib/systemd/systemd']);
+const loaderPaths = ['lib64/ld-linux-x86-64.so.2', 'usr/lib64/ld-linux-x86-64.so.2'];
 const kernelName = /^(?:vmlinuz|vmlinux|bzImage|kernel)-([\w.+~-]+)$/;
 const notKernels = /\.(?:bak|old|dpkg-\w+|rpm\w+|hmac|sig|signed|config)$/;
 
@@ -32,7 +35,14 @@ export async function readImageContent(entries: AsyncIterable<Entry[]>): Promise
   const inBoot: string[] = [];
   const found = new Set<string>();
   const hostKeys: RawPath[] = [];
-  const wanted = new Set([...initPaths, ...systemdPaths, 'usr/sbin/sshd', 'sbin/sshd', 'etc/selinux/config']);
+  const wanted = new Set([
+    ...initPaths,
+    ...systemdPaths,
+    ...loaderPaths,
+    'usr/sbin/sshd',
+    'sbin/sshd',
+    'etc/selinux/config',
+  ]);
   for await (const batch of entries) {
     for (const { path, type } of batch) {
       if (path.startsWith('boot/') && path.indexOf('/', 5) < 0 && type !== 'directory') inBoot.push(path.slice(5));
@@ -47,6 +57,7 @@ export async function readImageContent(entries: AsyncIterable<Entry[]>): Promise
     systemd: [...systemdPaths].some((path) => found.has(path)),
     sshServer: found.has('usr/sbin/sshd') || found.has('sbin/sshd'),
     selinux: found.has('etc/selinux/config'),
+    runsNode: loaderPaths.some((path) => found.has(path)),
     hostKeys,
   };
 }

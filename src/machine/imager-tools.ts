@@ -18,6 +18,7 @@ export const imagerTools: readonly ImagerTool[] = [
   { program: 'partx', package: 'util-linux' },
   { program: 'blockdev', package: 'util-linux' },
   { program: 'mkfs.ext4', package: 'e2fsprogs' },
+  { program: 'mke2fs', package: 'e2fsprogs' },
   { program: 'mkfs.xfs', package: 'xfsprogs' },
   { program: 'mkfs.btrfs', package: 'btrfs-progs' },
   { program: 'mkfs.vfat', package: 'dosfstools' },
@@ -29,6 +30,8 @@ export const imagerTools: readonly ImagerTool[] = [
   { program: 'grub-mkimage', package: 'grub-common' },
   // Looks its own user up: /etc/passwd must have root.
   { program: 'ssh-keygen', package: 'openssh-client' },
+  // Sees whether the agent's Node runs in the new system.
+  { program: 'chroot', package: 'busybox' },
   { program: 'date', package: 'busybox' },
   { program: 'reboot', package: 'busybox' },
   { program: 'poweroff', package: 'busybox' },

@@ -71,6 +71,11 @@ export const hostPaths = {
 /** Where a system in an image file has the host partition and the ESP, and the link to its `data` (relative to its root). */
 export const hostMounts = { host: 'hostpart', dataLink: 'data0', esp: 'boot/loader' } as const;
 
+/** Name of the slot in the nth system partition, from 0: `a`, `b`, … */
+export function partitionSlotName(index: number): string {
+  return String.fromCharCode('a'.charCodeAt(0) + index);
+}
+
 /** Id of the entry for a version in a slot (`a`, `file`, `root`): `a-1f3c9a0d27e4`. */
 export function entryId(slot: string, digest: string): string {
   return `${slot}-${digest.replace(/^sha256:/, '').slice(0, 12)}`;

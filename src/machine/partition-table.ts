@@ -1,10 +1,12 @@
 /** A GPT as data, and as the script that sfdisk reads. */
 
-export type PartitionRole = 'bios-boot' | 'esp' | 'swap' | 'root';
+export type PartitionRole = 'bios-boot' | 'esp' | 'boot' | 'swap' | 'root' | 'slot' | 'host';
 
 export interface Partition {
   readonly number: number;
   readonly role: PartitionRole;
+  /** Of a slot: `a`. */
+  readonly slot?: string;
   /** Sectors of the disk. */
   readonly start: number;
   readonly size: number;
@@ -19,18 +21,29 @@ export interface PartitionTable {
   readonly partitions: readonly Partition[];
 }
 
+/** Not the type “root”: nothing shall guess which of several is to be mounted (systemd-gpt-auto-generator). */
+const linuxData = '0FC63DAF-8483-4772-8E79-3D69D8477DE4';
 const types: Readonly<Record<PartitionRole, { guid: string; name: string }>> = {
   'bios-boot': { guid: '21686148-6449-6E6F-744E-656564454649', name: 'BIOS boot' },
   esp: { guid: 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B', name: 'EFI system' },
+  boot: { guid: linuxData, name: 'Imprint boot' },
   swap: { guid: '0657FD6D-A4AB-43C4-84E5-0933C84B4F4F', name: 'swap' },
-  root: { guid: '0FC63DAF-8483-4772-8E79-3D69D8477DE4', name: 'root' },
+  root: { guid: linuxData, name: 'root' },
+  slot: { guid: linuxData, name: 'system' },
+  host: { guid: linuxData, name: 'hostpart' },
 };
+
+/** The partition in a few characters: `esp`, `slot a`. */
+export function partitionName({ role, slot }: Pick<Partition, 'role' | 'slot'>): string {
+  return slot === undefined ? role : `${role} ${slot}`;
+}
 
 /** The table as sfdisk's input (`sfdisk(8)`, “Script format”). Starts and sizes are in sectors. */
 export function renderSfdisk(table: PartitionTable): string {
   const lines = table.partitions.map((partition) => {
     const { guid, name } = types[partition.role];
-    return `start=${partition.start}, size=${partition.size}, type=${guid}, uuid=${partition.uuid.toUpperCase()}, name="${name}"`;
+    const title = partition.slot === undefined ? name : `${name} ${partition.slot}`;
+    return `start=${partition.start}, size=${partition.size}, type=${guid}, uuid=${partition.uuid.toUpperCase()}, name="${title}"`;
   });
   return ['label: gpt', `label-id: ${table.uuid.toUpperCase()}`, 'unit: sectors', '', ...lines, ''].join('\n');
 }
@@ -46,7 +59,8 @@ const margin = mebibyte;
 
 export interface PartitionWish {
   role: PartitionRole;
-  /** Bytes, a whole number of MiB; `rest`: all that is left (the last one only). */
+  slot?: string;
+  /** Bytes, a whole number of MiB; `rest`: what is left; several of them, all at the end, share it equally. */
   size: number | 'rest';
   uuid: string;
 }
@@ -58,13 +72,17 @@ export function layPartitions(
   wishes: readonly PartitionWish[],
 ): PartitionTable {
   const end = Math.floor((disk.size - margin) / mebibyte) * mebibyte;
+  const sharing = wishes.filter(({ size }) => size === 'rest').length;
   let at = margin;
+  let share: number | undefined;
   const partitions = wishes.map((wish, index) => {
-    const size = wish.size === 'rest' ? end - at : Math.ceil(wish.size / mebibyte) * mebibyte;
+    if (wish.size === 'rest') share ??= Math.floor((end - at) / sharing / mebibyte) * mebibyte;
+    const size = wish.size === 'rest' ? (share ?? 0) : Math.ceil(wish.size / mebibyte) * mebibyte;
     if (size <= 0 || at + size > end) throw new RangeError(`there is no room for the partition ${wish.role}`);
     const partition: Partition = {
       number: index + 1,
       role: wish.role,
+      ...(wish.slot === undefined ? {} : { slot: wish.slot }),
       start: at / disk.sectorSize,
       size: size / disk.sectorSize,
       uuid: wish.uuid,

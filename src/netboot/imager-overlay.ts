@@ -1,5 +1,5 @@
 import { access, readdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import { ImprintError } from '../foundation/errors.ts';
 import { buildCpio, type CpioEntry, padding } from './cpio.ts';
@@ -58,11 +58,18 @@ export async function buildOverlay({ bundle, publicKey, trust, epoch }: OverlayI
   entries.push({ kind: 'symlink', path: 'overlay/usr/bin/udevd', target: '/usr/bin/udevadm' });
   for (const name of await bundleFiles(bundle))
     add(`overlay/usr/lib/imprint/${name}`, await readFile(join(bundle, name)));
+  // What an installed system starts with: an install puts it on its boot partition, and its agent takes it along.
+  const boot = dirname(source);
+  for (const file of await readdir(boot, { recursive: true, withFileTypes: true })) {
+    if (!file.isFile()) continue;
+    const path = join(file.parentPath, file.name);
+    add(`overlay/usr/lib/imprint/boot/${relative(boot, path)}`, await readFile(path), 0o755);
+  }
   const archive = zstdCompressSync(Buffer.concat(buildCpio(entries, epoch)));
   return Buffer.concat([archive, padding(archive.length)]);
 }
 
-/** The bundle's programs, without maps and what only the server and the command line need to run. */
+/** The bundle's programs, without maps: those of the imager, and those of the agent, which an install takes from here. */
 async function bundleFiles(bundle: string): Promise<string[]> {
   const names = (await readdir(bundle).catch(() => [])).filter((name) => /\.m?js$/.test(name)).sort();
   if (!names.includes('imager.mjs')) {
@@ -71,11 +78,7 @@ async function bundleFiles(bundle: string): Promise<string[]> {
       hint: 'Make it: npm run build',
     });
   }
-  return names.filter((name) => name === 'imager.mjs' || !isOtherEntry(name));
-}
-
-function isOtherEntry(name: string): boolean {
-  return ['imprint.mjs', 'cli.mjs', 'server.mjs', 'agent.mjs'].includes(name);
+  return names;
 }
 
 /** `boot/imager`, beside the sources or the bundle, whichever this runs from. */

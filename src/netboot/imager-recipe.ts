@@ -1,4 +1,5 @@
 import { imagerGrubDirectories, imagerTools } from '../machine/imager-tools.ts';
+import { partitionLabels } from '../machine/installed-layout.ts';
 
 /**
  * What of Debian goes into the imager. Raise `recipeVersion` when the way it is put together changes in a manner that
@@ -188,6 +189,10 @@ export const checkedModules: readonly string[] = [
  * first on the ESP that carries our label, else on whichever has one. A line that fails is passed over.
  */
 export const localDiskConfiguration = [
+  `search.fs_label ${partitionLabels.esp} root`,
+  'chainloader /EFI/BOOT/BOOTX64.EFI',
+  'boot',
+  // What was installed before disks had a boot partition.
   'search.fs_label EFI root',
   'chainloader /EFI/BOOT/BOOTX64.EFI',
   'boot',

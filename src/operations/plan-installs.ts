@@ -76,9 +76,11 @@ function planOne(machine: MachineRecord, { version, image, content }: Wanted, in
 }
 
 /** The options that were given; one that was not must not take the machine's own away. */
-function optionsOf({ disk, fileSystem, swap }: Input): InstallOptions {
+function optionsOf({ disk, layout, slots, fileSystem, swap }: Input): InstallOptions {
   return {
     ...(disk === undefined ? {} : { disk }),
+    ...(layout === undefined ? {} : { layout }),
+    ...(slots === undefined ? {} : { slots }),
     ...(fileSystem === undefined ? {} : { fileSystem }),
     ...(swap === undefined ? {} : { swap }),
   };

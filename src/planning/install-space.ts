@@ -1,39 +1,90 @@
 import type { VersionStats } from '../contract/image.ts';
+import type { SlotLayout } from '../machine/installed-layout.ts';
 
 const mebibyte = 1024 ** 2;
 const gibibyte = 1024 ** 3;
 
-/** Bytes of the small partitions in front of the root. */
+/** Slots of the layout `slots` where nobody says how many. */
+export const usualSlots = 2;
+export const mostSlots = 8;
+
+/** What a disk is to hold beside content. */
+export interface DiskUse {
+  layout: SlotLayout;
+  /** System partitions of the layout `slots`. */
+  slots: number;
+  /** Bytes; 0: none. */
+  swap: number;
+}
+
+export interface DiskSize {
+  /** Bytes. */
+  size: number;
+  sectorSize: number;
+}
+
+type Content = Pick<VersionStats, 'contentBytes' | 'entries'>;
+
+/** Bytes of the small partitions in front of the rest. */
 export interface BootSpace {
   biosBoot: number;
   esp: number;
+  /** The boot partition: kernels, initial RAM disks and GRUB. */
+  boot: number;
 }
 
 /**
- * Sizes of the partitions that firmware reads. The ESP is made smaller on small disks, but not where sectors of 4 KiB
+ * Sizes of the partitions that firmware and GRUB read. The ESP is made smaller on small disks, but not where sectors of 4 KiB
  * make 256 MiB the least that FAT32 allows.
  */
-export function bootSpace(disk: { size: number; sectorSize: number }): BootSpace {
+export function bootSpace(disk: DiskSize): BootSpace {
   const esp = disk.size >= 16 * gibibyte || disk.sectorSize > 512 ? 512 : disk.size >= 4 * gibibyte ? 256 : 64;
-  return { biosBoot: mebibyte, esp: esp * mebibyte };
+  const boot = disk.size >= 6 * gibibyte ? 512 : 256;
+  return { biosBoot: mebibyte, esp: esp * mebibyte, boot: boot * mebibyte };
 }
 
 /**
- * Bytes that the root must have: the content, each entry's share of a block and an inode, what the file system keeps for itself
- * (journal, tables, reserve: a tenth), and room to boot and log.
+ * Bytes that a root must have: the content, each entry's share of a block and an inode, what the file system keeps for itself
+ * (journal, tables, reserve: a tenth), the agent with its Node, and room to boot and log.
  */
-export function rootSpace(stats: Pick<VersionStats, 'contentBytes' | 'entries'>): number {
-  const raw = stats.contentBytes * 1.1 + stats.entries * 2304 + 256 * mebibyte;
-  // mkfs.xfs makes nothing below 300 MiB.
-  return Math.max(Math.ceil(raw / mebibyte) * mebibyte, 320 * mebibyte);
+export function rootSpace(stats: Content): number {
+  const raw = stats.contentBytes * 1.1 + stats.entries * 2304 + (256 + 192) * mebibyte;
+  return wholeMebibytes(raw);
 }
 
-/** Bytes that the whole disk must have: boot partitions, swap, root, and both copies of the partition table. */
-export function diskSpace(
-  stats: Pick<VersionStats, 'contentBytes' | 'entries'>,
-  swap: number,
-  disk: { size: number; sectorSize: number },
-): number {
+/** Of a host partition: what its file system keeps for itself, at most, and what is left for `data` beside the images. */
+const hostOverhead = 0.04;
+const hostReserve = 128 * mebibyte;
+/** The one that runs and the one that is filled; a third stays from the update before while there is room. */
+const leastImages = 2;
+
+/** Bytes that a host partition must have. */
+export function hostSpace(stats: Content): number {
+  return wholeMebibytes((leastImages * rootSpace(stats) + hostReserve) / (1 - hostOverhead));
+}
+
+/**
+ * Bytes of each image file on a host partition of `host` bytes: a third of what it can hold, so that the running one, the one before and
+ * the next have room, but no more than four times what the version needs; never less than it needs.
+ */
+export function imageSpace(stats: Content, host: number): number {
+  const need = rootSpace(stats);
+  const room = host * (1 - hostOverhead) - hostReserve;
+  const third = Math.floor(room / 3 / mebibyte) * mebibyte;
+  return Math.max(need, Math.min(third, Math.max(4 * need, 8 * gibibyte)));
+}
+
+/** Bytes that the whole disk must have: boot partitions, swap, what holds the system, and both copies of the partition table. */
+export function diskSpace(stats: Content, use: DiskUse, disk: DiskSize): number {
   const boot = bootSpace(disk);
-  return 2 * mebibyte + boot.biosBoot + boot.esp + Math.ceil(swap / mebibyte) * mebibyte + rootSpace(stats);
+  const systems = {
+    single: () => rootSpace(stats),
+    slots: () => use.slots * rootSpace(stats),
+    files: () => hostSpace(stats),
+  }[use.layout]();
+  return 2 * mebibyte + boot.biosBoot + boot.esp + boot.boot + wholeMebibytes(use.swap) + systems;
+}
+
+function wholeMebibytes(bytes: number): number {
+  return Math.ceil(bytes / mebibyte) * mebibyte;
 }

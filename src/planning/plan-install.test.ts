@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { type VersionRecord, versionRecordSchema } from '../contract/image.ts';
 import type { DiskFacts, InstallOptions, MachineFacts } from '../contract/machine.ts';
+import type { BootRoot } from '../machine/boot-arguments.ts';
 import type { ImageContent } from '../machine/image-content.ts';
+import { partitionName } from '../machine/partition-table.ts';
 import { type FreshIdentity, type InstallPlan, planInstall } from './plan-install.ts';
-import { describeStep } from './step.ts';
+import { describeStep, type FirstEntry } from './step.ts';
 
 const G = 1024 ** 3;
 const M = 1024 ** 2;
@@ -37,19 +39,24 @@ const content: ImageContent = {
   systemd: true,
   sshServer: true,
   selinux: false,
+  runsNode: true,
   hostKeys: [],
 };
 
+const names = (digit: number) => ({
+  partition: `00000000-0000-4000-8000-0000000000a${digit}`,
+  uuid: `00000000-0000-4000-8000-0000000000b${digit}`,
+});
+
 const fresh: FreshIdentity = {
   table: '00000000-0000-4000-8000-000000000001',
-  partitions: {
-    'bios-boot': '00000000-0000-4000-8000-000000000002',
-    esp: '00000000-0000-4000-8000-000000000003',
-    swap: '00000000-0000-4000-8000-000000000004',
-    root: '00000000-0000-4000-8000-000000000005',
-  },
-  root: '00000000-0000-4000-8000-000000000006',
-  swap: '00000000-0000-4000-8000-000000000007',
+  biosBoot: names(0),
+  esp: names(1),
+  boot: names(2),
+  swap: names(3),
+  root: names(4),
+  slots: [5, 6, 7].map(names),
+  image: '00000000-0000-4000-8000-00000000000c',
   espVolumeId: 'abcd1234',
   machineId: '0'.repeat(32),
 };
@@ -105,49 +112,142 @@ function table(given: Given): string[] {
   const step = steps(given).find((candidate) => candidate.kind === 'partition-disk');
   if (step?.kind !== 'partition-disk') throw new Error('no partitions');
   const { sectorSize, partitions } = step.table;
-  return partitions.map(({ role, start, size }) => `${role} ${(start * sectorSize) / M}+${(size * sectorSize) / M}`);
+  return partitions.map((each) => {
+    const { start, size } = each;
+    return `${partitionName(each)} ${(start * sectorSize) / M}+${(size * sectorSize) / M}`;
+  });
+}
+
+function entry(given: Given = {}): FirstEntry {
+  const step = steps(given).find(({ kind }) => kind === 'write-boot-partition');
+  if (step?.kind !== 'write-boot-partition') throw new Error('no boot partition');
+  return step.entry;
 }
 
 describe('planInstall', () => {
   it('lays everything out, and touches what firmware starts last', () => {
     expect(steps().map(describeStep)).toEqual([
       'erase /dev/vda',
-      'partition /dev/vda: bios-boot 1 MiB, esp 512 MiB, root 19.5 GiB',
+      'partition /dev/vda: bios-boot 1 MiB, esp 512 MiB, boot 512 MiB, root 19 GiB',
       'make the EFI system partition on /dev/vda2',
-      'make ext4 on /dev/vda3',
-      'mount /dev/vda3',
+      'make ext4 on /dev/vda4',
+      'mount /dev/vda4',
       'restore web:3 (2 GiB)',
       'write /etc/fstab',
       'make it web01: host name, machine-id, SSH host keys',
-      'write the boot menu: Linux 6.1.0-10',
-      'have the first boot report to the server',
+      'install the agent',
+      'write the boot partition /dev/vda3: Linux 6.1.0-10',
       'write everything out',
       'make /dev/vda boot on BIOS',
       'make /dev/vda2 boot on UEFI',
     ]);
   });
 
-  it('can be sent and kept', () => {
-    expect(JSON.parse(JSON.stringify(steps({ options: { swap: G } })))).toEqual(steps({ options: { swap: G } }));
+  it('makes equal system partitions, and fills the first', () => {
+    expect(steps({ options: { layout: 'slots', slots: 3, fileSystem: 'xfs' } }).map(describeStep)).toEqual([
+      'erase /dev/vda',
+      'partition /dev/vda: bios-boot 1 MiB, esp 512 MiB, boot 512 MiB, slot a 6.33 GiB, slot b 6.33 GiB, slot c 6.33 GiB',
+      'make the EFI system partition on /dev/vda2',
+      'make xfs on /dev/vda4 (slot a)',
+      'make xfs on /dev/vda5 (slot b)',
+      'make xfs on /dev/vda6 (slot c)',
+      'mount /dev/vda4',
+      'restore web:3 (2 GiB)',
+      'write /etc/fstab',
+      'make it web01: host name, machine-id, SSH host keys',
+      'install the agent',
+      'write the boot partition /dev/vda3: Linux 6.1.0-10',
+      'write everything out',
+      'make /dev/vda boot on BIOS',
+      'make /dev/vda2 boot on UEFI',
+    ]);
+  });
+
+  it('makes a host partition, and an image file on it', () => {
+    expect(steps({ options: { layout: 'files', fileSystem: 'btrfs' } }).map(describeStep)).toEqual([
+      'erase /dev/vda',
+      'partition /dev/vda: bios-boot 1 MiB, esp 512 MiB, boot 512 MiB, host 19 GiB',
+      'make the EFI system partition on /dev/vda2',
+      'make the host partition on /dev/vda4: btrfs',
+      'mount /dev/vda4',
+      'make an image file of 6.04 GiB',
+      'restore web:3 (2 GiB)',
+      'write /etc/fstab',
+      'make it web01: host name, machine-id, SSH host keys',
+      'install the agent',
+      'write the boot partition /dev/vda3: Linux 6.1.0-10',
+      'write everything out',
+      'make /dev/vda boot on BIOS',
+      'make /dev/vda2 boot on UEFI',
+    ]);
+  });
+
+  it('tells the boot partition what it is the boot partition of', () => {
+    const layoutOf = (options: InstallOptions) => {
+      const step = steps({ options }).find(({ kind }) => kind === 'write-boot-partition');
+      return step?.kind === 'write-boot-partition' ? step.layout : undefined;
+    };
+    const common = { format: 1, boot: names(2).uuid, esp: 'ABCD-1234' };
+    const slot = (name: string, digit: number, fileSystem: string) => ({
+      ...{ name, uuid: names(digit).uuid, partitionUuid: names(digit).partition, fileSystem },
+    });
+    expect(layoutOf({})).toEqual({ ...common, layout: 'single', slots: [slot('root', 4, 'ext4')] });
+    expect(layoutOf({ layout: 'slots', swap: G, fileSystem: 'xfs' })).toEqual({
+      ...common,
+      ...{ layout: 'slots', swap: names(3).uuid, slots: [slot('a', 5, 'xfs'), slot('b', 6, 'xfs')] },
+    });
+    expect(layoutOf({ layout: 'files', fileSystem: 'btrfs' })).toEqual({
+      ...common,
+      ...{ layout: 'files', slots: [] },
+      host: { uuid: names(4).uuid, partitionUuid: names(4).partition, fileSystem: 'btrfs' },
+    });
   });
 
   it.each([
-    ['a usual disk', {}, ['bios-boot 1+1', 'esp 2+512', 'root 514+19965']],
-    ['a small disk', { disk: { size: 8 * G } }, ['bios-boot 1+1', 'esp 2+256', 'root 258+7933']],
-    ['a very small disk', { disk: { size: 3 * G } }, ['bios-boot 1+1', 'esp 2+64', 'root 66+3005']],
-    ['swap', { options: { swap: 1.5 * G } }, ['bios-boot 1+1', 'esp 2+512', 'swap 514+1536', 'root 2050+18429']],
-    ['an odd size', { disk: { size: 20 * G + 12345 * 512 } }, ['bios-boot 1+1', 'esp 2+512', 'root 514+19971']],
+    ['single', {}, 'root-aaaaaaaaaaaa', { purpose: 'in-place', uuid: names(4).uuid }],
+    ['slots', { layout: 'slots' }, 'a-aaaaaaaaaaaa', { purpose: 'partition', uuid: names(5).uuid }],
+    [
+      'files',
+      { layout: 'files' },
+      'file-aaaaaaaaaaaa',
+      { purpose: 'file', host: names(4).uuid, image: `images/${'a'.repeat(64)}.img` },
+    ],
+  ] satisfies [string, InstallOptions, string, BootRoot][])(
+    'names the root of the layout %s',
+    (_layout, options, id, root) => {
+      const slot = id.replace(/-.*/, '');
+      expect(entry({ options })).toEqual({
+        ...{ id, slot, reference: 'web:3', digest: record.digest, title: 'web:3 · Debian 12', root },
+        ...{ kernel: content.kernels[0], options: ['quiet', 'noresume'] },
+      });
+    },
+  );
+
+  it.each([
+    ['a usual disk', {}, ['bios-boot 1+1', 'esp 2+512', 'boot 514+512', 'root 1026+19453']],
+    ['a small disk', { disk: { size: 8 * G } }, ['bios-boot 1+1', 'esp 2+256', 'boot 258+512', 'root 770+7421']],
+    ['a very small disk', { disk: { size: 3.5 * G } }, ['bios-boot 1+1', 'esp 2+64', 'boot 66+256', 'root 322+3261']],
+    [
+      'swap',
+      { options: { swap: 1.5 * G } },
+      ['bios-boot 1+1', 'esp 2+512', 'boot 514+512', 'swap 1026+1536', 'root 2562+17917'],
+    ],
+    [
+      'an odd size',
+      { disk: { size: 20 * G + 12345 * 512 } },
+      ['bios-boot 1+1', 'esp 2+512', 'boot 514+512', 'root 1026+19459'],
+    ],
     [
       'sectors of 4 KiB',
       { disk: { size: 8 * G, sectorSize: 4096 }, facts: { firmware: 'uefi' } },
-      ['bios-boot 1+1', 'esp 2+512', 'root 514+7677'],
+      ['bios-boot 1+1', 'esp 2+512', 'boot 514+512', 'root 1026+7165'],
     ],
   ] satisfies [string, Given, string[]][])('partitions %s', (_what, given, expected) => {
     expect(table(given)).toEqual(expected);
   });
 
   it('names partitions as the kernel does', () => {
-    expect(steps({ disk: { path: '/dev/nvme0n1' } }).map(describeStep)).toContain('make ext4 on /dev/nvme0n1p3');
+    expect(steps({ disk: { path: '/dev/nvme0n1' } }).map(describeStep)).toContain('make ext4 on /dev/nvme0n1p4');
   });
 
   it('gives swap to fstab and to the kernel', () => {
@@ -155,11 +255,10 @@ describe('planInstall', () => {
     expect(made).toContainEqual(
       expect.objectContaining({
         kind: 'write-fstab',
-        mounts: expect.objectContaining({ swap: fresh.swap, esp: 'ABCD-1234' }),
+        mounts: expect.objectContaining({ swap: fresh.swap.uuid, esp: 'ABCD-1234' }),
       }),
     );
-    const menu = made.find((step) => step.kind === 'write-boot-menu');
-    expect(menu?.kind === 'write-boot-menu' && menu.menu.options).toEqual(['quiet', `resume=UUID=${fresh.swap}`]);
+    expect(entry({ options: { swap: G } }).options).toContain(`resume=UUID=${fresh.swap.uuid}`);
   });
 
   it.each([
@@ -169,6 +268,13 @@ describe('planInstall', () => {
     ['a BIOS with sectors of 4 KiB', { disk: { sectorSize: 4096 } }, 'image-unfit'],
     ['too small a disk', { disk: { size: 2 * G } }, 'disk-too-small'],
     ['too small with the swap', { disk: { size: 4 * G }, options: { swap: 2 * G } }, 'disk-too-small'],
+    ['too small for two slots', { disk: { size: 6 * G }, options: { layout: 'slots' } }, 'disk-too-small'],
+    ['too small for two images', { disk: { size: 6 * G }, options: { layout: 'files' } }, 'disk-too-small'],
+    [
+      'image files without an initial RAM disk',
+      { options: { layout: 'files' }, content: { kernels: [{ version: '1', kernel: 'vmlinuz-1' }] } },
+      'image-unfit',
+    ],
     ['no disk', { facts: { disks: [] } }, 'disk-none'],
     ['a disk in use', { disk: { inUse: ['mounted'] } }, 'disk-in-use'],
     ['a rule that is none', { options: { disk: 'that one' } }, 'input-invalid'],
@@ -199,9 +305,15 @@ describe('planInstall', () => {
     expect(planned({ withoutContent: true }).kind).toBe('plan');
   });
 
+  it('has an image that cannot run Node report by itself', () => {
+    const kinds = steps({ content: { runsNode: false } }).map(({ kind }) => kind);
+    expect(kinds).toContain('write-first-boot');
+    expect(kinds).not.toContain('write-agent');
+  });
+
   it('leaves out what the image or the disk has no use for', () => {
     const kinds = steps({ content: { systemd: false, sshServer: false } });
-    expect(kinds.some(({ kind }) => kind === 'write-first-boot')).toBe(false);
+    expect(kinds.some(({ kind }) => kind === 'write-first-boot' || kind === 'write-agent')).toBe(false);
     expect(kinds).toContainEqual(expect.objectContaining({ kind: 'write-identity', sshHostKeys: false }));
     const large = steps({ disk: { sectorSize: 4096 }, facts: { firmware: 'uefi' } });
     expect(large.some(({ kind }) => kind === 'install-bios-boot')).toBe(false);

@@ -1,30 +1,19 @@
 import type { VersionRecord } from '../contract/image.ts';
 import type { DiskFacts, InstallOptions, MachineFacts } from '../contract/machine.ts';
 import { ImprintError } from '../foundation/errors.ts';
+import type { BootRoot } from '../machine/boot-arguments.ts';
 import { chooseDisk } from '../machine/choose-disk.ts';
+import { installedMounts } from '../machine/fstab.ts';
 import type { ImageContent } from '../machine/image-content.ts';
+import { entryId, imagePath } from '../machine/installed-layout.ts';
 import { mergeKernelOptions } from '../machine/kernel-options.ts';
-import {
-  layPartitions,
-  type Partition,
-  type PartitionRole,
-  type PartitionTable,
-  type PartitionWish,
-  partitionPath,
-} from '../machine/partition-table.ts';
 import { imageProblem } from './image-problem.ts';
-import { bootSpace, diskSpace } from './install-space.ts';
-import type { Step } from './step.ts';
+import { diskUse, type FreshDisk, type PlannedDisk, planDisk } from './install-layout.ts';
+import { diskSpace, imageSpace } from './install-space.ts';
+import type { FirstEntry, Step } from './step.ts';
 
 /** Names that the new system gets, made before planning so that planning stays pure; see `freshIdentity`. */
-export interface FreshIdentity {
-  /** UUIDs of the partition table, of each partition, and of root and swap. */
-  table: string;
-  partitions: Readonly<Record<PartitionRole, string>>;
-  root: string;
-  swap: string;
-  /** 8 hexadecimal digits. */
-  espVolumeId: string;
+export interface FreshIdentity extends FreshDisk {
   /** 32 hexadecimal digits. */
   machineId: string;
 }
@@ -40,7 +29,7 @@ export interface InstallQuestion {
   content?: ImageContent;
   options: InstallOptions;
   fresh: FreshIdentity;
-  /** Whom the first boot reports to; absent: nobody. */
+  /** Whom the machine reports to; absent: nobody. */
   report?: { server: string; order: string; session: string };
 }
 
@@ -53,12 +42,14 @@ export type InstallPlan = { kind: 'plan'; disk: DiskFacts; steps: Step[] } | { k
  */
 export function planInstall(question: InstallQuestion): InstallPlan {
   const { facts, name, reference, record, content, options } = question;
-  const unfit = imageProblem({ machine: name, architecture: facts.architecture, reference, record, content });
+  const { architecture } = facts;
+  const unfit = imageProblem({ machine: name, architecture, reference, record, content }) ?? layoutProblem(question);
   if (unfit !== undefined) return { kind: 'refused', error: unfit };
+  const use = diskUse(options);
   const answer = chooseDisk({
     disks: facts.disks,
     rule: options.disk,
-    needed: (disk) => diskSpace(record.stats, options.swap ?? 0, disk),
+    needed: (disk) => diskSpace(record.stats, use, disk),
     machine: name,
     reference,
   });
@@ -72,34 +63,34 @@ export function planInstall(question: InstallQuestion): InstallPlan {
   return { kind: 'plan', disk, steps: stepsFor(question, disk) };
 }
 
+/** Only an initial RAM disk finds a root that is a file. */
+function layoutProblem({ name, reference, content, options }: InstallQuestion): ImprintError | undefined {
+  if (diskUse(options).layout !== 'files' || content === undefined) return undefined;
+  if (content.kernels[0]?.initrd !== undefined) return undefined;
+  return new ImprintError('image-unfit', {
+    reference,
+    machine: name,
+    problem: `its kernel ${content.kernels[0]?.version ?? ''} has no initial RAM disk, which the layout “files” needs`,
+    hint: 'Install initramfs-tools or dracut on the golden machine and capture it again, or choose another layout.',
+  });
+}
+
 function stepsFor(question: InstallQuestion, disk: DiskFacts): Step[] {
-  const { name, reference, record, content, options, fresh, report } = question;
-  const fileSystem = options.fileSystem ?? 'ext4';
-  const table = layPartitions(disk, fresh.table, partitionWishes(question, disk));
-  const rootPartition = partitionOf(table, 'root');
-  const biosBoot = partitionOf(table, 'bios-boot');
-  const device = (role: PartitionRole) => partitionPath(disk.path, partitionOf(table, role).number);
-  const swap = (options.swap ?? 0) > 0 ? fresh.swap : undefined;
-  const root = { uuid: fresh.root, type: fileSystem };
-  const esp = `${fresh.espVolumeId.slice(0, 4)}-${fresh.espVolumeId.slice(4)}`.toUpperCase();
+  const { name, reference, record, content, fresh } = question;
+  const planned = planDisk(disk, question.options, fresh);
+  const { table, layout, device } = planned;
   const golden = record.source.hostName;
   const steps: Step[] = [
     { kind: 'wipe-disk', disk: disk.path },
     { kind: 'partition-disk', disk: disk.path, table },
     { kind: 'make-esp', device: device('esp'), volumeId: fresh.espVolumeId },
   ];
-  if (swap !== undefined) steps.push({ kind: 'make-swap', device: device('swap'), uuid: swap });
+  if (layout.swap !== undefined) steps.push({ kind: 'make-swap', device: device('swap'), uuid: layout.swap });
+  const root = rootOf(question, planned);
   steps.push(
-    {
-      kind: 'make-root',
-      device: device('root'),
-      fileSystem,
-      uuid: fresh.root,
-      inodes: Math.ceil(record.stats.entries * 1.5) + 65_536,
-    },
-    { kind: 'mount-root', device: device('root'), fileSystem },
+    ...root.make,
     { kind: 'restore', reference, digest: record.digest, bytes: record.stats.contentBytes },
-    { kind: 'write-fstab', mounts: { root, esp, ...(swap === undefined ? {} : { swap }) } },
+    { kind: 'write-fstab', mounts: installedMounts(layout, root) },
     {
       kind: 'write-identity',
       name,
@@ -108,52 +99,95 @@ function stepsFor(question: InstallQuestion, disk: DiskFacts): Step[] {
       sshHostKeys: content?.sshServer ?? true,
       relabel: content?.selinux ?? false,
     },
+    ...agentSteps(question),
     {
-      kind: 'write-boot-menu',
-      menu: {
-        title: record.source.system?.name ?? record.image,
-        kernels: content?.kernels ?? [],
-        root: { ...root, partitionUuid: rootPartition.uuid },
-        options: mergeKernelOptions(record.source.kernelOptions, options.kernelOptions, swap),
-        timeout: 2,
-      },
+      kind: 'write-boot-partition',
+      device: device('boot'),
+      layout,
+      entry: firstEntry(question, planned, root),
     },
+    root.done,
   );
-  if (report !== undefined && content?.systemd !== false) {
-    steps.push({ kind: 'write-first-boot', ...report, digest: record.digest });
-  }
-  steps.push({ kind: 'unmount-root', device: device('root') });
   if (disk.sectorSize === 512) {
-    const { start, size } = biosBoot;
+    const { start, size } = planned.partition('bios-boot');
     const partition = device('bios-boot');
-    steps.push({
-      kind: 'install-bios-boot',
-      disk: disk.path,
-      partition,
-      start,
-      size,
-      rootUuid: fresh.root,
-      fileSystem,
-    });
+    steps.push({ kind: 'install-bios-boot', disk: disk.path, partition, start, size, bootUuid: layout.boot });
   }
-  steps.push({ kind: 'install-uefi-boot', device: device('esp'), rootUuid: fresh.root, fileSystem });
+  steps.push({ kind: 'install-uefi-boot', device: device('esp'), bootUuid: layout.boot });
   return steps;
 }
 
-function partitionWishes({ options, fresh }: InstallQuestion, disk: DiskFacts): PartitionWish[] {
-  const space = bootSpace(disk);
-  const wish = (role: PartitionRole, size: number | 'rest') => ({ role, size, uuid: fresh.partitions[role] });
-  const swap = options.swap ?? 0;
-  return [
-    wish('bios-boot', space.biosBoot),
-    wish('esp', space.esp),
-    ...(swap > 0 ? [wish('swap', swap)] : []),
-    wish('root', 'rest'),
-  ];
+/** Where the version goes: what makes the place, and what lets go of it. */
+interface PlannedRoot {
+  slot: string;
+  uuid: string;
+  type: 'ext4' | 'xfs' | 'btrfs';
+  /** The same for the kernel's command line. */
+  boot: BootRoot;
+  make: Step[];
+  done: Step;
 }
 
-function partitionOf(table: PartitionTable, role: PartitionRole): Partition {
-  const partition = table.partitions.find((candidate) => candidate.role === role);
-  if (partition === undefined) throw new RangeError(`the table has no partition ${role}`);
-  return partition;
+function rootOf({ record, fresh }: InstallQuestion, { layout, table, partition, device }: PlannedDisk): PlannedRoot {
+  const inodes = Math.ceil(record.stats.entries * 1.5) + 65_536;
+  if (layout.host !== undefined) {
+    const { fileSystem, uuid } = layout.host;
+    const host = device('host');
+    const path = imagePath(record.digest);
+    const bytes = imageSpace(record.stats, partition('host').size * table.sectorSize);
+    return {
+      ...{ slot: 'file', uuid: fresh.image, type: 'ext4' },
+      boot: { purpose: 'file', host: uuid, image: path },
+      make: [
+        { kind: 'make-host', device: host, fileSystem, uuid },
+        { kind: 'mount-host', device: host, fileSystem },
+        { kind: 'make-image', path, bytes, uuid: fresh.image, inodes },
+      ],
+      done: { kind: 'place-image', device: host, path },
+    };
+  }
+  const [first] = layout.slots;
+  if (first === undefined) throw new RangeError('a layout without a slot');
+  const several = layout.layout === 'slots';
+  const deviceOf = (name: string) => (several ? device('slot', name) : device('root'));
+  const { uuid, fileSystem } = first;
+  return {
+    ...{ slot: first.name, uuid, type: fileSystem },
+    boot: { purpose: several ? 'partition' : 'in-place', uuid },
+    make: [
+      ...layout.slots.map((slot) => ({
+        kind: 'make-root' as const,
+        device: deviceOf(slot.name),
+        ...(several ? { slot: slot.name } : {}),
+        fileSystem: slot.fileSystem,
+        uuid: slot.uuid,
+        inodes,
+      })),
+      { kind: 'mount-root', device: deviceOf(first.name), fileSystem },
+    ],
+    done: { kind: 'unmount-root', device: deviceOf(first.name) },
+  };
+}
+
+function agentSteps({ content, report, record }: InstallQuestion): Step[] {
+  const { digest } = record;
+  if (content?.systemd === false) return [];
+  if (content?.runsNode !== false) return [{ kind: 'write-agent', ...report, digest }];
+  return report === undefined ? [] : [{ kind: 'write-first-boot', ...report, digest }];
+}
+
+function firstEntry(question: InstallQuestion, { layout }: PlannedDisk, root: PlannedRoot): FirstEntry {
+  const { reference, record, content, options } = question;
+  const [kernel] = content?.kernels ?? [];
+  const system = record.source.system?.name;
+  return {
+    id: entryId(root.slot, record.digest),
+    slot: root.slot,
+    reference,
+    digest: record.digest,
+    title: system === undefined ? reference : `${reference} · ${system}`,
+    root: root.boot,
+    options: mergeKernelOptions(record.source.kernelOptions, options.kernelOptions, layout.swap),
+    ...(kernel === undefined ? {} : { kernel }),
+  };
 }

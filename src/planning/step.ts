@@ -1,8 +1,20 @@
 import { formatBytes } from '../foundation/bytes.ts';
+import type { BootRoot } from '../machine/boot-arguments.ts';
+import type { BootEntry } from '../machine/boot-pointer.ts';
 import type { InstalledMounts } from '../machine/fstab.ts';
-import type { BootMenu } from '../machine/grub-config.ts';
-import type { PartitionTable } from '../machine/partition-table.ts';
+import type { BootKernel } from '../machine/image-content.ts';
+import type { InstalledLayout } from '../machine/installed-layout.ts';
+import { type PartitionTable, partitionName } from '../machine/partition-table.ts';
 import type { RootFileSystem } from '../machine/root-file-system.ts';
+
+/** The first entry of a boot partition; its files are taken from the root that was filled. */
+export interface FirstEntry extends Pick<BootEntry, 'id' | 'slot' | 'reference' | 'digest' | 'title'> {
+  /** Absent where the manifest was not read (a dry run). */
+  kernel?: BootKernel;
+  root: BootRoot;
+  /** Kernel options of the image and of the machine, beside those that name the root. */
+  options: string[];
+}
 
 /**
  * One thing that an install does to a machine: data that can be shown, sent and kept. `operations/install/` does them;
@@ -15,6 +27,8 @@ export type Step =
   | {
       kind: 'make-root';
       device: string;
+      /** Of several system partitions. */
+      slot?: string;
       fileSystem: RootFileSystem;
       uuid: string;
       /** Inodes wanted, where the file system cannot make them as it goes (ext4). */
@@ -24,6 +38,11 @@ export type Step =
   | { kind: 'make-esp'; device: string; volumeId: string }
   | { kind: 'make-swap'; device: string; uuid: string }
   | { kind: 'mount-root'; device: string; fileSystem: RootFileSystem }
+  /** The host partition, for image files. */
+  | { kind: 'make-host'; device: string; fileSystem: RootFileSystem; uuid: string }
+  | { kind: 'mount-host'; device: string; fileSystem: RootFileSystem }
+  /** A whole file of this many bytes on the host partition, never sparse, with an ext4 in it, which is mounted as the root. */
+  | { kind: 'make-image'; path: string; bytes: number; uuid: string; inodes: number }
   | { kind: 'restore'; reference: string; digest: string; bytes: number }
   | { kind: 'write-fstab'; mounts: InstalledMounts }
   | {
@@ -36,10 +55,16 @@ export type Step =
       /** Files that we wrote carry no SELinux label: the first boot shall label them. */
       relabel: boolean;
     }
-  | { kind: 'write-boot-menu'; menu: BootMenu }
+  /** The agent, what it is told, and what it must know of the version that lies here. */
+  | { kind: 'write-agent'; server?: string; order?: string; session?: string; digest: string }
+  /** For an image that cannot run the agent. */
   | { kind: 'write-first-boot'; server: string; order: string; session: string; digest: string }
+  /** GRUB's menu, the first entry with its kernel, and the pointer that names it. */
+  | { kind: 'write-boot-partition'; device: string; layout: InstalledLayout; entry: FirstEntry }
   /** Flushes and lets go of the root: from here on it is whole. */
   | { kind: 'unmount-root'; device: string }
+  /** The same for an image file, which gets its name. */
+  | { kind: 'place-image'; device: string; path: string }
   /** What firmware starts comes last, so that a cut before leaves nothing that boots half a system. */
   | {
       kind: 'install-bios-boot';
@@ -48,10 +73,10 @@ export type Step =
       /** Of the BIOS boot partition, in sectors of the disk. */
       start: number;
       size: number;
-      rootUuid: string;
-      fileSystem: RootFileSystem;
+      /** UUID of the boot partition's file system. */
+      bootUuid: string;
     }
-  | { kind: 'install-uefi-boot'; device: string; rootUuid: string; fileSystem: RootFileSystem };
+  | { kind: 'install-uefi-boot'; device: string; bootUuid: string };
 
 export type StepKind = Step['kind'];
 export type StepOf<Kind extends StepKind> = Extract<Step, { kind: Kind }>;
@@ -64,22 +89,28 @@ export function describeStep(step: Step): string {
 const describers: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string } = {
   'wipe-disk': (step) => `erase ${step.disk}`,
   'partition-disk': (step) => `partition ${step.disk}: ${describeTable(step.table)}`,
-  'make-root': (step) => `make ${step.fileSystem} on ${step.device}`,
+  'make-root': (step) =>
+    `make ${step.fileSystem} on ${step.device}${step.slot === undefined ? '' : ` (slot ${step.slot})`}`,
   'make-esp': (step) => `make the EFI system partition on ${step.device}`,
   'make-swap': (step) => `make swap on ${step.device}`,
   'mount-root': (step) => `mount ${step.device}`,
+  'make-host': (step) => `make the host partition on ${step.device}: ${step.fileSystem}`,
+  'mount-host': (step) => `mount ${step.device}`,
+  'make-image': (step) => `make an image file of ${formatBytes(step.bytes)}`,
   restore: (step) => `restore ${step.reference} (${formatBytes(step.bytes)})`,
   'write-fstab': () => 'write /etc/fstab',
   'write-identity': (step) => `make it ${step.name}: host name, machine-id${step.sshHostKeys ? ', SSH host keys' : ''}`,
-  'write-boot-menu': (step) =>
-    `write the boot menu: Linux ${step.menu.kernels.map((kernel) => kernel.version).join(', ')}`,
+  'write-agent': () => 'install the agent',
   'write-first-boot': () => 'have the first boot report to the server',
+  'write-boot-partition': ({ device, entry }) =>
+    `write the boot partition ${device}${entry.kernel === undefined ? '' : `: Linux ${entry.kernel.version}`}`,
   'unmount-root': () => 'write everything out',
+  'place-image': () => 'write everything out',
   'install-bios-boot': (step) => `make ${step.disk} boot on BIOS`,
   'install-uefi-boot': (step) => `make ${step.device} boot on UEFI`,
 };
 
 function describeTable(table: PartitionTable): string {
   const size = (sectors: number) => formatBytes(sectors * table.sectorSize);
-  return table.partitions.map((partition) => `${partition.role} ${size(partition.size)}`).join(', ');
+  return table.partitions.map((partition) => `${partitionName(partition)} ${size(partition.size)}`).join(', ');
 }

@@ -4,25 +4,20 @@ import { join } from 'node:path';
 import { ImprintError } from '../foundation/errors.ts';
 import { renderCoreConfig } from '../machine/grub-config.ts';
 import { patchBootSector, patchCoreImage } from '../machine/grub-core.ts';
-import { grubModuleOf, type RootFileSystem } from '../machine/root-file-system.ts';
+import { bootPartitionPaths } from '../machine/installed-layout.ts';
 import { openDiskExclusively } from './partition.ts';
 import type { Processes } from './run.ts';
 
 export type GrubPlatform = 'i386-pc' | 'x86_64-efi';
 
-export interface BootRoot {
-  uuid: string;
-  fileSystem: RootFileSystem;
-}
-
 /** Where the distribution keeps GRUB's modules and images. */
 export const grubDirectory = '/usr/lib/grub';
 
-/** Copies GRUB's modules of both platforms to `ROOT/boot/grub`. Errors: `tool-missing`, `disk-full`, `io-failed`. */
-export async function copyGrubModules(root: string, from = grubDirectory): Promise<void> {
+/** Copies GRUB's modules to `DIRECTORY/PLATFORM`, for both platforms. Errors: `tool-missing`, `disk-full`, `io-failed`. */
+export async function copyGrubModules(directory: string, from = grubDirectory): Promise<void> {
   for (const platform of ['i386-pc', 'x86_64-efi'] as const) {
     const source = join(from, platform);
-    const target = join(root, 'boot/grub', platform);
+    const target = join(directory, platform);
     await rm(target, { recursive: true, force: true });
     await mkdir(target, { recursive: true });
     for (const name of await grubFiles(source, platform)) await cp(join(source, name), join(target, name));
@@ -37,11 +32,11 @@ export async function copyGrubModules(root: string, from = grubDirectory): Promi
  */
 export async function installBiosBoot(
   processes: Processes,
-  target: { disk: string; partition: string; start: number; size: number; root: BootRoot; grub?: string },
+  target: { disk: string; partition: string; start: number; size: number; bootUuid: string; grub?: string },
   signal?: AbortSignal,
 ): Promise<void> {
   const directory = join(target.grub ?? grubDirectory, 'i386-pc');
-  const core = await makeCore(processes, 'i386-pc', target.root, directory, signal);
+  const core = await makeCore(processes, 'i386-pc', target.bootUuid, directory, signal);
   const patched = patchCoreImage(core, target.start);
   if (patched.length > target.size * 512) {
     const problem = `GRUB's core (${patched.length} bytes) does not fit`;
@@ -69,11 +64,11 @@ export async function installBiosBoot(
  */
 export async function installUefiBoot(
   processes: Processes,
-  target: { esp: string; root: BootRoot; grub?: string },
+  target: { esp: string; bootUuid: string; grub?: string },
   signal?: AbortSignal,
 ): Promise<void> {
   const directory = join(target.grub ?? grubDirectory, 'x86_64-efi');
-  const image = await makeCore(processes, 'x86_64-efi', target.root, directory, signal);
+  const image = await makeCore(processes, 'x86_64-efi', target.bootUuid, directory, signal);
   const options = { timeout: 120_000, env: { MTOOLS_SKIP_CHECK: '1' }, ...(signal && { signal }) };
   await using work = await temporaryDirectory();
   const file = join(work.path, 'BOOTX64.EFI');
@@ -85,16 +80,17 @@ export async function installUefiBoot(
   await esp.sync();
 }
 
-/** GRUB's core for a platform: reads the root's file system, finds it by UUID and goes on with what lies there. */
+/** GRUB's core for a platform: finds the boot partition (ext4) by its UUID and goes on with what lies there, in `/grub`. */
 async function makeCore(
   processes: Processes,
   platform: GrubPlatform,
-  root: BootRoot,
+  bootUuid: string,
   directory: string,
   signal?: AbortSignal,
 ): Promise<Buffer> {
-  const modules = ['part_gpt', grubModuleOf[root.fileSystem], 'search_fs_uuid', 'normal', ...extraModules[platform]];
-  const core = { config: renderCoreConfig(root.uuid), prefix: '/boot/grub', modules };
+  const modules = ['part_gpt', 'ext2', 'search_fs_uuid', 'normal', ...extraModules[platform]];
+  const prefix = `/${bootPartitionPaths.grub}`;
+  const core = { config: renderCoreConfig(bootUuid, prefix), prefix, modules };
   return makeGrubCore(processes, platform, core, directory, signal);
 }
 

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ConsoleScreen } from '../../src/agent/console-screen.ts';
@@ -131,9 +131,12 @@ describe.skipIf(process.getuid?.() !== 0)('a bare machine', { timeout: 120_000 }
 
     const target = join(disk.directory, 'look');
     await mkdir(target);
-    await systemProcesses.run('mount', ['-o', 'ro', `${disk.device}p3`, target]);
+    await systemProcesses.run('mount', ['-o', 'ro', `${disk.device}p4`, target]);
     expect(await readFile(join(target, 'etc/hostname'), 'utf8')).toBe('web01\n');
-    expect(await readFile(join(target, 'boot/grub/grub.cfg'), 'utf8')).toContain('vmlinuz-6.1.0-10-amd64');
+    expect(JSON.parse(await readFile(join(target, 'var/lib/imprint/version.json'), 'utf8'))).toMatchObject({
+      ...{ image: 'golden', number: 1 },
+    });
+    expect(await readdir(join(target, 'var/lib/imprint'))).toContain('manifest');
     // The report of the first boot, as the unit would send it.
     const script = await readFile(join(target, 'usr/lib/imprint/first-boot'), 'utf8');
     await systemProcesses.run('umount', [target]);

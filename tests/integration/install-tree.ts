@@ -3,10 +3,12 @@ import { join } from 'node:path';
 
 /** A tree with what an install needs of one; the kernel is none, but long enough to be read in pieces. */
 export async function makeGoldenTree(root: string): Promise<void> {
-  for (const directory of ['boot', 'etc/ssh', 'usr/sbin', 'usr/lib/systemd', 'var/lib/systemd', 'etc/systemd/system']) {
+  for (const directory of ['boot', 'etc/ssh', 'usr/sbin', 'usr/lib64', 'usr/lib/systemd', 'var/lib/systemd']) {
     await mkdir(join(root, directory), { recursive: true });
   }
+  await mkdir(join(root, 'etc/systemd/system'), { recursive: true });
   await symlink('usr/sbin', join(root, 'sbin'));
+  await writeFile(join(root, 'usr/lib64/ld-linux-x86-64.so.2'), 'loader');
   await writeFile(join(root, 'boot/vmlinuz-6.1.0-9-amd64'), Buffer.alloc(3_000_000, 'old kernel '));
   await writeFile(join(root, 'boot/vmlinuz-6.1.0-10-amd64'), Buffer.alloc(3_000_000, 'new kernel '));
   await writeFile(join(root, 'boot/initrd.img-6.1.0-10-amd64'), Buffer.alloc(5_000_000, 'initrd '));

@@ -29,6 +29,7 @@ const content: ImageContent = {
   systemd: true,
   sshServer: true,
   selinux: false,
+  runsNode: true,
   hostKeys: [],
 };
 
@@ -82,6 +83,7 @@ async function contextFor(disk: LoopDisk): Promise<InstallContext> {
     restore: async (target) => {
       await run('cp', ['-a', `${golden}/.`, target]);
     },
+    keptVersion: async () => ({ recordText: '{}', manifest: Buffer.from('manifest') }),
   };
 }
 
@@ -105,61 +107,130 @@ async function grubReads(disk: LoopDisk, path: string): Promise<boolean> {
   return stdout.trim() !== '';
 }
 
+interface Mounted extends AsyncDisposable {
+  /** Where the root is. */
+  readonly root: string;
+  /** Where the host partition is, in the layout `files`. */
+  readonly host: string;
+}
+
+/** Mounts what was installed, read-only: a root in its partition, or in its image file. */
+async function mountInstalled(disk: LoopDisk, steps: readonly Step[]): Promise<Mounted> {
+  const mounted: string[] = [];
+  const mount = async (name: string, ...words: string[]) => {
+    const directory = join(disk.directory, name);
+    await mkdir(directory, { recursive: true });
+    await run('mount', ['-o', words[1] ?? 'ro', words[0] ?? '', directory]);
+    mounted.unshift(directory);
+    return directory;
+  };
+  const image = steps.find((step) => step.kind === 'make-image');
+  const host = image === undefined ? '' : await mount('mounted-host', stepOf(steps, 'make-host').device);
+  const root =
+    image === undefined
+      ? await mount('mounted', stepOf(steps, 'mount-root').device)
+      : await mount('mounted', join(host, 'hn-root.img'), 'loop,ro');
+  return {
+    root,
+    host,
+    async [Symbol.asyncDispose]() {
+      for (const directory of mounted) await run('umount', [directory]);
+    },
+  };
+}
+
+const checkers = { ext4: ['fsck.ext4', '-f', '-n'], xfs: ['xfs_repair', '-n'], btrfs: ['btrfs', 'check'] };
+
+async function checkFileSystem(device: string, type: keyof typeof checkers): Promise<void> {
+  const [tool = '', ...args] = checkers[type];
+  await run(tool, [...args, device]);
+}
+
 async function checkDisk(disk: LoopDisk, steps: readonly Step[]): Promise<void> {
-  const root = stepOf(steps, 'make-root');
   const table = JSON.parse((await run('sfdisk', ['--json', disk.device])).stdout).partitiontable;
   expect(table.label).toBe('gpt');
   expect((await run('sfdisk', ['--verify', disk.device])).stdout).toMatch(/No errors detected/);
-  const fstype = async (device: string) =>
-    (await run('blkid', ['-p', '-o', 'export', device])).stdout.split('\n').sort().join(' ');
-  expect(await fstype(root.device)).toContain(`TYPE=${root.fileSystem}`);
-  expect(await fstype(root.device)).toContain(`UUID=${root.uuid}`);
-  const check = { ext4: ['fsck.ext4', '-f', '-n'], xfs: ['xfs_repair', '-n'], btrfs: ['btrfs', 'check'] };
-  const [tool = '', ...args] = check[root.fileSystem];
-  await run(tool, [...args, root.device]);
+  const said = async (device: string) => (await run('blkid', ['-p', '-o', 'export', device])).stdout.split('\n');
+  for (const step of steps) {
+    if (step.kind !== 'make-root' && step.kind !== 'make-host') continue;
+    expect(await said(step.device)).toEqual(
+      expect.arrayContaining([
+        ...[`TYPE=${step.fileSystem}`, `UUID=${step.uuid}`],
+        ...(step.kind === 'make-host' ? ['LABEL=hostpart'] : []),
+      ]),
+    );
+    await checkFileSystem(step.device, step.fileSystem);
+  }
+  const boot = stepOf(steps, 'write-boot-partition');
+  const known = [`UUID=${boot.layout.boot}`, 'LABEL=IMPRINT-BOOT', 'TYPE=ext4'];
+  expect(await said(boot.device)).toEqual(expect.arrayContaining(known));
+  await checkFileSystem(boot.device, 'ext4');
   const esp = stepOf(steps, 'install-uefi-boot').device;
   await run('fsck.vfat', ['-n', esp]);
   const efi = (await run('mdir', ['-i', esp, '-b', '::/EFI/BOOT'], { env: { MTOOLS_SKIP_CHECK: '1' } })).stdout;
   expect(efi).toContain('BOOTX64.EFI');
+  expect(await said(esp)).toContain('LABEL=EFI-BOOT');
 }
 
 describe.skipIf(!isRoot)('an install on a loop device', { timeout: 120_000 }, () => {
-  it.each(['ext4', 'xfs', 'btrfs'] as const)(
-    'makes a disk with %s that both firmwares can start',
-    async (fileSystem) => {
+  it.each([
+    { layout: 'single', fileSystem: 'ext4' },
+    { layout: 'single', fileSystem: 'btrfs' },
+    { layout: 'slots', fileSystem: 'xfs' },
+    { layout: 'slots', fileSystem: 'ext4', slots: 3 },
+    { layout: 'files', fileSystem: 'ext4' },
+    { layout: 'files', fileSystem: 'xfs' },
+    { layout: 'files', fileSystem: 'btrfs' },
+  ] satisfies InstallOptions[])(
+    'makes a disk that both firmwares can start: $layout on $fileSystem',
+    async (options) => {
       await using disk = await loopDisk(3 * gibibyte);
       const context = await contextFor(disk);
-      const { steps } = await plan(disk, { fileSystem });
+      const { steps } = await plan(disk, options);
       await install(context, steps);
       await checkDisk(disk, steps);
 
-      const root = stepOf(steps, 'make-root');
-      await mkdir(context.target, { recursive: true });
-      await run('mount', ['-o', 'ro', root.device, context.target]);
-      const text = (path: string) => readFile(join(context.target, path), 'utf8');
-      expect(await text('etc/hostname')).toBe('web01\n');
-      expect(await text('etc/hosts')).toBe('127.0.0.1\tlocalhost\n127.0.1.1\tweb01\n');
-      expect(await text('etc/machine-id')).toMatch(/^(?!0123)[0-9a-f]{32}\n$/);
-      expect(await text('etc/fstab')).toContain(`UUID=${root.uuid}\t/\t${fileSystem}`);
-      expect(await text('etc/fstab')).toContain('tmpfs /scratch tmpfs size=1G 0 0');
-      expect(await text('etc/ssh/ssh_host_rsa_key')).toContain('OPENSSH PRIVATE KEY');
-      expect((await stat(join(context.target, 'etc/ssh/ssh_host_ed25519_key'))).mode & 0o777).toBe(0o600);
-      expect(await readdir(join(context.target, 'var/lib/systemd'))).toEqual([]);
-      const wanted = join(context.target, 'etc/systemd/system/multi-user.target.wants/imprint-first-boot.service');
-      expect(await readlink(wanted)).toBe('/etc/systemd/system/imprint-first-boot.service');
-      expect(await text('etc/systemd/system/imprint-first-boot.service')).toContain('ExecStart=');
-      const certificate = join(
-        context.target,
-        'etc/systemd/system/sysinit.target.wants/imprint-own-certificate.service',
-      );
-      expect(await readlink(certificate)).toBe('/etc/systemd/system/imprint-own-certificate.service');
-      expect(await text('etc/systemd/system/imprint-own-certificate.service')).toContain('make-ssl-cert generate');
-      await run('sh', ['-n', join(context.target, 'usr/lib/imprint/first-boot')]);
-      await run('grub-script-check', [join(context.target, 'boot/grub/grub.cfg')]);
-      await run('umount', [context.target]);
-
-      expect(await grubReads(disk, '/boot/vmlinuz-6.1.0-10-amd64')).toBe(true);
-      expect(await grubReads(disk, '/boot/grub/i386-pc/normal.mod')).toBe(true);
+      const { layout, entry } = stepOf(steps, 'write-boot-partition');
+      {
+        await using mounted = await mountInstalled(disk, steps);
+        const { root, host } = mounted;
+        const text = (path: string) => readFile(join(root, path), 'utf8');
+        expect(await text('etc/hostname')).toBe('web01\n');
+        expect(await text('etc/hosts')).toBe('127.0.0.1\tlocalhost\n127.0.1.1\tweb01\n');
+        expect(await text('etc/machine-id')).toMatch(/^(?!0123)[0-9a-f]{32}\n$/);
+        const fstab = await text('etc/fstab');
+        const uuid = layout.host === undefined ? layout.slots[0]?.uuid : stepOf(steps, 'make-image').uuid;
+        expect(fstab).toContain(`UUID=${uuid}\t/\t${layout.host === undefined ? options.fileSystem : 'ext4'}`);
+        expect(fstab).toContain('tmpfs /scratch tmpfs size=1G 0 0');
+        expect(await text('etc/ssh/ssh_host_rsa_key')).toContain('OPENSSH PRIVATE KEY');
+        expect((await stat(join(root, 'etc/ssh/ssh_host_ed25519_key'))).mode & 0o777).toBe(0o600);
+        expect(await readdir(join(root, 'var/lib/systemd'))).toEqual([]);
+        const wanted = join(root, 'etc/systemd/system/multi-user.target.wants/imprint-first-boot.service');
+        expect(await readlink(wanted)).toBe('/etc/systemd/system/imprint-first-boot.service');
+        expect(await text('etc/systemd/system/imprint-first-boot.service')).toContain('ExecStart=');
+        const certificate = join(root, 'etc/systemd/system/sysinit.target.wants/imprint-own-certificate.service');
+        expect(await readlink(certificate)).toBe('/etc/systemd/system/imprint-own-certificate.service');
+        expect(await text('etc/systemd/system/imprint-own-certificate.service')).toContain('make-ssl-cert generate');
+        await run('sh', ['-n', join(root, 'usr/lib/imprint/first-boot')]);
+        expect(await text('var/lib/imprint/version.json')).toBe('{}');
+        expect(await text('var/lib/imprint/manifest')).toBe('manifest');
+        if (layout.host !== undefined) {
+          expect(fstab).toContain(`UUID=${layout.host.uuid}\t/hostpart\t${options.fileSystem}\t`);
+          expect(fstab).toContain('\t/boot/loader\tvfat\t');
+          expect(await readlink(join(root, 'data0'))).toBe('/hostpart/data');
+          expect((await readdir(host)).filter((name) => name !== 'lost+found').sort()).toEqual([
+            ...['data', 'hn-root.img', 'images'],
+          ]);
+          const image = await stat(join(host, 'hn-root.img'));
+          expect(image.blocks * 512, 'no hole').toBeGreaterThanOrEqual(image.size);
+        }
+      }
+      if (layout.layout === 'slots') {
+        expect(layout.slots).toHaveLength(options.layout === 'slots' && 'slots' in options ? 3 : 2);
+      }
+      expect(await grubReads(disk, `/slots/${entry.id}/vmlinuz`)).toBe(true);
+      expect(await grubReads(disk, '/grub/i386-pc/normal.mod')).toBe(true);
+      expect(await grubReads(disk, '/grub/grub.cfg')).toBe(true);
     },
   );
 
@@ -203,7 +274,7 @@ describe.skipIf(!isRoot)('an install on a loop device', { timeout: 120_000 }, ()
     await install(context, steps);
     const again = await plan(disk, {});
     await mkdir(context.target, { recursive: true });
-    const root = stepOf(steps, 'make-root').device;
+    const root = stepOf(steps, 'mount-root').device;
     const elsewhere = join(disk.directory, 'elsewhere');
     await mkdir(elsewhere);
     await run('mount', ['-o', 'ro', root, elsewhere]);

@@ -51,9 +51,11 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
 }
 
 /** The options that change the plan of a disk; what takes an option away leaves the default. */
-function planOptions({ disk, fileSystem, swap }: InstallOptionChanges) {
+function planOptions({ disk, layout, slots, fileSystem, swap }: InstallOptionChanges) {
   return {
     ...(disk ? { disk } : {}),
+    ...(layout ? { layout } : {}),
+    ...(typeof slots === 'number' ? { slots } : {}),
     ...(fileSystem ? { fileSystem } : {}),
     ...(typeof swap === 'number' ? { swap } : {}),
   };

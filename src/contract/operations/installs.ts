@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import { digestSchema } from '../image.ts';
-import { diskFactsSchema, diskRuleSchema, rootFileSystemSchema } from '../machine.ts';
+import {
+  diskFactsSchema,
+  diskRuleSchema,
+  rootFileSystemSchema,
+  slotCountSchema,
+  slotLayoutSchema,
+} from '../machine.ts';
 import { defineOperation } from '../operation.ts';
 import { errorValueSchema } from '../task-event.ts';
 import { imageReferenceSchema, installOptionChangesSchema, machineRangeSchema } from './machines.ts';
@@ -41,6 +47,8 @@ export const installPlan = defineOperation({
     image: imageReferenceSchema.optional(),
     /** Instead of the machines' own install options. */
     disk: diskRuleSchema.optional(),
+    layout: slotLayoutSchema.optional(),
+    slots: z.coerce.number().pipe(slotCountSchema).optional(),
     fileSystem: rootFileSystemSchema.optional(),
     swap: z.coerce.number().int().nonnegative().optional(),
   }),

@@ -5,6 +5,8 @@ import {
   machineNameSchema,
   machineSchema,
   rootFileSystemSchema,
+  slotCountSchema,
+  slotLayoutSchema,
 } from '../machine.ts';
 import { defineOperation } from '../operation.ts';
 
@@ -22,6 +24,8 @@ export const imageReferenceSchema = z.string().trim().min(1).max(300);
 /** Changes to install options: `null` takes one away, what is absent stays. */
 export const installOptionChangesSchema = z.object({
   disk: diskRuleSchema.nullable().optional(),
+  layout: slotLayoutSchema.nullable().optional(),
+  slots: slotCountSchema.nullable().optional(),
   fileSystem: rootFileSystemSchema.nullable().optional(),
   swap: z.int().nonnegative().nullable().optional(),
   kernelOptions: z.string().nullable().optional(),

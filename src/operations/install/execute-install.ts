@@ -4,7 +4,7 @@ import type { Task } from '../../foundation/task.ts';
 import { describeStep, type Step } from '../../planning/step.ts';
 import { unmountTree } from '../../system/mount.ts';
 import { executeStep } from './executors.ts';
-import type { InstallContext } from './install-context.ts';
+import { bootDirectory, hostDirectory, type InstallContext } from './install-context.ts';
 
 export interface InstallHooks {
   /** Called before each step and, with `undefined`, when all are done; what it throws breaks the install off. */
@@ -33,9 +33,12 @@ export async function executeInstall(
     }
     hooks.reached?.(undefined);
   } finally {
-    await unmountTree(context.processes, context.target, context.clock).catch((thrown) => {
-      task.warn(`${context.target} could not be unmounted: ${toImprintError(thrown).message}`);
-    });
+    // The host partition after the image file on it.
+    for (const directory of [context.target, bootDirectory(context), hostDirectory(context)]) {
+      await unmountTree(context.processes, directory, context.clock).catch((thrown) => {
+        task.warn(`${directory} could not be unmounted: ${toImprintError(thrown).message}`);
+      });
+    }
   }
 }
 

@@ -1,12 +1,16 @@
 import type { Task } from '../../foundation/task.ts';
+import { partitionLabels } from '../../machine/installed-layout.ts';
 import type { Step, StepKind, StepOf } from '../../planning/step.ts';
 import { makeEsp, makeRootFileSystem, makeSwap } from '../../system/filesystem.ts';
 import { installBiosBoot, installUefiBoot } from '../../system/grub.ts';
 import { mountDevice, unmountTree } from '../../system/mount.ts';
 import { deviceSize, flushDevice, wipeDisk, writePartitionTable } from '../../system/partition.ts';
-import type { InstallContext } from './install-context.ts';
+import { writeAgent } from './agent-step.ts';
+import { writeBootPartition } from './boot-partition-step.ts';
+import { makeImage, placeImage } from './image-steps.ts';
+import { hostDirectory, type InstallContext } from './install-context.ts';
 import { writeIdentity } from './write-identity.ts';
-import { writeBootMenu, writeFirstBoot, writeFstab } from './write-system-files.ts';
+import { writeFirstBoot, writeFstab } from './write-system-files.ts';
 
 /** Does one step. Rejects with what went wrong; the step may be done again only after the disk was wiped anew. */
 export function executeStep(step: Step, context: InstallContext, task: Task): Promise<void> {
@@ -31,22 +35,35 @@ const executors: { readonly [Kind in StepKind]: Executor<Kind> } = {
     const { device, fileSystem } = step;
     await mountDevice(processes, { device, directory: target, type: fileSystem, options: 'noatime' }, task.signal);
   },
+  'make-host': async (step, { processes }, task) => {
+    const { device, fileSystem, uuid } = step;
+    const size = await deviceSize(device);
+    const wish = { device, fileSystem, uuid, inodes: 0, size, label: partitionLabels.host };
+    await makeRootFileSystem(processes, wish, task.signal);
+  },
+  'mount-host': async (step, context, task) => {
+    const { processes, clock } = context;
+    const directory = hostDirectory(context);
+    await unmountTree(processes, directory, clock);
+    const { device, fileSystem: type } = step;
+    await mountDevice(processes, { device, directory, type, options: 'noatime' }, task.signal);
+  },
+  'make-image': makeImage,
+  'place-image': placeImage,
   restore: (_step, { restore, target }, task) => restore(target, task),
   'write-fstab': writeFstab,
   'write-identity': writeIdentity,
-  'write-boot-menu': writeBootMenu,
+  'write-agent': writeAgent,
   'write-first-boot': writeFirstBoot,
+  'write-boot-partition': writeBootPartition,
   'unmount-root': async (step, { processes, target, clock }) => {
     await unmountTree(processes, target, clock);
     await flushDevice(step.device);
   },
   'install-bios-boot': (step, { processes, grub }, task) => {
-    const root = { uuid: step.rootUuid, fileSystem: step.fileSystem };
-    const { disk, partition, start, size } = step;
-    return installBiosBoot(processes, { disk, partition, start, size, root, ...(grub && { grub }) }, task.signal);
+    const { disk, partition, start, size, bootUuid } = step;
+    return installBiosBoot(processes, { disk, partition, start, size, bootUuid, ...(grub && { grub }) }, task.signal);
   },
-  'install-uefi-boot': (step, { processes, grub }, task) => {
-    const root = { uuid: step.rootUuid, fileSystem: step.fileSystem };
-    return installUefiBoot(processes, { esp: step.device, root, ...(grub && { grub }) }, task.signal);
-  },
+  'install-uefi-boot': ({ device, bootUuid }, { processes, grub }, task) =>
+    installUefiBoot(processes, { esp: device, bootUuid, ...(grub && { grub }) }, task.signal),
 };

@@ -1,15 +1,25 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import type { FreshPartition } from '../../planning/install-layout.ts';
+import { mostSlots } from '../../planning/install-space.ts';
 import type { FreshIdentity } from '../../planning/plan-install.ts';
 
 /** New random names for a new system. */
 export function freshIdentity(): FreshIdentity {
   return {
     table: randomUUID(),
-    partitions: { 'bios-boot': randomUUID(), esp: randomUUID(), swap: randomUUID(), root: randomUUID() },
-    root: randomUUID(),
-    swap: randomUUID(),
+    biosBoot: freshPartition(),
+    esp: freshPartition(),
+    boot: freshPartition(),
+    swap: freshPartition(),
+    root: freshPartition(),
+    slots: Array.from({ length: mostSlots }, freshPartition),
+    image: randomUUID(),
     espVolumeId: randomBytes(4).toString('hex'),
     // systemd wants a random UUID's form: version 4, variant 1.
     machineId: randomUUID().replaceAll('-', ''),
   };
+}
+
+function freshPartition(): FreshPartition {
+  return { partition: randomUUID(), uuid: randomUUID() };
 }

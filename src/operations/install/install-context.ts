@@ -2,6 +2,7 @@ import type { Clock } from '../../foundation/clock.ts';
 import type { Task } from '../../foundation/task.ts';
 import type { ImageContent } from '../../machine/image-content.ts';
 import type { Processes } from '../../system/run.ts';
+import type { AgentProgram, KeptVersion } from './write-agent.ts';
 
 /** What the executors of an install work with. */
 export interface InstallContext {
@@ -13,6 +14,29 @@ export interface InstallContext {
   readonly content: ImageContent;
   /** Fills the target with the version, verified; keeps what it wrote on failure. */
   restore(target: string, task: Task): Promise<void>;
+  /** The agent to install; absent: this program has none with it (it runs from its sources). */
+  readonly agent?: InstallAgent;
+  /** What the slot keeps of the version. */
+  keptVersion?(): Promise<KeptVersion>;
   /** Where GRUB's files are; default: where the distribution has them. */
   readonly grub?: string;
+}
+
+/** The agent, and whom it is to trust. */
+export interface InstallAgent {
+  readonly program: AgentProgram;
+  /** Text of the server's public key. */
+  readonly publicKey?: string;
+  /** Directory as of `AgentInstallation`. */
+  readonly trust?: string;
+}
+
+/** Where the host partition is mounted meanwhile. */
+export function hostDirectory({ target }: Pick<InstallContext, 'target'>): string {
+  return `${target}-host`;
+}
+
+/** Where the boot partition is mounted meanwhile. */
+export function bootDirectory({ target }: Pick<InstallContext, 'target'>): string {
+  return `${target}-boot`;
 }

@@ -1,37 +1,44 @@
 import { chmod, symlink } from 'node:fs/promises';
 import { firstBootPaths, renderFirstBootScript, renderFirstBootUnit } from '../../machine/first-boot.ts';
-import { keptMountPoints, renderFstab } from '../../machine/fstab.ts';
-import { renderGrubConfig } from '../../machine/grub-config.ts';
+import { espMountPoint, type InstalledMounts, keptMountPoints, renderFstab } from '../../machine/fstab.ts';
+import { hostMounts, hostPaths } from '../../machine/installed-layout.ts';
 import type { StepOf } from '../../planning/step.ts';
-import { copyGrubModules } from '../../system/grub.ts';
-import { rootFiles } from '../../system/root-files.ts';
+import { type RootFiles, rootFiles } from '../../system/root-files.ts';
 import type { InstallContext } from './install-context.ts';
 
-/** Writes `/etc/fstab` and makes the directories that a boot mounts on. */
-export async function writeFstab(step: StepOf<'write-fstab'>, context: InstallContext): Promise<void> {
-  const files = rootFiles(context.target);
+/** Writes `/etc/fstab` of the system below `root` for this machine, and makes the directories that a boot mounts on. */
+export async function writeMounts(root: string, mounts: InstalledMounts): Promise<void> {
+  const files = rootFiles(root);
   const imageFstab = (await files.read('etc/fstab')) ?? '';
-  await files.write('etc/fstab', renderFstab(imageFstab, step.mounts));
+  await files.write('etc/fstab', renderFstab(imageFstab, mounts));
   // A tree captured from a directory may lack what a running system always has.
-  for (const point of ['proc', 'sys', 'dev', 'run', 'boot/efi', ...keptMountPoints(imageFstab)]) {
+  for (const point of ['proc', 'sys', 'dev', 'run', espMountPoint(mounts), ...keptMountPoints(imageFstab)]) {
     await files.makeDirectory(point);
   }
   if (!(await files.exists('tmp'))) {
     await files.makeDirectory('tmp');
     await chmod(await files.resolve('tmp'), 0o1777);
   }
+  if (mounts.host !== undefined) await linkHostPartition(files);
 }
 
-/** Writes the boot menu and the modules that GRUB loads beside it. */
-export async function writeBootMenu(step: StepOf<'write-boot-menu'>, context: InstallContext): Promise<void> {
-  const files = rootFiles(context.target);
-  await files.makeDirectory('boot/grub');
-  await copyGrubModules(files.root, context.grub);
-  await files.write('boot/grub/grub.cfg', renderGrubConfig(step.menu), 0o600);
+/** `/hostpart`, and `/data0` for what outlives every version; something else of that name is left alone. */
+async function linkHostPartition(files: RootFiles): Promise<void> {
+  await files.makeDirectory(hostMounts.host);
+  if (await files.exists(hostMounts.dataLink)) return;
+  await files.remove(hostMounts.dataLink);
+  await symlink(`/${hostMounts.host}/${hostPaths.data}`, `${files.root}/${hostMounts.dataLink}`);
+}
+
+export async function writeFstab(step: StepOf<'write-fstab'>, context: InstallContext): Promise<void> {
+  await writeMounts(context.target, step.mounts);
 }
 
 /** Puts the unit that reports the first boot in place, enabled. */
-export async function writeFirstBoot(step: StepOf<'write-first-boot'>, context: InstallContext): Promise<void> {
+export async function writeFirstBoot(
+  step: Omit<StepOf<'write-first-boot'>, 'kind'>,
+  context: InstallContext,
+): Promise<void> {
   const files = rootFiles(context.target);
   const { server, session, order, digest } = step;
   await files.write(firstBootPaths.script, renderFirstBootScript({ server, session, order, digest }), 0o755);

@@ -1,0 +1,46 @@
+import { toImprintError } from '../../foundation/errors.ts';
+import type { Task } from '../../foundation/task.ts';
+import { agentFiles } from '../../machine/agent-files.ts';
+import type { StepOf } from '../../planning/step.ts';
+import type { InstallContext } from './install-context.ts';
+import { installAgent, removeAgent, writeKeptVersion } from './write-agent.ts';
+import { writeFirstBoot } from './write-system-files.ts';
+
+/**
+ * Installs the agent, and sees that its Node runs in the new system. Where it does not, or where there is no agent to install, the system
+ * reports its first boot by a unit of plain sh.
+ */
+export async function writeAgent(step: StepOf<'write-agent'>, context: InstallContext, task: Task): Promise<void> {
+  const { agent, target } = context;
+  const version = await context.keptVersion?.();
+  if (version !== undefined) await writeKeptVersion(target, version);
+  const { server, order, session, digest } = step;
+  if (agent !== undefined) {
+    const { program, publicKey, trust } = agent;
+    const settings = {
+      ...(server === undefined || publicKey === undefined ? {} : { server: { url: server, publicKey } }),
+      ...(trust === undefined ? {} : { trust }),
+    };
+    await installAgent(target, { program, settings });
+    const problem = await nodeProblem(context, task);
+    if (problem !== undefined) {
+      task.warn(`the agent cannot run in this image, which can then only be updated by installing it anew: ${problem}`);
+      await removeAgent(target);
+    }
+  }
+  if (server !== undefined && order !== undefined && session !== undefined) {
+    await writeFirstBoot({ server, order, session, digest }, context);
+  }
+}
+
+/** Why Node does not run in the new system: undefined where it does. */
+async function nodeProblem({ processes, target }: InstallContext, task: Task): Promise<string | undefined> {
+  try {
+    const args = [target, `/${agentFiles.node}`, '--version'];
+    await processes.run('chroot', args, { timeout: 120_000, signal: task.signal });
+    return undefined;
+  } catch (thrown) {
+    task.signal.throwIfAborted();
+    return toImprintError(thrown).message;
+  }
+}

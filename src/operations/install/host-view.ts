@@ -1,0 +1,28 @@
+import { rename, rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hostPaths } from '../../machine/installed-layout.ts';
+
+/** The image files by what they are now, relative to the host partition: `images/HEX.img`. */
+export interface HostView {
+  current: string;
+  old?: string;
+  broken?: string;
+}
+
+/**
+ * Makes the names that people know (`hn-root.img` and its relatives) point at the image files: a view, which nothing boots by. Each name is
+ * replaced at once; one that has nothing to show goes.
+ */
+export async function writeHostView(host: string, view: HostView): Promise<void> {
+  for (const name of ['current', 'old', 'broken'] as const) {
+    const link = join(host, hostPaths[name]);
+    const target = view[name];
+    if (target === undefined) {
+      await rm(link, { force: true });
+      continue;
+    }
+    await rm(`${link}.new`, { force: true });
+    await symlink(target, `${link}.new`);
+    await rename(`${link}.new`, link);
+  }
+}
