@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { agentReportSchema } from './agent-report.ts';
 import { digestSchema } from './image.ts';
 
 export const macSchema = z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/);
@@ -57,6 +58,9 @@ export const machineStates = [
   'installing',
   'installed',
   'healthy',
+  'updating',
+  'trial',
+  'reverted',
   'failed',
 ] as const;
 export const machineStateSchema = z.enum(machineStates);
@@ -111,6 +115,20 @@ export const machineSchema = z.object({
   options: installOptionsSchema,
   /** The one-shot order to install, while it stands. */
   order: z.object({ id: z.string(), image: z.string(), digest: digestSchema, placed: z.number() }).optional(),
+  /** The one-shot order to its agent, while it stands. */
+  update: z
+    .object({
+      id: z.string(),
+      kind: z.enum(['update', 'revert']),
+      image: z.string(),
+      digest: digestSchema,
+      placed: z.number(),
+      notBefore: z.number().optional(),
+      phase: z.enum(['waiting', 'running', 'trial']),
+    })
+    .optional(),
+  /** How the machine is, as its agent last said. */
+  agent: agentReportSchema.extend({ time: z.number() }).optional(),
   /** The version on its disk. */
   installed: z.object({ image: z.string(), digest: digestSchema, time: z.number() }).optional(),
   /** Why it is in state `failed`, or what it was refused for. */
