@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import type { BootPointer, TrialCount } from './boot-pointer.ts';
-import { environmentHeader, environmentSize, readEnvironment, renderEnvironment } from './environment-block.ts';
+import { environmentHeader, readEnvironment, renderEnvironment } from './environment-block.ts';
 
 /** Form of an entry's id. GRUB checks it by the same expression. */
 export const entryIdPattern = '^[a-z][a-z0-9-]{0,39}$';
@@ -34,7 +34,9 @@ export function renderPointer(pointer: BootPointer): Buffer {
     ['tries', String(tries)],
   ];
   const summed = environmentHeader + fields.map(([name, value]) => `${name}=${value}\n`).join('');
-  fields.push(['sum', checksum(summed)], ['end', fields.map(([, value]) => value).join(',')]);
+  fields.push(['sum', checksum(summed)]);
+  // Everything once more in one line: what GRUB, which cannot make checksums, compares.
+  fields.push(['end', fields.map(([, value]) => value).join(',')]);
   return renderEnvironment(fields);
 }
 
@@ -42,12 +44,14 @@ export function renderPointer(pointer: BootPointer): Buffer {
 export function parsePointer(block: Uint8Array): BootPointer | undefined {
   const values = readEnvironment(block);
   const pointer = values && pointerOf(values);
-  if (pointer === undefined || block.length !== environmentSize) return undefined;
-  // The one form that we write: nothing else has its checksum, and none of its bytes is another.
-  return renderPointer(pointer).equals(block) ? pointer : undefined;
+  if (pointer === undefined) return undefined;
+  // The one form that we write, so that it has its checksum and no byte is another; what fills it up means nothing.
+  const written = renderPointer(pointer);
+  const length = written.lastIndexOf('\n') + 1;
+  return written.subarray(0, length).equals(block.subarray(0, length)) ? pointer : undefined;
 }
 
-/** The record as GRUB takes it, which checks all but the checksum and what lies outside of the fields. For tests, and to tell what GRUB saw. */
+/** The record as GRUB takes it: it compares the fields with their copy in `end`, but makes no checksum. For tests, and to tell what GRUB saw. */
 export function parsePointerAsGrub(block: Uint8Array): BootPointer | undefined {
   const values = readEnvironment(block);
   return values && pointerOf(values);
@@ -98,15 +102,9 @@ function checksum(text: string): string {
 }
 
 function pointerOf(values: Map<string, string>): BootPointer | undefined {
-  const [sequence = '', good = '', previous = '', trial = '', tries = '', end = ''] = [
-    'seq',
-    'good',
-    'previous',
-    'trial',
-    'tries',
-    'end',
-  ].map((name) => values.get(name));
-  if (end !== [sequence, good, previous, trial, tries].join(',')) return undefined;
+  const fields = ['seq', 'good', 'previous', 'trial', 'tries', 'sum'].map((name) => values.get(name) ?? '');
+  if (values.get('end') !== fields.join(',')) return undefined;
+  const [sequence = '', good = '', previous = '', trial = '', tries = ''] = fields;
   if (pointerProblem(sequence, good, previous, trial, tries) !== undefined) return undefined;
   return {
     sequence: Number(sequence),

@@ -12,9 +12,10 @@ function imprint_read {
   set previous=
   set trial=
   set tries=
+  set sum=
   set end=
-  if load_env -f "$1" seq good previous trial tries end; then
-    if [ "x$end" = "x$seq,$good,$previous,$trial,$tries" ]; then
+  if load_env -f "$1" seq good previous trial tries sum end; then
+    if [ "x$end" = "x$seq,$good,$previous,$trial,$tries,$sum" ]; then
       if regexp @SEQUENCE@ "$seq"; then if regexp @TRIES@ "$tries"; then
         if regexp @ID@ "$good"; then if regexp @ID-OR-NONE@ "$previous"; then if regexp @ID-OR-NONE@ "$trial"; then
           set imprint_whole=1
@@ -117,7 +118,7 @@ function imprint_decide {
 function imprint_drop {
   set imprint_dropped=
   if [ -n "$imprint_host" ]; then
-    if [ -s "($imprint_host)/@DROPPED@" ]; then
+    if [ -s "$imprint_host/@DROPPED@" ]; then
       set imprint_dropped=1
     elif [ -n "$new_left" ]; then
       set new_left=
@@ -139,7 +140,7 @@ function imprint_back {
   if [ -n "$imprint_there" ]; then
     if [ "x$revert" != "x$imprint_seq" ]; then
       if [ -n "$imprint_host" ]; then
-        if [ -e "($imprint_host)/@REVERT@" ]; then
+        if [ -e "$imprint_host/@REVERT@" ]; then
           set revert=$imprint_seq
           save_env -f $imprint_dir/tries.env revert
           imprint_count
@@ -299,7 +300,7 @@ function imprint_find {
   set imprint_kernel=
   set imprint_initrd=
   loopback -d imprint_new
-  if loopback imprint_new "($imprint_host)/@DROPPED@"; then
+  if loopback imprint_new "$imprint_host/@DROPPED@"; then
     for file in (imprint_new)/boot/vmlinuz-* (imprint_new)/boot/vmlinuz (imprint_new)/vmlinuz; do
       if [ -s "$file" ]; then
         set imprint_kernel=$file

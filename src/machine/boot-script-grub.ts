@@ -30,7 +30,16 @@ export function renderPointerConfig(options: PointerConfigOptions): string {
           'terminal_input console serial',
           'terminal_output console serial',
         ];
-  const search = host === undefined ? [] : [`search --no-floppy --fs-uuid --set=imprint_host ${quoteForGrub(host)}`];
+  // GRUB sets the variable only where it finds the file system.
+  const search =
+    host === undefined
+      ? []
+      : [
+          `search --no-floppy --fs-uuid --set=imprint_device ${quoteForGrub(host)}`,
+          'if [ -n "$imprint_device" ]; then',
+          '  set imprint_host=($imprint_device)',
+          'fi',
+        ];
   return [
     '# Written by Imprint, once: no update changes it. What it does is in docs/boot.md.',
     'set timeout_style=menu',
@@ -54,7 +63,7 @@ export function renderPointerConfig(options: PointerConfigOptions): string {
   ].join('\n');
 }
 
-/** Modules that the script needs; C of the core has them built in, so that they need not be found. */
+/** Modules that the script needs; the core should have them built in, so that they need not be found. */
 export const scriptModules = [
   'part_gpt',
   'ext2',
