@@ -1,0 +1,55 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type VersionRecord, versionRecordSchema } from '../../contract/image.ts';
+import { type Digest, type RawPath, rawPath } from '../../foundation/brand.ts';
+import { agentPaths } from '../../machine/installed-layout.ts';
+import { status } from '../../native/status.ts';
+import { entriesOfManifest } from '../../store/manifest-reader.ts';
+import type { KnownTree } from '../../tree/converge-plan.ts';
+import { syncTree } from '../../tree/converge-tree.ts';
+
+/** The version that a root says it is. */
+export interface SlotVersion {
+  record: VersionRecord;
+  digest: Digest;
+  manifestFile: string;
+  /** For `convergeTree`: what was changed since the slot was filled is not taken for the version's. */
+  known: KnownTree;
+}
+
+/** Reads which version lies below `root`; undefined where that is not known, or not to be relied on: it is being filled. */
+export async function readSlotVersion(root: string): Promise<SlotVersion | undefined> {
+  const state = join(root, agentPaths.state);
+  const text = await readFile(join(state, 'version.json'), 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  const manifestFile = join(state, 'manifest');
+  try {
+    const record = versionRecordSchema.parse(JSON.parse(text));
+    const digest = record.digest as Digest;
+    const { ctimeSeconds: seconds, ctimeNanoseconds: nanoseconds } = status(rawPath(manifestFile));
+    const file = await readFile(manifestFile);
+    const entries = () => entriesOfManifest(file, digest, manifestFile);
+    // Damaged: as good as none, and found before anything hangs on it.
+    for await (const batch of entries()) if (batch.length > 0) break;
+    return { record, digest, manifestFile, known: { entries, sealed: { seconds, nanoseconds } } };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Has a root say no longer which version it is, on the disk: from here on it is neither the old nor the new one. The manifest stays, as what the
+ * next fill starts from.
+ */
+export async function forgetSlotVersion(root: string): Promise<void> {
+  const state = join(root, agentPaths.state);
+  for (const name of ['version.json', 'version.json.minisig']) await rm(join(state, name), { force: true });
+  syncTree(rawPath(root));
+}
+
+/** What lies in a slot and is not the version's: a fill leaves it as it is. */
+export function isImprints(path: RawPath): boolean {
+  return kept.has(path);
+}
+
+const kept: ReadonlySet<string> = new Set([agentPaths.program, agentPaths.command, agentPaths.unit, agentPaths.state]);
