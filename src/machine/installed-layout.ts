@@ -37,6 +37,8 @@ export const bootPartitionPaths = {
   layout: 'imprint/layout.json',
   /** Written by a trial that fails: why. `{ sequence, entry, reason, time }`. */
   failure: 'imprint/failure.json',
+  /** Written by who updates: whose order it is, for the agent of the next slot. */
+  note: 'imprint/update.json',
   slots: 'slots',
 } as const;
 

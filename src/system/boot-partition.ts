@@ -26,6 +26,7 @@ import {
 } from '../machine/boot-records.ts';
 import { renderEntryConfig } from '../machine/boot-script-grub.ts';
 import { bootPartitionPaths, type InstalledLayout } from '../machine/installed-layout.ts';
+import { parseUpdateNote, renderUpdateNote, type UpdateNote } from '../machine/update-note.ts';
 import { type BootMount, mountBootPartition } from './boot-mount.ts';
 import type { Processes } from './run.ts';
 
@@ -198,6 +199,16 @@ export class BootPartition implements AsyncDisposable {
   /** Notes why a trial fails, in place; undefined clears it. */
   async writeFailure(failure: BootFailure | undefined): Promise<void> {
     await this.#overwrite(bootPartitionPaths.failure, Buffer.from(renderBootFailure(failure)));
+  }
+
+  /** What userspace noted of the update that goes on. */
+  async updateNote(): Promise<UpdateNote | undefined> {
+    return parseUpdateNote(await readFile(this.#at(bootPartitionPaths.note), 'utf8').catch(() => ''));
+  }
+
+  /** Notes it, in place; undefined clears it. */
+  async writeUpdateNote(note: UpdateNote | undefined): Promise<void> {
+    await this.#overwrite(bootPartitionPaths.note, Buffer.from(renderUpdateNote(note)));
   }
 
   /** Unmounts it. */

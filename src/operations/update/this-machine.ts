@@ -1,0 +1,118 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../../foundation/clock.ts';
+import { ImprintError } from '../../foundation/errors.ts';
+import { agentFiles } from '../../machine/agent-files.ts';
+import { type AgentSettings, parseAgentSettings } from '../../machine/agent-settings.ts';
+import type { BootEntry, BootPointer, TrialCount } from '../../machine/boot-pointer.ts';
+import type { BootFailure } from '../../machine/boot-records.ts';
+import { type InstalledLayout, partitionLabels } from '../../machine/installed-layout.ts';
+import { splitKernelOptions } from '../../machine/kernel-options.ts';
+import { type BootSituation, type BootWords, bootWords, situationOf } from '../../machine/trial.ts';
+import type { UpdateNote } from '../../machine/update-note.ts';
+import { BootPartition } from '../../system/boot-partition.ts';
+import type { Processes } from '../../system/run.ts';
+
+/** The installed machine that this runs on. */
+export interface ThisMachine {
+  readonly processes: Processes;
+  readonly clock: Clock;
+  /** Root of the running system: `/`. */
+  readonly root: string;
+  readonly settings: AgentSettings;
+  /** What GRUB told of the boot that goes on; undefined where no entry of ours was booted. */
+  readonly words: BootWords | undefined;
+  /** The boot partition's device. */
+  readonly bootDevice: string;
+}
+
+/** Where a soft reboot leaves the words of what it started: the kernel's own are of the boot before. */
+export const softWordsPath = '/run/imprint/boot-words';
+
+/** What differs in tests. */
+export interface MachinePlace {
+  processes: Processes;
+  clock: Clock;
+  root?: string;
+  /** Instead of that of the running kernel. */
+  commandLine?: string;
+  bootDevice?: string;
+}
+
+/** This machine. Errors: `input-invalid` (settings), `machine-unmanaged` where it has no boot partition of ours. */
+export async function findThisMachine(place: MachinePlace): Promise<ThisMachine> {
+  const { processes, clock, root = '/' } = place;
+  const path = join(root, agentFiles.settings);
+  const settings = parseAgentSettings(await readIfThere(path), path);
+  const commandLine =
+    place.commandLine ?? (await readIfThere(softWordsPath)) ?? (await readIfThere('/proc/cmdline')) ?? '';
+  const bootDevice = place.bootDevice ?? (await findBootDevice(processes, commandLine));
+  return { processes, clock, root, settings, words: bootWords(commandLine), bootDevice };
+}
+
+/** All that its boot partition says, at one moment. */
+export interface MachineView {
+  layout: InstalledLayout;
+  pointer: BootPointer;
+  tries: TrialCount | undefined;
+  entries: BootEntry[];
+  /** The entry that runs; undefined for a hand-dropped image, or one that is gone. */
+  running: BootEntry | undefined;
+  situation: BootSituation;
+  failure: BootFailure | undefined;
+  note: UpdateNote | undefined;
+}
+
+/** Looks at an open boot partition. Errors: `machine-unmanaged` where it boots nothing, or this system was not booted by it. */
+export async function viewMachine(machine: ThisMachine, boot: BootPartition): Promise<MachineView> {
+  const pointer = await boot.pointer();
+  if (pointer === undefined) {
+    throw new ImprintError('machine-unmanaged', {
+      problem: `the boot partition ${boot.device} has no pointer that is whole`,
+    });
+  }
+  const { words } = machine;
+  if (words === undefined)
+    throw new ImprintError('machine-unmanaged', { problem: 'it was not started by its boot menu' });
+  const [layout, tries, entries, failure, note] = [
+    await boot.layout(),
+    await boot.tries(),
+    await boot.entries(),
+    await boot.failure(),
+    await boot.updateNote(),
+  ];
+  const running = entries.find(({ id }) => id === words.entry);
+  return { layout, pointer, tries, entries, running, situation: situationOf(pointer, tries, words), failure, note };
+}
+
+/** Opens the boot partition, looks, and closes it again. */
+export async function lookAtMachine(machine: ThisMachine): Promise<MachineView> {
+  await using boot = await openBoot(machine, { readOnly: true });
+  return viewMachine(machine, boot);
+}
+
+export function openBoot(
+  { processes, clock, bootDevice }: ThisMachine,
+  { readOnly = false }: { readOnly?: boolean } = {},
+): Promise<BootPartition> {
+  return BootPartition.open(processes, bootDevice, { readOnly, clock });
+}
+
+/** The device that the kernel's words name, else the one with our label. */
+async function findBootDevice(processes: Processes, commandLine: string): Promise<string> {
+  const word = splitKernelOptions(commandLine.trim()).findLast((option) => option.startsWith('imprint.boot=UUID='));
+  const tag = word === undefined ? ['-L', partitionLabels.boot] : ['-U', word.slice('imprint.boot=UUID='.length)];
+  const { stdout } = await processes.run('blkid', tag, { timeout: 60_000, accept: [0, 2] });
+  const device = stdout.trim();
+  if (device !== '') return device;
+  throw new ImprintError('machine-unmanaged', { problem: 'it has no boot partition of Imprint' });
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
