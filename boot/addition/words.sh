@@ -1,7 +1,7 @@
 # Reads the words that entries of ours, and GRUB, put on the kernel command line (docs/boot-addition.md).
 
 imprint_words() {
-  word_slot= word_seq= word_try= word_host= word_image= word_journal= word_boot= word_limit=600 word_rw=no word_agentless=
+  word_slot= word_seq= word_try= word_kind= word_host= word_image= word_journal= word_boot= word_limit=600 word_rw=no word_degraded=
   set -f
   read -r words <"${IMPRINT_CMDLINE:-/proc/cmdline}"
   for word in $words; do
@@ -9,12 +9,13 @@ imprint_words() {
       imprint.slot=*) word_slot=${word#*=} ;;
       imprint.seq=*) word_seq=${word#*=} ;;
       imprint.try=*) word_try=${word#*=} ;;
+      imprint.kind=*) word_kind=${word#*=} ;;
+      imprint.boot=*) word_boot=${word#*=} ;;
       imprint.host=UUID=*) word_host=${word#imprint.host=UUID=} ;;
       imprint.image=*) word_image=${word#*=} ;;
       imprint.journal=*) word_journal=${word#*=} ;;
-      imprint.boot=UUID=*) word_boot=${word#imprint.boot=UUID=} ;;
       imprint.limit=*) word_limit=${word#*=} ;;
-      imprint.agentless) word_agentless=yes ;;
+      imprint.degraded=accept) word_degraded=accept ;;
       ro) word_rw=no ;;
       rw) word_rw=yes ;;
     esac

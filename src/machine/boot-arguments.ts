@@ -16,8 +16,6 @@ export type BootRoot =
 export interface BootArgumentOptions {
   root: BootRoot;
   initramfs: InitramfsKind;
-  /** UUID of the boot partition's file system: where an image without an agent commits its trial. */
-  boot: string;
   /** Seconds that a trial has until it must be committed. Default 600. */
   trialSeconds?: number;
   /** The image's own options and those of the machine (`mergeKernelOptions`); none of `root=`, `ro`, `rw`. */
@@ -27,18 +25,19 @@ export interface BootArgumentOptions {
 /** Seconds after which a kernel that panicked, or an initramfs that cannot go on, restarts the machine. */
 const panicSeconds = 30;
 
-/** The kernel command line of an entry, without what GRUB adds (`imprint.slot`, `imprint.seq`, `imprint.try`): docs/boot-addition.md. */
+/** The kernel command line of an entry, without what GRUB adds (`imprint.slot`, `imprint.seq`, `imprint.kind`, `imprint.boot`, `imprint.try`): docs/boot-addition.md. */
 export function bootArguments(request: BootArgumentOptions): string[] {
-  const { root, initramfs, boot, trialSeconds, options } = request;
-  const given = options.filter((option) => !/^(panic|boot|imprint\.(boot|limit|host|image|journal))=/.test(option));
+  const { root, initramfs, trialSeconds, options } = request;
+  const given = options.filter((option) => !/^(panic|boot|imprint\.(limit|host|image|journal))=/.test(option));
   return [
     ...rootArguments(root),
     'ro',
     ...given,
     `panic=${panicSeconds}`,
+    // A hand-dropped image is booted with the words of the good one, and may have another kind of initramfs.
+    ...(initramfs === 'initramfs-tools' || root.purpose === 'file' ? ['boot=imprint'] : []),
     // A shell that waits on a console is a machine that hangs.
-    ...(initramfs === 'initramfs-tools' ? ['boot=imprint'] : ['rd.shell=0', 'rd.emergency=reboot']),
-    `imprint.boot=UUID=${boot}`,
+    ...(initramfs === 'dracut' || root.purpose === 'file' ? ['rd.shell=0', 'rd.emergency=reboot'] : []),
     ...(trialSeconds === undefined ? [] : [`imprint.limit=${trialSeconds}`]),
   ];
 }

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { ImprintError } from '../foundation/errors.ts';
 import type { InitramfsKind } from '../machine/boot-arguments.ts';
+import { identityPaths } from '../machine/carried-state.ts';
 import type { RootFileSystem } from '../machine/root-file-system.ts';
 import { type Processes, systemProcesses } from '../system/run.ts';
 import { collectModules } from './addition-modules.ts';
@@ -25,7 +26,7 @@ export interface BootAdditionRequest {
 /** What the scripts use, beside what every shell has built in. */
 const programs = [
   ...['sh', 'mount', 'umount', 'losetup', 'blkid'],
-  ...['cat', 'chmod', 'cp', 'ln', 'mkdir', 'mv', 'rm', 'rmdir', 'sleep', 'sync', 'touch'],
+  ...['cat', 'cp', 'ln', 'mkdir', 'mv', 'rm', 'rmdir', 'sleep', 'sync', 'readlink'],
 ];
 
 /** dracut brings none of its own; it is large. */
@@ -37,18 +38,21 @@ const scripts = [
   ['addition/words.sh', 'imprint/words.sh'],
   ['addition/object.sh', 'imprint/object.sh'],
   ['addition/trial.sh', 'imprint/trial.sh'],
+  ['addition/guard.sh', 'imprint/guard.sh'],
+  ['addition/pointer.sh', 'imprint/pointer.sh'],
+  ['addition/agentless.sh', 'imprint/agentless.sh'],
   ['in-place/in-place.sh', 'imprint/in-place.sh'],
 ] as const;
 
 /** How an initramfs comes to start `/imprint/start`. dracut had its hooks below `/lib` (a link) first, and has them below `/var/lib` now. */
-const hooks: Readonly<Record<InitramfsKind, readonly (readonly [script: string, path: string])[]>> = {
-  'initramfs-tools': [['addition/initramfs-tools', 'scripts/imprint']],
-  dracut: ['usr/lib', 'var/lib'].flatMap((place) => [
+const hooks = [
+  ['addition/initramfs-tools', 'scripts/imprint'],
+  ...['usr/lib', 'var/lib'].flatMap((place) => [
     ['addition/dracut-cmdline.sh', `${place}/dracut/hooks/cmdline/04-imprint.sh`] as const,
     ['addition/dracut-mount.sh', `${place}/dracut/hooks/mount/04-imprint.sh`] as const,
     ['addition/dracut-pre-pivot.sh', `${place}/dracut/hooks/pre-pivot/04-imprint.sh`] as const,
   ]),
-};
+] as const;
 
 /**
  * The second initrd of an entry (docs/boot-addition.md): an archive of scripts of ours, and of what they need of the image's own. It is
@@ -61,7 +65,7 @@ export async function buildBootAddition(request: BootAdditionRequest): Promise<U
   const entries: CpioEntry[] = [];
   const add = (path: string, content: string | Uint8Array, mode = 0o644) =>
     entries.push({ kind: 'file', path, content: Buffer.from(content), mode });
-  for (const [name, path] of [...scripts, ...hooks[initramfs]]) add(path, await readFile(join(source, name)), 0o755);
+  for (const [name, path] of [...scripts, ...hooks]) add(path, await readFile(join(source, name)), 0o755);
   const collected = await collectPrograms({
     root,
     place: '/imprint',
@@ -79,6 +83,13 @@ export async function buildBootAddition(request: BootAdditionRequest): Promise<U
   add('imprint/modules/list', modules.list);
   add('imprint/modules/watchdogs', modules.watchdogList);
   add('imprint/settings', purpose === 'file' ? `host_type=${hostFileSystem ?? ''}\n` : '');
+  add('imprint/object-paths', identityPaths.map((path) => `${path}\n`).join(''));
+  const loader = collected.command('sh').split(' ')[0] ?? '';
+  // The guard is told from other processes by its name, which is that of the loader that starts it.
+  if (loader.startsWith('/imprint/lib/')) {
+    const linked = entries.find(({ path }) => `/${path}` === loader);
+    if (linked?.kind === 'file') add('imprint/guard/@imprint-guard', linked.content, 0o755);
+  }
   // The initramfs's own shell may be any; ours is the image's.
   add('imprint/start', `#!/bin/sh\nexec ${collected.command('sh')} /imprint/boot.sh "$@"\n`, 0o755);
   // gzip is what every kernel can unpack.

@@ -1,0 +1,225 @@
+# What an image without an agent does about its boot (docs/boot-addition.md). POSIX sh, by the programs of the system that runs.
+#
+#   agentless.sh run         proves the trial that runs, or gives it up; ends a revert; says what is what on the host partition
+#   agentless.sh over        the time of the trial is over: nothing where it was committed, else the machine restarts
+#   agentless.sh checkpoint  everything on the host partition in its place, where GRUB reads it
+
+run=${IMPRINT_RUN:-/run}/imprint
+host=${IMPRINT_HOST:-/hostpart}
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
+. "${0%/*}/words.sh"
+. "${0%/*}/pointer.sh"
+
+main() {
+  imprint_words
+  case $1 in
+    run) look ;;
+    over) over ;;
+    checkpoint) checkpoint ;;
+  esac
+}
+
+# How this boot stands to the pointer (src/machine/trial.ts does the same for the agent), and what follows.
+look() {
+  case $word_kind in trial | new) prove || fail "$problem" ;; esac
+  open_boot rw || give_up 'The boot partition cannot be mounted'
+  read_pointer || give_up 'The boot pointer cannot be read'
+  read_tries
+  case $word_kind in
+    trial)
+      if [ "$word_slot" = "$pointer_trial" ]; then
+        write_pointer "$word_slot" "$pointer_good" || give_up 'The trial could not be committed'
+        say "$word_slot is committed"
+      fi
+      ;;
+    new) adopt ;;
+    revert) go_back ;;
+    good)
+      # GRUB went past the trial: it has no try left.
+      if [ -n "$pointer_trial" ] && [ "$tries_seq" = "$pointer_seq" ] && [ "$tries_left" = 0 ]; then
+        say "$pointer_trial was given up"
+        [ -z "$word_host" ] || show_broken "$(image_of "$pointer_trial")"
+        write_pointer "$pointer_good" "$pointer_previous"
+      fi
+      if [ -n "$word_host" ] && [ "$tries_new_left" = 0 ] && [ -f "$host/hn-root-new.img" ] && [ ! -h "$host/hn-root-new.img" ]; then
+        say 'hn-root-new.img was given up and is hn-root-broken.img now'
+        mv -f "$host/hn-root-new.img" "$host/hn-root-broken.img"
+        sync
+      fi
+      ;;
+  esac
+  [ -z "$word_host" ] || show_images
+  close_boot
+  : >"$run/committed"
+  systemctl stop imprint-trial.timer 2>/dev/null
+  [ -z "$word_host" ] || checkpoint
+}
+
+# True where the system is up and every program of health.d is content; else `problem` says what is not.
+prove() {
+  waited=0
+  while :; do
+    state=$(systemctl is-system-running 2>/dev/null)
+    case $state in initializing | starting | '') ;; *) break ;; esac
+    sleep 2
+    waited=$((waited + 2))
+    [ "$waited" -lt "$word_limit" ] || break
+  done
+  case $state in
+    running) ;;
+    degraded)
+      if [ "$word_degraded" != accept ]; then
+        problem="failed units: $(systemctl list-units --failed --no-legend --plain | sed 's/ .*//' | tr '\n' ' ')"
+        return 1
+      fi
+      ;;
+    *)
+      problem="the system did not come up: $state"
+      return 1
+      ;;
+  esac
+  for check in /etc/imprint/health.d/*; do
+    if [ -f "$check" ] && [ -x "$check" ]; then
+      if ! timeout 60 "$check" >/dev/null 2>&1 </dev/null; then
+        problem="$check failed"
+        return 1
+      fi
+    fi
+  done
+}
+
+# The trial is not healthy: writes down why, and restarts. GRUB counts.
+fail() {
+  say "this version is not healthy: $1"
+  if open_boot rw; then
+    write_failure "$1"
+    close_boot
+  fi
+  [ -z "$word_host" ] || checkpoint
+  systemctl reboot
+  sleep 120
+  systemctl reboot --force
+  sleep 60
+  exit 1
+}
+
+give_up() {
+  say "$1"
+  mountpoint -q "$boot" && umount "$boot"
+  exit 1
+}
+
+over() {
+  [ -e "$run/committed" ] && return 0
+  if open_boot ro; then
+    read_pointer && [ "$pointer_good" = "$word_slot" ] && : >"$run/committed"
+    umount "$boot"
+  fi
+  [ -e "$run/committed" ] && return 0
+  fail "not proven within $word_limit seconds"
+}
+
+# Somebody made system-revert, and GRUB booted what was good before. The file goes first: power may be cut between the two, and then
+# GRUB's own note has it boot the same entry again.
+go_back() {
+  if [ -e "$host/system-revert" ]; then
+    rm -rf "$host/system-revert"
+    sync
+    fsfreeze --freeze "$host" && fsfreeze --unfreeze "$host"
+  fi
+  case $word_slot in
+    "$pointer_previous") write_pointer "$pointer_previous" "$pointer_good" ;;
+    "$pointer_good") [ -z "$pointer_trial" ] || write_pointer "$pointer_good" "$pointer_previous" ;;
+  esac
+  say "$word_slot is the good version again"
+}
+
+# The hand-dropped image is healthy: it gets a name that never changes, an entry made of the good one's, and the pointer. Each step may be
+# cut: the file that was dropped goes last, and one that has its name already is known by its inode.
+adopt() {
+  dropped=$host/hn-root-new.img
+  [ -f "$dropped" ] || give_up 'hn-root-new.img has gone'
+  image=
+  for each in "$host"/images/*.img; do [ "$each" -ef "$dropped" ] && image=images/${each##*/}; done
+  if [ -z "$image" ]; then
+    hex=$({ cat /proc/sys/kernel/random/uuid; ls -i "$dropped"; } | sha256sum | sed 's/ .*//')
+    image=images/$hex.img
+    ln "$dropped" "$host/$image" || give_up "hn-root-new.img could not be linked to $image"
+    sync
+  fi
+  hex=${image#images/} hex=${hex%.img}
+  id=file-$(printf %.12s "$hex")
+  if [ "$id" != "$pointer_good" ]; then
+    write_entry || give_up 'The entry of the dropped image could not be written; is the boot partition full?'
+    write_pointer "$id" "$pointer_good" || give_up 'The dropped image could not be committed'
+  fi
+  word_slot=$id
+  rm -f "$dropped"
+  sync
+  say "hn-root-new.img is committed as $id"
+}
+
+# /slots/ID of the boot partition, entry.cfg last: without it, it is none.
+write_entry() {
+  from=$boot/slots/$pointer_good
+  to=$boot/slots/$id
+  kernel=$(uname -r)
+  title="Hand-dropped image, $(date -u '+%Y-%m-%d %H:%M')"
+  rm -rf "$to"
+  # What no record names makes room.
+  for each in "$boot"/slots/*; do
+    case ${each##*/} in "$pointer_good" | "$pointer_previous" | "$pointer_trial") ;; *) [ -e "$each/entry.cfg" ] && unneeded "$each" ;; esac
+  done
+  mkdir -p "$to" || return 1
+  cp "/boot/vmlinuz-$kernel" "$to/vmlinuz" || return 1
+  for each in "/boot/initrd.img-$kernel" "/boot/initramfs-$kernel.img" "/boot/initrd-$kernel" /boot/initrd.img /initrd.img; do
+    [ -f "$each" ] && break
+  done
+  cp "$each" "$to/initrd" && cp "$from/addition.cpio" "$to/addition.cpio" || { rm -rf "$to"; return 1; }
+  sed -e "s,\"id\": \".*\",\"id\": \"$id\"," -e "s,\"reference\": \".*\",\"reference\": \"hand-dropped\"," \
+    -e "s,\"digest\": \".*\",\"digest\": \"sha256:$hex\"," -e "s,\"title\": \".*\",\"title\": \"$title\"," \
+    -e "s,\"kernelVersion\": \".*\",\"kernelVersion\": \"$kernel\"," \
+    -e "s,\"imprint\.image=[^\"]*\",\"imprint.image=$image\"," \
+    -e "s,\"vmlinuz\": \".*\",\"vmlinuz\": \"$(hash_of vmlinuz)\"," -e "s,\"initrd\": \".*\",\"initrd\": \"$(hash_of initrd)\"," \
+    -e "s,\"created\": \".*\",\"created\": \"$(date -u +%Y-%m-%dT%H:%M:%S.000Z)\"," "$from/entry.json" >"$to/entry.json"
+  sed -e "1s,.*,# hand-dropped sha256:$hex," -e "2s,.*,set imprint_title='$title'," -e "s,$pointer_good,$id,g" \
+    -e "s,imprint\.image=images/[0-9a-f]*\.img,imprint.image=$image,g" "$from/entry.cfg" >"$boot/entry.new"
+  sync
+  mv "$boot/entry.new" "$to/entry.cfg" && sync
+}
+
+hash_of() { sha256sum "$to/$1" | sed 's/ .*//'; }
+
+# An old entry of an image file of ours goes, and its image with it.
+unneeded() {
+  old_image=$(image_of "${1##*/}")
+  rm -f "$1/entry.cfg"
+  rm -rf "$1"
+  case $old_image in images/*.img) rm -f "$host/$old_image" ;; esac
+}
+
+# The image file that an entry boots, as in its menu line.
+image_of() { sed -n "s/.*imprint\.image=\(images\/[0-9a-f]*\.img\).*/\1/p" "$boot/slots/$1/entry.cfg" 2>/dev/null | sed 1q; }
+
+# The names that people know: links to what the pointer names.
+show_images() {
+  show hn-root.img "$(image_of "$pointer_good")"
+  show hn-root-old.img "$(image_of "$pointer_previous")"
+}
+show_broken() { show hn-root-broken.img "$1"; }
+show() {
+  [ -n "$2" ] || return 0
+  ln -sfn "$2" "$host/$1.imprint-new" && mv -fT "$host/$1.imprint-new" "$host/$1"
+}
+
+# Frozen for a moment, a file system has everything in its place. Another process thaws it, should this one be stopped meanwhile.
+checkpoint() {
+  sync
+  { sleep 5; fsfreeze --unfreeze "$host" 2>/dev/null; } &
+  fsfreeze --freeze "$host" && fsfreeze --unfreeze "$host"
+  return 0
+}
+
+say() { echo "imprint: $1"; }
+
+main "$@"
