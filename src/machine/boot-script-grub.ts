@@ -82,13 +82,15 @@ export const scriptModules = [
 
 /** The functions alone, for tests. */
 export function renderBootFunctions(): string {
-  return bootScriptFunctions
-    .replaceAll('@ID@', quoteForGrub(entryIdPattern))
-    .replaceAll('@ID-OR-NONE@', quoteForGrub(`^(${entryIdPattern.slice(1, -1)})?$`))
-    .replaceAll('@SEQUENCE@', quoteForGrub(sequencePattern))
-    .replaceAll('@TRIES@', quoteForGrub(triesPattern))
-    .replaceAll('@DROPPED@', hostPaths.dropped)
-    .replaceAll('@REVERT@', hostPaths.revert);
+  const fillings: Readonly<Record<string, string>> = {
+    ID: quoteForGrub(entryIdPattern),
+    'ID-OR-NONE': quoteForGrub(`^(${entryIdPattern.slice(1, -1)})?$`),
+    SEQUENCE: quoteForGrub(sequencePattern),
+    TRIES: quoteForGrub(triesPattern),
+    DROPPED: hostPaths.dropped,
+    REVERT: hostPaths.revert,
+  };
+  return bootScriptFunctions.replaceAll(/@([A-Z-]+)@/g, (_, name: string) => fillings[name] ?? '');
 }
 
 /**

@@ -17,6 +17,8 @@ export const imagerTools: readonly ImagerTool[] = [
   { program: 'wipefs', package: 'util-linux' },
   { program: 'partx', package: 'util-linux' },
   { program: 'blockdev', package: 'util-linux' },
+  // Empties the journal of the boot partition: GRUB replays none.
+  { program: 'fsfreeze', package: 'util-linux' },
   { program: 'mkfs.ext4', package: 'e2fsprogs' },
   { program: 'mke2fs', package: 'e2fsprogs' },
   { program: 'mkfs.xfs', package: 'xfsprogs' },
