@@ -106,6 +106,8 @@ export interface Ext4Wish {
   journal: number;
   /** Seconds since 1970, for all that the file system says of its own making. */
   time: number;
+  /** Inode tables are made now and not by the kernel later, which would leave holes in the file. */
+  initialised?: boolean;
 }
 
 /**
@@ -113,7 +115,8 @@ export interface Ext4Wish {
  * Errors: `process-failed`, `tool-missing`.
  */
 export async function makeExt4InFile(processes: Processes, wish: Ext4Wish, signal?: AbortSignal): Promise<void> {
-  const extended = `offset=${wish.offset},hash_seed=${wish.uuid},nodiscard,lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0`;
+  const lazy = wish.initialised ? 0 : 1;
+  const extended = `offset=${wish.offset},hash_seed=${wish.uuid},nodiscard,lazy_itable_init=${lazy},lazy_journal_init=${lazy},root_owner=0:0`;
   const args = [
     ...['-q', '-F', '-O', ext4Features, '-I', '256', '-b', '4096', '-m', '1'],
     ...['-J', `size=${wish.journal / 2 ** 20}`, '-N', String(wish.inodes), '-U', wish.uuid],

@@ -27,7 +27,14 @@ export async function makeImageFile(processes: Processes, wish: ImageFileWish, s
   const wanted = Math.max(inodes, Math.floor(bytes / 16_384));
   const journal = (bytes < 2048 * mebibyte ? 32 : 64) * mebibyte;
   const time = Math.floor(Date.now() / 1000);
-  await makeExt4InFile(processes, { path, offset: 0, size: bytes, uuid, inodes: wanted, journal, time }, signal);
+  const wishes = { path, offset: 0, size: bytes, uuid, inodes: wanted, journal, time, initialised: true };
+  await makeExt4InFile(processes, wishes, signal);
+}
+
+/** Reserves again what a file system in the file gave back to its host: the kernel makes holes where it discards and where it writes zeros. */
+export async function fillHoles(path: string): Promise<void> {
+  await using file = await open(path, 'r+');
+  allocate(file.fd, 0, (await file.stat()).size);
 }
 
 /** Waits until all that was written to a file is on its disk. */

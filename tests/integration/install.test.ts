@@ -11,6 +11,7 @@ import { freshIdentity } from '../../src/operations/install/fresh-identity.ts';
 import type { InstallContext } from '../../src/operations/install/install-context.ts';
 import { type InstallPlan, planInstall } from '../../src/planning/plan-install.ts';
 import type { Step } from '../../src/planning/step.ts';
+import { BootPartition } from '../../src/system/boot-partition.ts';
 import { readMachineFacts } from '../../src/system/machine-facts.ts';
 import { systemProcesses } from '../../src/system/run.ts';
 import { makeGoldenTree } from './install-tree.ts';
@@ -82,6 +83,11 @@ async function contextFor(disk: LoopDisk): Promise<InstallContext> {
     content,
     restore: async (target) => {
       await run('cp', ['-a', `${golden}/.`, target]);
+    },
+    // The golden tree has an initrd of nothing; what is in it, and in an addition, is tested elsewhere.
+    makers: {
+      detect: async () => ({ kind: 'initramfs-tools', modules: new Set() }),
+      build: async () => Buffer.from('addition'),
     },
     keptVersion: async () => ({ recordText: '{}', manifest: Buffer.from('manifest') }),
   };
@@ -229,6 +235,26 @@ describe.skipIf(!isRoot)('an install on a loop device', { timeout: 120_000 }, ()
         expect(layout.slots).toHaveLength(options.layout === 'slots' && 'slots' in options ? 3 : 2);
       }
       expect(await grubReads(disk, `/slots/${entry.id}/vmlinuz`)).toBe(true);
+      {
+        await using boot = await BootPartition.open(systemProcesses, stepOf(steps, 'write-boot-partition').device, {
+          ...{ readOnly: true, mountAt: join(disk.directory, 'mounted-boot') },
+        });
+        expect(await boot.layout()).toEqual(layout);
+        expect(await boot.pointer()).toEqual({ sequence: 1, good: entry.id, tries: 0 });
+        const [only, ...others] = await boot.entries();
+        expect(others).toEqual([]);
+        const { id, slot, reference, digest, title } = entry;
+        expect(only).toMatchObject({ id, slot, reference, digest, title, kernelVersion: '6.1.0-10-amd64' });
+        expect(Object.keys(only?.files ?? {}).sort()).toEqual(['addition.cpio', 'initrd', 'vmlinuz']);
+        expect(only?.kernelOptions).toEqual(
+          expect.arrayContaining([
+            ...['ro', 'quiet', 'console=ttyS0,115200', 'panic=30', 'boot=imprint'],
+            ...(layout.host === undefined
+              ? [`root=UUID=${layout.slots[0]?.uuid}`]
+              : [`imprint.host=UUID=${layout.host.uuid}`, `imprint.image=${stepOf(steps, 'make-image').path}`]),
+          ]),
+        );
+      }
       expect(await grubReads(disk, '/grub/i386-pc/normal.mod')).toBe(true);
       expect(await grubReads(disk, '/grub/grub.cfg')).toBe(true);
     },

@@ -2,6 +2,7 @@ import type { Clock } from '../../foundation/clock.ts';
 import type { Task } from '../../foundation/task.ts';
 import type { ImageContent } from '../../machine/image-content.ts';
 import type { Processes } from '../../system/run.ts';
+import type { EntryMakers } from './prepare-entry.ts';
 import type { AgentProgram, KeptVersion } from './write-agent.ts';
 
 /** What the executors of an install work with. */
@@ -18,6 +19,8 @@ export interface InstallContext {
   readonly agent?: InstallAgent;
   /** What the slot keeps of the version. */
   keptVersion?(): Promise<KeptVersion>;
+  /** How the first entry is made, where not as always. */
+  readonly makers?: EntryMakers;
   /** Where GRUB's files are; default: where the distribution has them. */
   readonly grub?: string;
 }
