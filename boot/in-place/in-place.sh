@@ -3,7 +3,7 @@
 #
 #   imprint_in_place redo|undo ROOT ID
 #
-# Needs: mv, rm, rmdir, sync, mount; and GNU's cp, whose path is in IMPRINT_CP (busybox's, which its shell takes for any `cp`, will not link what is
+# Needs: mv, rm, rmdir, sync, mount; and cp as GNU has it (busybox's, which its shell takes for any `cp` without a function, will not link what is
 # linked already, and has no nanoseconds). Does nothing, and returns 0, where the root is that version already or where there is no
 # such update any more. May be cut at any instant and begun again. Returns 1 where it could not be done; nothing may then be started.
 
@@ -29,7 +29,7 @@ imprint_in_place() {
     echo "$imprint_going" > "$imprint_update/state" && sync || return 1
   fi
   imprint_each imprint_clear || return 1
-  LC_ALL=C "${IMPRINT_CP:-/usr/bin/cp}" -a -l -T --remove-destination "$imprint_update/$imprint_want" "$imprint_root/" || return 1
+  cp -a -l -T --remove-destination "$imprint_update/$imprint_want" "$imprint_root/" || return 1
   sync
   echo "$imprint_want" > "$imprint_update/state" && sync
 }
@@ -52,7 +52,8 @@ imprint_check_journal() {
 
 # Calls a function for each line; what it puts into imprint_chosen is given to NAME_many by the hundred.
 imprint_each() {
-  imprint_visit=$1 imprint_before= imprint_parent= imprint_parent_real=yes
+  imprint_visit=$1 imprint_before= imprint_parent=
+  imprint_in_root=yes imprint_in_want=yes imprint_in_other=yes
   set --
   while IFS= read -r imprint_line; do
     imprint_kind=${imprint_line%% *} imprint_path=${imprint_line#? }
@@ -61,7 +62,7 @@ imprint_each() {
       *\\*) imprint_path=$(printf '%b.' "$imprint_path") imprint_path=${imprint_path%.} ;;
     esac
     imprint_find_parent
-    [ -n "$imprint_parent_real" ] || continue
+    [ -n "$imprint_in_root" ] || continue
     # What waits is done before lines of the other kind are looked at.
     if [ "$imprint_kind" != "$imprint_before" ] && [ $# -gt 0 ]; then
       "${imprint_visit}_many" "$@" || return 1
@@ -78,16 +79,18 @@ imprint_each() {
   [ $# -eq 0 ] || "${imprint_visit}_many" "$@"
 }
 
-# Whether the way to imprint_path goes through directories only: behind a symbolic link lies what another path names.
+# In which of the three trees the way to imprint_path goes through directories only: behind a symbolic link lies what another path names.
 imprint_find_parent() {
   case $imprint_path in
     */*) [ "${imprint_path%/*}" = "$imprint_parent" ] && return 0 ;;
-    *) imprint_parent= imprint_parent_real=yes && return 0 ;;
+    *) imprint_parent= imprint_in_root=yes imprint_in_want=yes imprint_in_other=yes && return 0 ;;
   esac
-  imprint_parent=${imprint_path%/*} imprint_parent_real=yes
+  imprint_parent=${imprint_path%/*} imprint_in_root=yes imprint_in_want=yes imprint_in_other=yes
   imprint_part=$imprint_parent
   while :; do
-    [ -h "$imprint_root/$imprint_part" ] && imprint_parent_real=
+    [ -h "$imprint_root/$imprint_part" ] && imprint_in_root=
+    [ -h "$imprint_update/$imprint_want/$imprint_part" ] && imprint_in_want=
+    [ -h "$imprint_update/$imprint_other/$imprint_part" ] && imprint_in_other=
     case $imprint_part in */*) imprint_part=${imprint_part%/*} ;; *) return 0 ;; esac
   done
 }
@@ -95,10 +98,13 @@ imprint_find_parent() {
 # True for what is there and is no directory; a symbolic link is none.
 imprint_is_file() { [ -h "$1" ] || { [ -e "$1" ] && [ ! -d "$1" ]; }; }
 imprint_is_directory() { [ -d "$1" ] && [ ! -h "$1" ]; }
+# Of imprint_path in the version that is wanted.
+imprint_want_file() { [ -n "$imprint_in_want" ] && imprint_is_file "$imprint_update/$imprint_want/$imprint_path"; }
+imprint_want_directory() { [ -n "$imprint_in_want" ] && imprint_is_directory "$imprint_update/$imprint_want/$imprint_path"; }
 
 # The version that is left keeps what stands there now.
 imprint_keep() {
-  [ "$imprint_kind" = f ] || return 0
+  [ "$imprint_kind" = f ] && [ -n "$imprint_in_other" ] || return 0
   imprint_is_directory "$imprint_update/$imprint_other/$imprint_path" && return 0
   if imprint_is_file "$imprint_root/$imprint_path"; then
     imprint_chosen=$imprint_path
@@ -107,19 +113,22 @@ imprint_keep() {
   fi
 }
 imprint_keep_many() (
-  cd "$imprint_root/" && LC_ALL=C "${IMPRINT_CP:-/usr/bin/cp}" -a -l --parents --remove-destination -t "$imprint_update/$imprint_other" -- "$@"
+  cd "$imprint_root/" && cp -a -l --parents --remove-destination -t "$imprint_update/$imprint_other" -- "$@"
 )
 
 # What the wanted version does not have goes; what is in the way of what it has is moved aside, for it is not of either version.
 imprint_clear() {
   if [ "$imprint_kind" = f ]; then
-    imprint_is_file "$imprint_update/$imprint_want/$imprint_path" && return 0
+    imprint_want_file && return 0
     imprint_is_file "$imprint_root/$imprint_path" && imprint_chosen=$imprint_path
-  elif imprint_is_directory "$imprint_update/$imprint_want/$imprint_path"; then
-    if imprint_is_file "$imprint_root/$imprint_path"; then imprint_put_aside "$imprint_root/$imprint_path"; fi
+  elif imprint_want_directory; then
+    if imprint_is_file "$imprint_root/$imprint_path"; then
+      imprint_put_aside "$imprint_root/$imprint_path" || return 1
+    fi
   elif imprint_is_directory "$imprint_root/$imprint_path"; then
     imprint_chosen=$imprint_path
   fi
+  return 0
 }
 # All lines of files come before those of directories, and the innermost directory first.
 imprint_clear_many() {
@@ -130,6 +139,7 @@ imprint_clear_many() {
   for imprint_path; do
     imprint_is_directory "$imprint_root/$imprint_path" || continue
     rmdir "$imprint_root/$imprint_path" 2> /dev/null && continue
+    # Not empty: what is in it is of neither version.
     if imprint_is_file "$imprint_update/$imprint_want/$imprint_path"; then
       imprint_put_aside "$imprint_root/$imprint_path" || return 1
     fi

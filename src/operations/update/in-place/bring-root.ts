@@ -8,12 +8,12 @@ import { copyAttributes } from './copy-attributes.ts';
 import {
   isOther,
   look,
+  lookerIn,
   readJournal,
   readState,
   sameInode,
   temporaryOf,
   type UpdatePaths,
-  wayChecker,
   writeState,
 } from './root-paths.ts';
 
@@ -68,19 +68,18 @@ class Bringing {
 
   /** The version that is left keeps what stands there now: what was changed since belongs to it. */
   keep(): void {
-    const way = wayChecker(this.#root);
+    const [inRoot, inOther] = [lookerIn(this.#root), lookerIn(this.#other)];
     for (const path of this.#journal.files) {
-      const kept = `${this.#other}/${path}`;
-      const there = way(path) ? look(`${this.#root}/${path}`) : undefined;
-      const known = look(kept);
+      const there = inRoot(path);
+      const known = inOther(path);
       if (known !== undefined && isDirectory(known.mode)) continue;
+      const kept = `${this.#other}/${path}`;
       if (isOther(there)) {
         if (known !== undefined && sameInode(there, known)) continue;
-        this.#makeWay(path);
-        this.#linkOver(`${this.#root}/${path}`, kept);
+        if (this.#makeWay(path)) this.#linkOver(`${this.#root}/${path}`, kept);
       } else if (there === undefined && known !== undefined) this.#do(() => unlink(kept as RawPath));
     }
-    for (const path of [...this.#journal.directories].reverse()) this.#attributes(this.#root, this.#other, path);
+    for (const path of this.#journal.directories.toReversed()) this.#attributes(this.#root, this.#other, path);
   }
 
   run(): void {
@@ -92,16 +91,18 @@ class Bringing {
     this.#removeDirectories();
     // Where a directory was in the way.
     this.#put(false);
-    for (const path of [...this.#journal.directories].reverse()) this.#attributes(this.#want, this.#root, path);
+    for (const path of this.#journal.directories.toReversed()) this.#attributes(this.#want, this.#root, path);
     this.#attributes(this.#want, this.#root, '');
   }
 
   #makeDirectories(): void {
     const files = new Set<string>(this.#journal.files);
+    const inWant = lookerIn(this.#want);
     for (const path of this.#journal.directories) {
-      const wanted = look(`${this.#want}/${path}`);
+      const wanted = inWant(path);
       if (wanted === undefined || !isDirectory(wanted.mode)) continue;
       const place = `${this.#root}/${path}`;
+      // What is above it in the wanted version was made before it.
       const there = look(place);
       if (there !== undefined && isDirectory(there.mode)) continue;
       // It stands there by the version that is left, or is of neither.
@@ -114,37 +115,34 @@ class Bringing {
 
   /** `missing`: only what is not there yet. */
   #put(missing: boolean): void {
-    const way = wayChecker(this.#root);
+    const [inRoot, inWant] = [lookerIn(this.#root), lookerIn(this.#want)];
     for (const path of this.#journal.files) {
-      const wanted = look(`${this.#want}/${path}`);
-      if (!isOther(wanted) || !way(path)) continue;
-      const place = `${this.#root}/${path}`;
-      const there = look(place);
+      const wanted = inWant(path);
+      if (!isOther(wanted)) continue;
+      const there = inRoot(path);
       if (there !== undefined && (missing || isDirectory(there.mode) || sameInode(there, wanted))) continue;
-      this.#linkOver(`${this.#want}/${path}`, place);
+      this.#linkOver(`${this.#want}/${path}`, `${this.#root}/${path}`);
     }
   }
 
   #removeFiles(): void {
-    const way = wayChecker(this.#root);
+    const [inRoot, inWant] = [lookerIn(this.#root), lookerIn(this.#want)];
     for (const path of this.#journal.files) {
-      const place = `${this.#root}/${path}`;
-      if (isOther(look(`${this.#want}/${path}`)) || !way(path) || !isOther(look(place))) continue;
-      this.#do(() => unlink(place as RawPath));
+      if (isOther(inWant(path)) || !isOther(inRoot(path))) continue;
+      this.#do(() => unlink(`${this.#root}/${path}` as RawPath));
     }
   }
 
   #removeDirectories(): void {
-    const way = wayChecker(this.#root);
-    for (const path of [...this.#journal.directories].reverse()) {
-      const wanted = look(`${this.#want}/${path}`);
-      if ((wanted !== undefined && isDirectory(wanted.mode)) || !way(path)) continue;
-      const place = `${this.#root}/${path}`;
-      const there = look(place);
+    const [inRoot, inWant] = [lookerIn(this.#root), lookerIn(this.#want)];
+    for (const path of this.#journal.directories.toReversed()) {
+      const wanted = inWant(path);
+      if (wanted !== undefined && isDirectory(wanted.mode)) continue;
+      const there = inRoot(path);
       if (there === undefined || !isDirectory(there.mode)) continue;
       this.#step();
       try {
-        removeDirectory(place as RawPath);
+        removeDirectory(`${this.#root}/${path}` as RawPath);
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
         if (code !== 'ENOTEMPTY' && code !== 'EBUSY' && code !== 'EEXIST') throw error;
@@ -155,19 +153,20 @@ class Bringing {
 
   /** A directory of `to` gets the attributes of the same one in `from`, where both have it. */
   #attributes(from: string, to: string, path: string): void {
-    const [source, target] = [`${from}/${path}`, `${to}/${path}`] as [RawPath, RawPath];
-    const wanted = look(source);
-    const there = look(target);
+    const [wanted, there] = [lookerIn(from)(path), lookerIn(to)(path)];
     if (wanted === undefined || there === undefined || !isDirectory(wanted.mode) || !isDirectory(there.mode)) return;
-    this.#do(() => copyAttributes(source, wanted, target, there));
+    this.#do(() => copyAttributes(`${from}/${path}` as RawPath, wanted, `${to}/${path}` as RawPath, there));
   }
 
-  /** Directories of the version that is left, down to where a path is kept. */
-  #makeWay(path: string): void {
+  /** Directories of the version that is left, down to where a path is kept; false where it has something else on the way. */
+  #makeWay(path: string): boolean {
     for (let end = path.indexOf('/'); end > 0; end = path.indexOf('/', end + 1)) {
       const place = `${this.#other}/${path.slice(0, end)}`;
-      if (look(place) === undefined) this.#do(() => makeDirectory(place as RawPath, 0o700));
+      const there = look(place);
+      if (there === undefined) this.#do(() => makeDirectory(place as RawPath, 0o700));
+      else if (!isDirectory(there.mode)) return false;
     }
+    return true;
   }
 
   #linkOver(from: string, to: string): void {

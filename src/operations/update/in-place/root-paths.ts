@@ -47,20 +47,24 @@ export function sameInode(left: FileStatus, right: FileStatus): boolean {
   return left.inode === right.inode && left.device === right.device;
 }
 
-/** Whether the way to a path leads through directories only. Remembers the last answer: ask in order. */
-export function wayChecker(root: string): (path: string) => boolean {
+/**
+ * Looks at paths of a tree; never through a symbolic link, for what lies behind that is another path. Remembers the last way: ask in order,
+ * and make a new one when directories came or went.
+ */
+export function lookerIn(root: string): (path: string) => FileStatus | undefined {
   let last = '';
   let real = true;
   return (path) => {
     const parent = path.slice(0, Math.max(0, path.lastIndexOf('/')));
-    if (parent === last) return real;
-    last = parent;
-    real = true;
-    for (let end = parent.length; end > 0 && real; end = parent.lastIndexOf('/', end - 1)) {
-      const found = look(`${root}/${parent.slice(0, end)}`);
-      real = found !== undefined && isDirectory(found.mode);
+    if (parent !== last) {
+      last = parent;
+      real = true;
+      for (let end = parent.length; end > 0 && real; end = parent.lastIndexOf('/', end - 1)) {
+        const found = look(`${root}/${parent.slice(0, end)}`);
+        real = found !== undefined && isDirectory(found.mode);
+      }
     }
-    return real;
+    return real ? look(`${root}/${path}`) : undefined;
   };
 }
 

@@ -7,7 +7,7 @@ import { inPlaceNames, renderJournal } from '../../../machine/in-place-journal.t
 import { agentPaths } from '../../../machine/installed-layout.ts';
 import { setMode } from '../../../native/attributes.ts';
 import { link, makeDirectory } from '../../../native/nodes.ts';
-import { isDirectory } from '../../../native/status.ts';
+import { type FileStatus, isDirectory } from '../../../native/status.ts';
 import { ConvergeWriter } from '../../../tree/converge-writer.ts';
 import { removeContents } from '../../../tree/remove-contents.ts';
 import type { UpdateContent } from '../update-content.ts';
@@ -94,8 +94,14 @@ class Stage {
   /** Lays one path ready; bytes of content that were written for it. */
   async add(planned: PlannedPath): Promise<number> {
     const { path, wanted, directory } = planned;
+    if (path === '') {
+      // Both trees have their own root already.
+      if (wanted !== undefined) this.#wanted.set(path, wanted);
+      return 0;
+    }
     this.#enter(path);
-    const there = look(`${this.#paths.root}/${path}`);
+    // By its path alone it could be something behind a symbolic link.
+    const there = planned.present ? look(`${this.#paths.root}/${path}`) : undefined;
     if (isOther(there)) this.#keepOld(path);
     else if (there !== undefined) this.#addDirectory(this.#old, this.#oldDirectories, path);
     if (wanted === undefined) {
@@ -173,10 +179,12 @@ class Stage {
 
   /** The directories on the way, in each tree where that version has them. */
   #enter(path: RawPath): void {
+    let real = true;
     for (let end = path.indexOf('/'); end > 0; end = path.indexOf('/', end + 1)) {
       const parent = path.slice(0, end) as RawPath;
-      const there = look(`${this.#paths.root}/${parent}`);
-      if (there !== undefined && isDirectory(there.mode)) this.#addDirectory(this.#old, this.#oldDirectories, parent);
+      const there: FileStatus | undefined = real ? look(`${this.#paths.root}/${parent}`) : undefined;
+      real = there !== undefined && isDirectory(there.mode);
+      if (real) this.#addDirectory(this.#old, this.#oldDirectories, parent);
       const stays = !this.#files.has(parent) && !this.#gone.has(parent);
       if (stays || this.#wanted.has(parent)) this.#addDirectory(this.#new, this.#newDirectories, parent);
     }

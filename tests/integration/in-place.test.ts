@@ -1,0 +1,371 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { VersionRecord } from '../../src/contract/image.ts';
+import { type Digest, rawPath } from '../../src/foundation/brand.ts';
+import { Task } from '../../src/foundation/task.ts';
+import type { InPlaceDirection } from '../../src/machine/in-place-journal.ts';
+import { setXattr } from '../../src/native/attributes.ts';
+import { makeNode } from '../../src/native/nodes.ts';
+import {
+  applyInPlace,
+  finishInPlace,
+  listInPlace,
+  undoInPlace,
+} from '../../src/operations/update/in-place/apply-in-place.ts';
+import { bringRoot } from '../../src/operations/update/in-place/bring-root.ts';
+import { planInPlace, requireFeasible } from '../../src/operations/update/in-place/plan-in-place.ts';
+import { updatePaths } from '../../src/operations/update/in-place/root-paths.ts';
+import { stageInPlace } from '../../src/operations/update/in-place/stage-in-place.ts';
+import type { UpdateContent } from '../../src/operations/update/update-content.ts';
+import type { DriftMode } from '../../src/planning/choose-change.ts';
+import { DirectoryStore } from '../../src/store/directory-store.ts';
+import { manifestPath } from '../../src/store/layout.ts';
+import { restoreTree } from '../../src/tree/restore-tree.ts';
+import { type LoopFileSystem, mountLoop } from './loop-file-system.ts';
+import { snapshotDifference, treeSnapshot } from './tree-snapshot.ts';
+import { captureTree, versionContent } from './version-content.ts';
+
+const script = resolve(import.meta.dirname, '../../boot/in-place/in-place.sh');
+/** Imprint's own, and what a test looks at apart. */
+const ours = ['.imprint', 'var/lib/imprint', 'lost+found'];
+const beforePath = 'var/lib/imprint/version.json';
+
+let base: string;
+let store: DirectoryStore;
+let disk: LoopFileSystem;
+let one: UpdateContent;
+let two: UpdateContent;
+let snapshots: { one: string[]; two: string[] };
+let count = 0;
+
+beforeAll(async () => {
+  base = mkdtempSync(join(tmpdir(), 'imprint-in-place-'));
+  store = await DirectoryStore.open(join(base, 'store'), { create: true });
+  disk = mountLoop('ext4', 512);
+  const source = join(disk.path, 'source');
+  makeOne(source);
+  one = await contentOf(await captureTree(store, source));
+  makeTwo(source);
+  two = await contentOf(await captureTree(store, source));
+  rmSync(source, { recursive: true });
+  snapshots = { one: treeSnapshot(await restored(one), ours), two: treeSnapshot(await restored(two), ours) };
+});
+afterAll(async () => {
+  disk[Symbol.dispose]();
+  await store.close();
+  rmSync(base, { recursive: true, force: true });
+});
+
+describe.skipIf(process.geteuid?.() !== 0)('an update in place', () => {
+  it('makes a root exactly the new version, and exactly the old one again', async () => {
+    const root = await restored(one);
+    const id = await staged(root, two);
+    expect(differenceOf('one', root)).toEqual([]);
+    expect(readFileSync(join(root, beforePath), 'utf8')).toBe('one');
+    expect(applyInPlace(root, id)).toBe(true);
+    expect(differenceOf('two', root)).toEqual([]);
+    expect(readFileSync(join(root, beforePath), 'utf8')).toBe(two.recordText);
+    expect(applyInPlace(root, id)).toBe(false);
+    expect(undoInPlace(root, id)).toBe(true);
+    expect(differenceOf('one', root)).toEqual([]);
+    expect(readFileSync(join(root, beforePath), 'utf8')).toBe('one');
+    expect(applyInPlace(root, id)).toBe(true);
+    expect(differenceOf('two', root)).toEqual([]);
+    expect(listInPlace(root)).toMatchObject([
+      { id, state: 'new', description: { reference: `test:${two.record.number}` } },
+    ]);
+    expect(finishInPlace(root, new Set([id]))).toEqual([]);
+    expect(listInPlace(root)).toHaveLength(1);
+    expect(finishInPlace(root, new Set())).toEqual([]);
+    expect(readdirSync(join(root, '.imprint/in-place'))).toEqual([]);
+    expect(differenceOf('two', root)).toEqual([]);
+    rmSync(root, { recursive: true });
+  });
+
+  it('is ended or undone by any of the two, wherever it was cut', async () => {
+    const root = await restored(one);
+    const id = await staged(root, two);
+    const steps = countSteps(root, id);
+    expect(steps).toBeGreaterThan(100);
+    const random = seeded(7);
+    for (let cut = 0; cut < steps; cut += 1) {
+      const copy = copied(root);
+      cutAfter(copy, id, 'redo', cut);
+      // Another cut, on the way forward or back.
+      if (cut % 3 === 1) cutAfter(copy, id, random() < 0.5 ? 'undo' : 'redo', Math.floor(random() * steps));
+      const direction = cut % 2 === 0 ? 'redo' : 'undo';
+      if (cut % 4 < 2) bring(copy, id, direction);
+      else expect(runScript(copy, id, direction)).toBe(0);
+      expect({ cut, differs: differenceOf(direction === 'redo' ? 'two' : 'one', copy) }).toEqual({ cut, differs: [] });
+      rmSync(copy, { recursive: true });
+    }
+    rmSync(root, { recursive: true });
+  });
+
+  it('is ended by the initramfs wherever that was cut, in shells of two kinds', async () => {
+    const root = await restored(one);
+    const id = await staged(root, two);
+    const random = seeded(8);
+    for (let cut = 0; cut < 40; cut += 1) {
+      const copy = copied(root);
+      const shell = cut % 2 === 0 ? ['dash'] : ['busybox', 'sh'];
+      if (cut % 3 === 0) cutAfter(copy, id, 'redo', Math.floor(random() * 60));
+      const cutScript = runScript(copy, id, 'redo', shell, cut % 12);
+      if (cutScript === 0) expect(differenceOf('two', copy)).toEqual([]);
+      else takeAway(copy, id, random);
+      const direction = random() < 0.5 ? 'redo' : 'undo';
+      expect(runScript(copy, id, direction, shell)).toBe(0);
+      expect({ cut, differs: differenceOf(direction === 'redo' ? 'two' : 'one', copy) }).toEqual({ cut, differs: [] });
+      rmSync(copy, { recursive: true });
+    }
+    rmSync(root, { recursive: true });
+  });
+
+  it('takes with each version what was changed in it', async () => {
+    const root = await restored(one);
+    const id = await staged(root, two);
+    applyInPlace(root, id);
+    replace(join(root, 'etc/changed'), 'edited in two\n');
+    const later = treeSnapshot(root, ours);
+    for (const back of [() => undoInPlace(root, id), () => runScript(root, id, 'undo')]) {
+      back();
+      expect(differenceOf('one', root)).toEqual([]);
+      applyInPlace(root, id);
+      expect(snapshotDifference(later, treeSnapshot(root, ours))).toEqual([]);
+    }
+    rmSync(root, { recursive: true });
+  });
+
+  it('refuses a journal that is not whole, and touches nothing', async () => {
+    const root = await restored(one);
+    const id = await staged(root, two);
+    const journal = join(root, '.imprint/in-place', id, 'journal');
+    writeFileSync(journal, readFileSync(journal).subarray(0, -4));
+    expect(() => applyInPlace(root, id)).toThrow('not whole');
+    expect(runScript(root, id, 'redo')).toBe(1);
+    expect(differenceOf('one', root)).toEqual([]);
+    // No entry that wants what the root is, or names what is forgotten, is kept from booting.
+    expect(runScript(root, id, 'undo')).toBe(0);
+    expect(runScript(root, 'never-was', 'redo')).toBe(0);
+    rmSync(root, { recursive: true });
+  });
+});
+
+function differenceOf(version: 'one' | 'two', root: string): string[] {
+  return snapshotDifference(snapshots[version], treeSnapshot(root, ours));
+}
+
+/** How many changes a redo makes. */
+function countSteps(root: string, id: string): number {
+  const copy = copied(root);
+  let steps = 0;
+  const beforeStep = () => {
+    steps += 1;
+  };
+  bringRoot({ paths: updatePaths(copy, id), direction: 'redo', beforeStep });
+  expect(differenceOf('two', copy)).toEqual([]);
+  rmSync(copy, { recursive: true });
+  return steps;
+}
+
+function cutAfter(root: string, id: string, direction: InPlaceDirection, steps: number): void {
+  let left = steps;
+  const beforeStep = () => {
+    left -= 1;
+    if (left < 0) throw new Error('cut');
+  };
+  try {
+    bringRoot({ paths: updatePaths(root, id), direction, beforeStep });
+  } catch (error) {
+    if ((error as Error).message !== 'cut') throw error;
+  }
+}
+
+function bring(root: string, id: string, direction: InPlaceDirection): void {
+  bringRoot({ paths: updatePaths(root, id), direction });
+}
+
+/** As the initramfs does it, in a mount namespace of its own; `commands` that are begun before it is cut. Returns its status. */
+function runScript(root: string, id: string, direction: InPlaceDirection, shell = ['dash'], commands?: number): number {
+  const counter = join(base, 'commands');
+  writeFileSync(counter, `${commands ?? 100_000}\n`);
+  const text = `
+    tick() { read -r left < ${counter}; echo $((left - 1)) > ${counter}; [ "$left" -gt 0 ] || kill -KILL $$; }
+    for name in mv rm rmdir sync; do eval "$name() { tick; /usr/bin/$name \\"\\$@\\"; }"; done
+    cp() { tick; /usr/bin/cp "$@"; }
+    mount() { :; }
+    . ${script}
+    imprint_in_place ${direction} "$1" ${id}`;
+  const [command = '', ...more] = shell;
+  const { status, stderr, stdout } = spawnSync(command, [...more, '-c', text, 'sh', root], {
+    encoding: 'latin1',
+    timeout: 60_000,
+  });
+  if (status === null) return -1;
+  if (status !== 0 && !/damaged/.test(stdout)) expect(`${status} ${stdout}${stderr}`).toBe('0');
+  return status;
+}
+
+/** What a cut in the middle of `cp --remove-destination` leaves: a file taken away, and not there again. */
+function takeAway(root: string, id: string, random: () => number): void {
+  const place = join(root, '.imprint/in-place', id);
+  if (!/ing/.test(readFileSync(join(place, 'state'), 'latin1'))) return;
+  const lines = readFileSync(join(place, 'journal'), 'latin1').split('\n');
+  const names = lines.filter((line) => /^f [\w/.-]+$/.test(line)).map((line) => line.slice(2));
+  const name = names[Math.floor(random() * names.length)] ?? '';
+  rmSync(join(root, name), { force: true });
+}
+
+async function staged(root: string, content: UpdateContent, drift: DriftMode = 'merge'): Promise<string> {
+  const plan = await planInPlace({ content, base: baseOf(one, root), drift }, Task.silent());
+  requireFeasible(plan);
+  await stageInPlace(plan, content, Task.silent());
+  return plan.id;
+}
+
+function baseOf(content: UpdateContent, root: string) {
+  return { digest: content.digest, manifestFile: content.manifestFile, root };
+}
+
+async function restored({ digest }: { digest: Digest }): Promise<string> {
+  const target = join(disk.path, `root-${next()}`);
+  await restoreTree({ store, version: digest, target, task: Task.silent() });
+  writeFileSync(join(target, beforePath), 'one');
+  return target;
+}
+
+function next(): number {
+  count += 1;
+  return count;
+}
+
+function copied(root: string): string {
+  const target = join(disk.path, `copy-${next()}`);
+  execFileSync('cp', ['-a', root, target]);
+  return target;
+}
+
+async function contentOf(digest: Digest): Promise<UpdateContent> {
+  const { entries, content } = await versionContent(store, digest);
+  const record = { image: 'test', number: next(), digest } as unknown as VersionRecord;
+  return {
+    record,
+    recordText: JSON.stringify(record),
+    digest,
+    manifestFile: store.path(manifestPath(digest)),
+    entries,
+    content,
+    transferred: { bytes: 0, requests: 0 },
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+function replace(path: string, text: string): void {
+  writeFileSync(`${path}.tmp`, text);
+  renameSync(`${path}.tmp`, path);
+}
+
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
+    return state / 2 ** 31;
+  };
+}
+
+function makeOne(root: string): void {
+  for (const directory of [
+    'etc/deep/er',
+    'usr/lib/gone/inner',
+    'usr/bin',
+    'turns/inner',
+    'var/lib/dpkg',
+    'var/lib/imprint',
+    'was-directory',
+  ])
+    mkdirSync(join(root, directory), { recursive: true });
+  const file = (path: string, text: string) => writeFileSync(Buffer.from(join(root, path), 'latin1'), text);
+  for (let index = 0; index < 12; index += 1) file(`usr/lib/lib-${index}`, `library ${index}`);
+  file('etc/changed', 'one\n');
+  file('etc/same', 'same\n');
+  file('etc/deep/er/config', 'one\n');
+  file('etc/attributes', 'attributes\n');
+  file('usr/lib/gone/inner/file', 'gone\n');
+  file('usr/bin/set-uid', 'set-uid');
+  chmodSync(join(root, 'usr/bin/set-uid'), 0o4755);
+  file('turns/inner/file', 'in a directory that turns into a link');
+  file('was-directory/file', 'in a directory that turns into a file');
+  file('becomes-directory', 'a file');
+  symlinkSync('usr/bin', join(root, 'bin'));
+  symlinkSync('one', join(root, 'etc/link'));
+  for (const name of ['line\nbreak', 'back\\slash', ' spaces ', '-rf', '*', 'quote"\'$(x)', '\xff\xfe', '.hidden'])
+    file(`etc/deep/${name}`, `one of ${name}`);
+  file('usr/lib/hard-1', 'hard');
+  linkSync(join(root, 'usr/lib/hard-1'), join(root, 'usr/lib/hard-2'));
+  file('usr/lib/pair-1', 'pair');
+  linkSync(join(root, 'usr/lib/pair-1'), join(root, 'usr/lib/pair-2'));
+  makeNode(rawPath(join(root, 'usr/lib/device')), 0o020000, 0o600, 1, 3);
+  makeNode(rawPath(join(root, 'usr/lib/fifo')), 0o010000, 0o600);
+  setXattr(rawPath(join(root, 'etc/attributes')), 'user.one', Buffer.from('one'));
+  setXattr(rawPath(join(root, 'etc/deep')), 'user.one', Buffer.from('one'));
+  file('var/lib/dpkg/status', 'packages of one\n');
+}
+
+function makeTwo(root: string): void {
+  const file = (path: string, text: string) => {
+    rmSync(Buffer.from(join(root, path), 'latin1'), { force: true });
+    writeFileSync(Buffer.from(join(root, path), 'latin1'), text);
+  };
+  for (let index = 0; index < 12; index += 2) file(`usr/lib/lib-${index}`, `library ${index} of two`);
+  file('etc/changed', 'two\n');
+  file('etc/deep/er/config', 'two\n');
+  rmSync(join(root, 'usr/lib/gone'), { recursive: true });
+  file('usr/bin/set-uid', 'set-uid of two');
+  chownSync(join(root, 'usr/bin/set-uid'), 1, 2);
+  chmodSync(join(root, 'usr/bin/set-uid'), 0o6755);
+  rmSync(join(root, 'turns'), { recursive: true });
+  symlinkSync('usr/lib', join(root, 'turns'));
+  rmSync(join(root, 'was-directory'), { recursive: true });
+  file('was-directory', 'now a file');
+  rmSync(join(root, 'becomes-directory'));
+  mkdirSync(join(root, 'becomes-directory/inner'), { recursive: true });
+  file('becomes-directory/inner/file', 'two');
+  unlinkSync(join(root, 'bin'));
+  mkdirSync(join(root, 'bin'));
+  file('bin/set-uid', 'behind what was a link');
+  unlinkSync(join(root, 'etc/link'));
+  symlinkSync('two', join(root, 'etc/link'));
+  for (const name of ['line\nbreak', ' spaces ', '*', '\xff\xfe']) file(`etc/deep/${name}`, `two of ${name}`);
+  for (const name of ['back\\slash', '-rf']) rmSync(join(root, `etc/deep/${name}`));
+  file('etc/deep/new\nname', 'two');
+  unlinkSync(join(root, 'usr/lib/hard-2'));
+  file('usr/lib/hard-2', 'a file of its own');
+  file('usr/lib/pair-1', 'pair of two');
+  unlinkSync(join(root, 'usr/lib/pair-2'));
+  linkSync(join(root, 'usr/lib/pair-1'), join(root, 'usr/lib/pair-2'));
+  linkSync(join(root, 'usr/lib/pair-1'), join(root, 'usr/lib/pair-3'));
+  rmSync(join(root, 'usr/lib/device'));
+  makeNode(rawPath(join(root, 'usr/lib/device')), 0o020000, 0o600, 1, 5);
+  setXattr(rawPath(join(root, 'etc/attributes')), 'user.two', Buffer.from('two'));
+  setXattr(rawPath(join(root, 'etc/deep')), 'user.one', Buffer.from('two'));
+  chmodSync(join(root, 'etc/deep'), 0o750);
+  mkdirSync(join(root, 'var/lib/service'));
+  file('var/lib/service/new', 'a new service');
+  file('var/lib/dpkg/status', 'packages of two\n');
+}
