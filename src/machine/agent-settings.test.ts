@@ -12,7 +12,14 @@ it('has a default for everything', () => {
       carry: [],
       keep: [],
     });
-    expect(health).toEqual({ timeout: 600_000, units: [], failedUnits: 'new', http: [], server: true });
+    expect(health).toEqual({
+      timeout: 600_000,
+      patience: 60_000,
+      units: [],
+      failedUnits: 'new',
+      http: [],
+      server: true,
+    });
   }
 });
 

@@ -37,6 +37,8 @@ const url = z.url({ protocol: /^https?$/, error: 'must be a URL that begins with
 const healthSchema = z.strictObject({
   /** How long a version on trial may take to become healthy, before it is restarted. */
   timeout: duration.default(600_000),
+  /** How long a check may fail once the system has started, before it counts. */
+  patience: duration.default(60_000),
   /** Units that must be active. */
   units: list(z.string().regex(/^[\w@.:\\-]+\.[a-z]+$/, 'must be a unit with its kind, such as ssh.service')).default(
     [],

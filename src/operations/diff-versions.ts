@@ -18,7 +18,7 @@ import { rawOf } from './list-entries.ts';
  * the package that it belongs to. Two manifests are read, and of contents the package databases alone.
  */
 export async function diffVersions(
-  context: Context,
+  context: Pick<Context, 'store'>,
   input: z.output<typeof imageDiff.input>,
   task: Task,
 ): Promise<ImageDiff> {

@@ -6,11 +6,11 @@ import { agentFiles } from '../../machine/agent-files.ts';
 import { type AgentSettings, parseAgentSettings } from '../../machine/agent-settings.ts';
 import type { BootEntry, BootPointer, TrialCount } from '../../machine/boot-pointer.ts';
 import type { BootFailure } from '../../machine/boot-records.ts';
-import { type InstalledLayout, partitionLabels } from '../../machine/installed-layout.ts';
-import { splitKernelOptions } from '../../machine/kernel-options.ts';
+import type { InstalledLayout } from '../../machine/installed-layout.ts';
 import { type BootSituation, type BootWords, bootWords, situationOf } from '../../machine/trial.ts';
 import type { UpdateNote } from '../../machine/update-note.ts';
 import { BootPartition } from '../../system/boot-partition.ts';
+import { findBootPartition } from '../../system/find-boot-partition.ts';
 import type { Processes } from '../../system/run.ts';
 
 /** The installed machine that this runs on. */
@@ -26,7 +26,7 @@ export interface ThisMachine {
   readonly bootDevice: string;
 }
 
-/** Where a soft reboot leaves the words of what it started: the kernel's own are of the boot before. */
+/** The words of what runs where those of the kernel are of something before: after a soft reboot, and an update in place. */
 export const softWordsPath = '/run/imprint/boot-words';
 
 /** What differs in tests. */
@@ -39,14 +39,14 @@ export interface MachinePlace {
   bootDevice?: string;
 }
 
-/** This machine. Errors: `input-invalid` (settings), `machine-unmanaged` where it has no boot partition of ours. */
+/** This machine. Errors: `input-invalid` (settings), `boot-partition-missing` where it has none of ours. */
 export async function findThisMachine(place: MachinePlace): Promise<ThisMachine> {
   const { processes, clock, root = '/' } = place;
   const path = join(root, agentFiles.settings);
   const settings = parseAgentSettings(await readIfThere(path), path);
   const commandLine =
     place.commandLine ?? (await readIfThere(softWordsPath)) ?? (await readIfThere('/proc/cmdline')) ?? '';
-  const bootDevice = place.bootDevice ?? (await findBootDevice(processes, commandLine));
+  const bootDevice = place.bootDevice ?? (await findBootPartition(processes, commandLine));
   return { processes, clock, root, settings, words: bootWords(commandLine), bootDevice };
 }
 
@@ -96,16 +96,6 @@ export function openBoot(
   { readOnly = false }: { readOnly?: boolean } = {},
 ): Promise<BootPartition> {
   return BootPartition.open(processes, bootDevice, { readOnly, clock });
-}
-
-/** The device that the kernel's words name, else the one with our label. */
-async function findBootDevice(processes: Processes, commandLine: string): Promise<string> {
-  const word = splitKernelOptions(commandLine.trim()).findLast((option) => option.startsWith('imprint.boot=UUID='));
-  const tag = word === undefined ? ['-L', partitionLabels.boot] : ['-U', word.slice('imprint.boot=UUID='.length)];
-  const { stdout } = await processes.run('blkid', tag, { timeout: 60_000, accept: [0, 2] });
-  const device = stdout.trim();
-  if (device !== '') return device;
-  throw new ImprintError('machine-unmanaged', { problem: 'it has no boot partition of Imprint' });
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {

@@ -1,0 +1,120 @@
+import type { UpdateResult } from '../../contract/operations/updates.ts';
+import type { UpdateOptions } from '../../contract/update.ts';
+import { ImprintError } from '../../foundation/errors.ts';
+import type { Task } from '../../foundation/task.ts';
+import type { BootEntry, BootPointer } from '../../machine/boot-pointer.ts';
+import { committed, withoutTrial, withTrial } from '../../machine/trial.ts';
+import type { BootPartition } from '../../system/boot-partition.ts';
+import { failedUnits } from './health-checks.ts';
+import { planRestart, restartInto } from './restart-into.ts';
+import { showOnHost } from './settle-boot.ts';
+import { type MachineView, openBoot, type ThisMachine, viewMachine } from './this-machine.ts';
+import { lockUpdate } from './update-lock.ts';
+import type { UpdateOutcome } from './update-outcome.ts';
+
+export interface RevertRequest {
+  /** `web:1`, a digest, an entry, or the name of a slot; absent: the version before. */
+  to?: string;
+  options: UpdateOptions;
+  order?: string;
+}
+
+/**
+ * Goes back: to the version before, which was good once and boots without another trial; from a trial to the good one; or to any other that lies in a
+ * slot, on trial. Undefined where `to` is in no slot: it must be fetched. Errors: `machine-unmanaged`, `update-running`, `nothing-before`.
+ */
+export async function revertMachine(
+  machine: ThisMachine,
+  request: RevertRequest,
+  task: Task,
+): Promise<UpdateOutcome | undefined> {
+  await using _lock = await lockUpdate('a revert');
+  await using boot = await openBoot(machine);
+  const view = await viewMachine(machine, boot);
+  const { pointer, running } = view;
+  const target = request.to === undefined ? entryBefore(view) : entryNamed(view, request.to);
+  if (target === undefined) {
+    if (request.to !== undefined) return undefined;
+    throw new ImprintError('nothing-before', { machine: 'This machine' });
+  }
+  task.log(`back to ${target.reference}`);
+  const onTrial = view.situation.kind === 'trial' || view.situation.kind === 'dropped';
+  if (onTrial) await noteGivenUp(machine, boot, view);
+  const next = nextPointer(pointer, target.id, request.options.tries ?? machine.settings.tries);
+  const written = next === undefined ? pointer : await boot.writePointer(next);
+  const runs = running?.id === target.id;
+  if (!runs) await writeNote(machine, boot, view, target, request);
+  const after = await viewMachine(machine, boot);
+  if (written.trial === undefined) await showOnHost(machine, after);
+  const reasons = runs ? [] : [`${target.reference} lies in the slot ${target.slot}`];
+  const asked = request.options.reboot ?? machine.settings.reboot;
+  const { kernelVersion } = target;
+  const choice = await planRestart(machine, { asked: runs ? 'none' : asked, inPlace: false, reasons, kernelVersion });
+  for (const remark of choice.remarks) task.warn(remark);
+  const result: UpdateResult = {
+    kind: runs ? (next === undefined ? 'current' : 'done') : 'staged',
+    ...(running && { from: { reference: running.reference, digest: running.digest } }),
+    to: { reference: target.reference, digest: target.digest },
+    slot: target.slot,
+    entry: target.id,
+    reboot: { method: choice.method, reasons },
+    warnings: choice.remarks,
+  };
+  return { result, restart: () => restartInto(machine, target.id, choice.method) };
+}
+
+/** What one goes back to: the good one from a trial, or from what waits to be tried; else the one before it. */
+function entryBefore({ situation, pointer, entries }: MachineView): BootEntry | undefined {
+  const found = (id: string | undefined) => entries.find((entry) => entry.id === id);
+  switch (situation.kind) {
+    case 'trial':
+    case 'dropped':
+    case 'pending':
+    case 'stray':
+      return found(pointer.good);
+    default:
+      return found(pointer.previous);
+  }
+}
+
+function entryNamed({ entries, pointer }: MachineView, name: string): BootEntry | undefined {
+  const digest = name.replace(/^.*@/, '');
+  const version = name.replace(/:v(\d+)$/, ':$1');
+  const fitting = entries.filter(
+    ({ id, slot, reference, digest: its }) => id === name || slot === name || reference === version || its === digest,
+  );
+  const known = [pointer.good, pointer.previous];
+  return fitting.find(({ id }) => known.includes(id)) ?? fitting.at(-1);
+}
+
+/** Undefined: the pointer says it already. An entry that never was the good one has to prove itself. */
+function nextPointer(pointer: BootPointer, entry: string, tries: number): BootPointer | undefined {
+  if (entry === pointer.good) return pointer.trial === undefined ? undefined : withoutTrial(pointer);
+  return entry === pointer.previous ? committed(pointer, entry) : withTrial(pointer, entry, tries);
+}
+
+async function noteGivenUp({ clock }: ThisMachine, boot: BootPartition, { pointer }: MachineView): Promise<void> {
+  if (pointer.trial === undefined) return;
+  const time = new Date(clock.now()).toISOString();
+  await boot.writeFailure({ sequence: pointer.sequence, entry: pointer.trial, reason: 'somebody reverted it', time });
+}
+
+async function writeNote(
+  { clock, processes }: ThisMachine,
+  boot: BootPartition,
+  { running, note }: MachineView,
+  { id, reference, digest }: BootEntry,
+  { order }: RevertRequest,
+): Promise<void> {
+  const whose = order ?? (note?.kind === 'revert' ? note.order : undefined);
+  await boot.writeUpdateNote({
+    format: 1,
+    kind: 'revert',
+    ...(whose === undefined ? {} : { order: whose }),
+    entry: id,
+    from: { image: running?.reference ?? 'unknown', digest: running?.digest ?? digest },
+    to: { image: reference, digest },
+    started: clock.now(),
+    failedUnits: await failedUnits(processes),
+  });
+}

@@ -1,0 +1,115 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { toImprintError } from '../../foundation/errors.ts';
+import type { BootEntry, BootPointer } from '../../machine/boot-pointer.ts';
+import { hostMounts, hostPaths } from '../../machine/installed-layout.ts';
+import { committed, withoutTrial } from '../../machine/trial.ts';
+import type { BootPartition } from '../../system/boot-partition.ts';
+import { checkpointFileSystem } from '../../system/checkpoint.ts';
+import type { Processes } from '../../system/run.ts';
+import { type HostView, writeHostView } from '../install/host-view.ts';
+import { type MachineView, openBoot, type ThisMachine, viewMachine } from './this-machine.ts';
+
+/** Tells what watches a trial (`boot/addition/trial.sh`) that it is over. */
+const committedMark = '/run/imprint/committed';
+const trialTimer = 'imprint-trial.timer';
+
+/**
+ * Does what a boot leaves to be done: writes down that a trial was given up and why, ends a revert that was asked for by hand, and has the
+ * names on the host partition tell what is. A trial that runs is left for who proves it. Power may be cut at any moment: the next boot does the rest.
+ * Returns the machine as it is then.
+ */
+export async function settleBoot(machine: ThisMachine): Promise<MachineView> {
+  await using boot = await openBoot(machine);
+  const view = await viewMachine(machine, boot);
+  switch (view.situation.kind) {
+    case 'fell-back':
+      await giveUp(machine, boot, view);
+      break;
+    case 'reverting':
+      // The file first: until the record is written, GRUB's own note has it boot the same entry again.
+      await removeRevertFile(machine);
+      await boot.writePointer(committed(view.pointer, view.situation.entry));
+      break;
+    case 'trial':
+    case 'dropped':
+      return view;
+    default:
+  }
+  const settled = await viewMachine(machine, boot);
+  await endWatch(machine.processes);
+  await showOnHost(machine, settled, brokenOf(view));
+  return settled;
+}
+
+/** Makes `entry` the good one, what was good the one before it, and forgets what went wrong earlier. */
+export async function commitEntry(machine: ThisMachine, boot: BootPartition, entry: string): Promise<MachineView> {
+  const view = await viewMachine(machine, boot);
+  await boot.writePointer(committed(view.pointer, entry));
+  if (view.failure !== undefined) await boot.writeFailure(undefined);
+  const now = await viewMachine(machine, boot);
+  await endWatch(machine.processes);
+  await showOnHost(machine, now);
+  return now;
+}
+
+/** Nothing watches a trial any longer that is over. */
+async function endWatch(processes: Processes): Promise<void> {
+  await writeFile(committedMark, '').catch(() => {});
+  await processes.run('systemctl', ['stop', trialTimer], { timeout: 60_000 }).catch(() => {});
+}
+
+async function giveUp({ clock }: ThisMachine, boot: BootPartition, view: MachineView): Promise<void> {
+  const { pointer, failure } = view;
+  const { trial = '' } = pointer;
+  if (failure?.entry !== trial || failure.sequence !== pointer.sequence) {
+    const boots = pointer.tries === 1 ? 'once' : `${pointer.tries} times`;
+    const reason = `it was started ${boots} and never said that it was well: it hung, panicked or was switched off`;
+    const time = new Date(clock.now()).toISOString();
+    await boot.writeFailure({ sequence: pointer.sequence, entry: trial, reason, time });
+  }
+  await boot.writePointer(withoutTrial(pointer));
+}
+
+/** GRUB must not see it any more either when the record moves on: it would go back again. */
+async function removeRevertFile({ root, processes }: ThisMachine): Promise<void> {
+  const directory = join(root, hostMounts.host);
+  try {
+    await rm(join(directory, hostPaths.revert), { recursive: true, force: true });
+  } catch (error) {
+    throw toImprintError(error);
+  }
+  await checkpointFileSystem(processes, directory);
+}
+
+/** The image of a trial that was given up. */
+function brokenOf({ situation, entries }: MachineView): string | undefined {
+  return situation.kind === 'fell-back' ? imageOf(entries, situation.trial) : undefined;
+}
+
+/** The names that people know on the host partition, and all of it where GRUB reads it. Other layouts: nothing. */
+export async function showOnHost(
+  { root, processes }: ThisMachine,
+  { layout, pointer, entries }: MachineView,
+  broken?: string,
+): Promise<void> {
+  if (layout.host === undefined) return;
+  const host = join(root, hostMounts.host);
+  const view = hostView(pointer, entries, broken);
+  if (view === undefined) return;
+  await writeHostView(host, view);
+  await checkpointFileSystem(processes, host);
+}
+
+function hostView(pointer: BootPointer, entries: readonly BootEntry[], broken?: string): HostView | undefined {
+  const current = imageOf(entries, pointer.good);
+  const old = imageOf(entries, pointer.previous);
+  if (current === undefined) return undefined;
+  return { current, ...(old === undefined ? {} : { old }), ...(broken === undefined ? {} : { broken }) };
+}
+
+/** `images/HEX.img` of an entry. */
+export function imageOf(entries: readonly BootEntry[], id: string | undefined): string | undefined {
+  const entry = entries.find((each) => each.id === id);
+  return entry?.kernelOptions.find((option) => option.startsWith('imprint.image='))?.slice('imprint.image='.length);
+}

@@ -1,0 +1,31 @@
+import type { z } from 'zod';
+import type { machineSlots } from '../../contract/operations/updates.ts';
+import type { Slot } from '../../contract/update.ts';
+import type { BootEntry } from '../../machine/boot-pointer.ts';
+import { triesLeft } from '../../machine/decide-boot.ts';
+import { lookAtMachine, type MachineView, type ThisMachine } from './this-machine.ts';
+
+/** `imprint slots`: what lies in the slots of this machine, and what boots. Errors: `machine-unmanaged`. */
+export async function showSlots(machine: ThisMachine): Promise<z.input<typeof machineSlots.output>> {
+  const view = await lookAtMachine(machine);
+  const { layout, pointer, tries, entries, situation, failure } = view;
+  const full = new Set(entries.map(({ slot }) => slot));
+  return {
+    layout: layout.layout,
+    situation: situation.kind,
+    ...(pointer.trial === undefined ? {} : { left: triesLeft(pointer, tries) }),
+    slots: entries.map((entry) => showSlot(entry, view)),
+    empty: layout.slots.map(({ name }) => name).filter((name) => !full.has(name)),
+    ...(failure === undefined ? {} : { failure: { entry: failure.entry, reason: failure.reason, time: failure.time } }),
+  };
+}
+
+function showSlot(entry: BootEntry, { pointer, running }: MachineView): Slot {
+  const { id, slot, reference, digest, kernelVersion, title, created } = entry;
+  const roles: Slot['roles'] = [];
+  if (running?.id === id) roles.push('running');
+  if (pointer.good === id) roles.push('good');
+  if (pointer.previous === id) roles.push('previous');
+  if (pointer.trial === id) roles.push('trial');
+  return { entry: id, slot, reference, digest, kernel: kernelVersion, title, created, roles };
+}

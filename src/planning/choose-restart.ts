@@ -1,0 +1,62 @@
+import type { RebootMethod } from '../contract/update.ts';
+
+/** What is known where a machine has to come to its new version. */
+export interface RestartSituation {
+  asked: RebootMethod;
+  /** The root that runs has become the new version; else another one is to be booted. */
+  inPlace: boolean;
+  /** Why what runs must be restarted; empty: it need not be. */
+  reasons: readonly string[];
+  /** The kernel that runs is the new version's too. */
+  sameKernel: boolean;
+  /** The program is there. */
+  hasKexec: boolean;
+  /** The kernel takes no other that is not signed (Secure Boot). */
+  lockedDown: boolean;
+  /** Of systemd; 0 where it is unknown. */
+  systemd: number;
+}
+
+/** The way that is taken, and in words why not the one that was asked for. */
+export interface RestartChoice {
+  method: Exclude<RebootMethod, 'auto'>;
+  remarks: string[];
+}
+
+/** systemd from this version on can restart all but the kernel. */
+const softRebootSince = 254;
+
+/**
+ * How a machine restarts. `full` is the only way that everything takes; the quicker ones are taken where they were asked for and are safe, and
+ * where they are not, the machine restarts in full and says so.
+ */
+export function chooseRestart(situation: RestartSituation): RestartChoice {
+  const { asked, inPlace, reasons } = situation;
+  if (asked === 'none') return { method: 'none', remarks: [] };
+  if (inPlace && reasons.length === 0) return { method: 'none', remarks: [] };
+  if (asked === 'soft') {
+    const problem = softProblem(situation);
+    return problem === undefined ? { method: 'soft', remarks: [] } : instead('A soft reboot', problem);
+  }
+  if (asked === 'kexec') {
+    const problem = kexecProblem(situation);
+    return problem === undefined ? { method: 'kexec', remarks: [] } : instead('kexec', problem);
+  }
+  return { method: 'full', remarks: [] };
+}
+
+function softProblem({ inPlace, sameKernel, systemd }: RestartSituation): string | undefined {
+  if (!inPlace) return 'another root has to be mounted';
+  if (!sameKernel) return 'the kernel is another one';
+  if (systemd < softRebootSince) return `it needs systemd ${softRebootSince}, and this is ${systemd || 'unknown'}`;
+  return undefined;
+}
+
+function kexecProblem({ hasKexec, lockedDown }: RestartSituation): string | undefined {
+  if (!hasKexec) return 'the program kexec is not here (package kexec-tools)';
+  return lockedDown ? 'the kernel is locked down' : undefined;
+}
+
+function instead(what: string, problem: string): RestartChoice {
+  return { method: 'full', remarks: [`${what} is not possible: ${problem}. The machine restarts in full.`] };
+}

@@ -1,0 +1,45 @@
+import { expect, it } from 'vitest';
+import type { BootEntry, BootPointer } from '../machine/boot-pointer.ts';
+import type { PartitionSlot } from '../machine/installed-layout.ts';
+import { chooseSlot, type SlotQuestion } from './choose-slot.ts';
+
+const slot = (name: string): PartitionSlot => ({
+  name,
+  uuid: `u-${name}`,
+  partitionUuid: `p-${name}`,
+  fileSystem: 'ext4',
+});
+const entry = (id: string, created = '2026-01-01'): BootEntry => ({
+  id,
+  slot: id.split('-')[0] ?? '',
+  reference: 'web:1',
+  digest: '',
+  title: '',
+  kernelVersion: '',
+  kernelOptions: [],
+  files: {},
+  created,
+});
+const pointer: BootPointer = { sequence: 1, good: 'a-1', previous: 'b-0', tries: 0 };
+const two: SlotQuestion = { slots: ['a', 'b'].map(slot), pointer, entries: [entry('a-1'), entry('b-0')], running: 'a' };
+const four: SlotQuestion = {
+  ...two,
+  slots: ['a', 'b', 'c', 'd'].map(slot),
+  entries: [entry('a-1'), entry('b-0', '2020'), entry('c-1', '2025'), entry('d-1', '2024')],
+};
+
+it.each<[string, SlotQuestion, string | undefined]>([
+  ['the other of two', two, 'b'],
+  ['the oldest that nothing names', four, 'd'],
+  ['an empty one first', { ...four, entries: four.entries.slice(0, 3) }, 'd'],
+  ['the one that was asked for', { ...four, asked: 'b' }, 'b'],
+  ['not the good one', { ...two, running: 'b', asked: 'a' }, undefined],
+  ['not the one that runs', { ...four, running: 'c', asked: 'c' }, undefined],
+  ['not one that is not there', { ...two, asked: 'x' }, undefined],
+  ['none where one runs and the other is good', { ...two, running: 'b' }, undefined],
+  ['the good one is known though its entry is damaged', { ...two, entries: [entry('b-0')], running: 'b' }, undefined],
+  ['of three, neither what runs nor the good one', { ...four, slots: ['a', 'b', 'c'].map(slot), running: 'b' }, 'c'],
+])('%s', (_, question, expected) => {
+  const choice = chooseSlot(question);
+  expect(choice.kind === 'slot' ? choice.slot.name : undefined).toBe(expected);
+});
