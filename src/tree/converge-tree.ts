@@ -34,9 +34,9 @@ export interface ConvergedTree {
   warnings: string[];
   /**
    * Holds all that was written against the version once more, from the disk if the file system was mounted anew since. `target`: where it is mounted
-   * now. Errors: `tree-differs`.
+   * now; `except`: what was changed since, by whoever asks; directories may then have another time. Errors: `tree-differs`.
    */
-  verify(target: RawPath, task: Task): Promise<{ bytes: number }>;
+  verify(target: RawPath, task: Task, except?: (path: RawPath) => boolean): Promise<{ bytes: number }>;
 }
 
 /**
@@ -82,11 +82,19 @@ async function write({ target, to, task }: ConvergeOptions, plan: ConvergePlan):
     removed: plan.removals.length,
     kept: plan.kept,
     warnings: writer.warnings,
-    verify: (place, verifyTask) => verify(to, plan, place, verifyTask),
+    verify: (place, verifyTask, except) => verify({ to, plan, target: place, task: verifyTask, except }),
   };
 }
 
-async function verify(to: TreeContent, plan: ConvergePlan, target: RawPath, task: Task): Promise<{ bytes: number }> {
+interface Verification {
+  to: TreeContent;
+  plan: ConvergePlan;
+  target: RawPath;
+  task: Task;
+  except: ((path: RawPath) => boolean) | undefined;
+}
+
+async function verify({ to, plan, target, task, except }: Verification): Promise<{ bytes: number }> {
   const check = new ContentCheck();
   let wrong = 0;
   task.expect(plan.bytes, 'bytes');
@@ -98,8 +106,10 @@ async function verify(to: TreeContent, plan: ConvergePlan, target: RawPath, task
       row += 1;
       const idle = action === convergeAction.keep || action === convergeAction.leave || entry.type === 'hardlink';
       if (idle && !(entry.type === 'directory' && plan.touched.has(entry.path))) continue;
+      if (except?.(entry.path)) continue;
       const before = check.bytes;
-      const problem = differs(entry, (entry.path === '' ? target : `${target}/${entry.path}`) as RawPath, check);
+      const place = (entry.path === '' ? target : `${target}/${entry.path}`) as RawPath;
+      const problem = differs(entry, place, check, except === undefined);
       if (check.bytes > before) task.advance(check.bytes - before);
       if (problem === undefined) continue;
       wrong += 1;
@@ -115,12 +125,15 @@ async function verify(to: TreeContent, plan: ConvergePlan, target: RawPath, task
 
 const shownProblems = 20;
 
-function differs(entry: Entry, place: RawPath, check: ContentCheck): string | undefined {
+function differs(entry: Entry, place: RawPath, check: ContentCheck, times: boolean): string | undefined {
   try {
     const found = status(place);
     if (!isOfKind(entry, place, found)) return 'is something else';
     if (entry.type === 'file' && check.differing(place, entry)?.length !== 0) return 'holds something else';
-    return hasAttributes(entry, place, found) ? undefined : 'has other attributes';
+    const { mtimeSeconds: seconds, mtimeNanoseconds: nanoseconds } = found;
+    const timeless = entry.type === 'directory' && !times;
+    const expected = timeless ? { ...entry, mtime: { seconds, nanoseconds } } : entry;
+    return hasAttributes(expected, place, found) ? undefined : 'has other attributes';
   } catch (error) {
     return (error as Error).message;
   }

@@ -1,7 +1,11 @@
+import { join } from 'node:path';
+import type { VersionRecord } from '../../src/contract/image.ts';
 import { type Digest, rawPath } from '../../src/foundation/brand.ts';
 import { Task } from '../../src/foundation/task.ts';
 import { ChunkContents } from '../../src/operations/chunk-contents.ts';
+import type { UpdateContent } from '../../src/operations/update/update-content.ts';
 import type { DirectoryStore } from '../../src/store/directory-store.ts';
+import { manifestPath } from '../../src/store/layout.ts';
 import { captureDirectory } from '../../src/tree/capture-directory.ts';
 import type { TreeContent } from '../../src/tree/converge-tree.ts';
 
@@ -23,17 +27,18 @@ export async function versionContent(store: DirectoryStore, digest: Digest): Pro
       }
     }
   }
-  return {
+  const version: VersionContent = {
     digest,
     asked: 0,
     entries: () => store.entries(digest),
     async content(hash) {
       const bytes = chunks.get(hash);
       if (bytes === undefined) throw new Error(`no content ${hash}`);
-      this.asked += bytes.length;
+      version.asked += bytes.length;
       return bytes;
     },
   };
+  return version;
 }
 
 /** Captures a directory as it is. */
@@ -42,4 +47,47 @@ export async function captureTree(store: DirectoryStore, directory: string): Pro
   await using transaction = await store.begin('test', task);
   const { manifest } = await captureDirectory({ directory: rawPath(directory), transaction, task });
   return manifest.digest;
+}
+
+/** A version as an update has it once all of it is there. */
+export async function updateContent(store: DirectoryStore, digest: Digest, number: number): Promise<UpdateContent> {
+  const version = await versionContent(store, digest);
+  let [entries, contentBytes] = [0, 0];
+  for await (const batch of version.entries()) {
+    entries += batch.length;
+    for (const { chunks } of batch) for (const { length } of chunks ?? []) contentBytes += length;
+  }
+  const record: VersionRecord = {
+    format: 1,
+    image: 'web',
+    number,
+    digest,
+    manifestBytes: 1,
+    created: '2026-01-01T00:00:00Z',
+    source: {
+      ...{
+        location: '/golden',
+        hostName: 'golden',
+        architecture: 'x86_64',
+        bootMode: 'bios',
+        disks: [],
+        fileSystems: [],
+      },
+      kernelOptions: 'quiet console=ttyS0,115200',
+      system: { id: 'debian', version: '12', name: 'Debian GNU/Linux 12 (bookworm)' },
+    },
+    stats: { entries, files: entries, logicalBytes: contentBytes, contentBytes, newChunks: 0, newBytes: 0 },
+    ...{ excluded: [], scrubbed: [], warnings: [] },
+  };
+  return {
+    record,
+    recordText: JSON.stringify(record),
+    signature: `signature of ${number}\n`,
+    digest,
+    manifestFile: join(store.location, manifestPath(digest)),
+    entries: version.entries,
+    content: version.content,
+    transferred: { bytes: 0, requests: 0 },
+    [Symbol.asyncDispose]: async () => {},
+  };
 }

@@ -1,0 +1,169 @@
+import { constants } from 'node:fs';
+import { mkdir, open } from 'node:fs/promises';
+import { displayPath, rawPath } from '../../foundation/brand.ts';
+import type { Clock } from '../../foundation/clock.ts';
+import type { Task } from '../../foundation/task.ts';
+import type { BootEntry } from '../../machine/boot-pointer.ts';
+import type { ImageContent } from '../../machine/image-content.ts';
+import type { InstalledLayout } from '../../machine/installed-layout.ts';
+import type { RootFileSystem } from '../../machine/root-file-system.ts';
+import { mountDevice, unmountTree } from '../../system/mount.ts';
+import type { Processes } from '../../system/run.ts';
+import { type ConvergedTree, convergeTree, syncTree } from '../../tree/converge-tree.ts';
+import type { EntryMakers } from '../install/prepare-entry.ts';
+import { type AgentProgram, writeKeptVersion } from '../install/write-agent.ts';
+import type { KeptObject } from './object-state.ts';
+import { personalise } from './personalise.ts';
+import { forgetSlotVersion, isImprints, readSlotVersion } from './slot-version.ts';
+import type { UpdateContent } from './update-content.ts';
+
+/** What a slot is filled with, and for whom. */
+export interface FillRequest {
+  content: UpdateContent;
+  /** `web:3`. */
+  reference: string;
+  layout: InstalledLayout;
+  /** What the manifest tells of the image (`readImageContent`). */
+  image: ImageContent;
+  /** What makes this machine itself (`keepObject`): laid over the version. */
+  object: KeptObject;
+  /** Where that object came from, whose history goes with it where it lies in the root itself. */
+  stateDirectory: string;
+  /** The machine's own kernel options (`machineKernelOptions`). */
+  kernelOptions?: readonly string[];
+  /** Seconds that a boot on trial has. */
+  trialSeconds?: number;
+  /** The agent to put in; absent: none. */
+  agent?: AgentProgram;
+  /** How the parts of an entry are made; another way is for tests. */
+  makers?: EntryMakers;
+  /** Where the slot is mounted meanwhile. Default: `/run/imprint/slot`. */
+  mountAt?: string;
+  processes: Processes;
+  clock: Clock;
+  task: Task;
+}
+
+/** A slot that holds a version, whole and on its disk, and what the boot partition must have to boot it. Nothing of it is mounted. */
+export interface FilledSlot {
+  entry: BootEntry;
+  files: { vmlinuz: Buffer; initrd?: Buffer; addition?: Buffer };
+  report: FillReport;
+}
+
+export interface FillReport {
+  /** Whether the slot was what it began with, and not made empty before. */
+  reused: boolean;
+  /** Files and bytes of content that were written; entries that were right already. */
+  files: number;
+  bytes: number;
+  removed: number;
+  kept: number;
+  warnings: string[];
+  /** Whether the agent runs in the new version. */
+  agent: boolean;
+}
+
+/** Where the new root lies. */
+export interface SlotRoot {
+  /** `a`; `file`. */
+  slot: string;
+  uuid: string;
+  fileSystem: RootFileSystem;
+}
+
+export const slotMountPoint = '/run/imprint/slot';
+
+/** A tree that has become a version, and the machine's. */
+export interface FilledTree {
+  converged: ConvergedTree;
+  /** Raw paths that are the machine's own: not as the version has them. */
+  personal: ReadonlySet<string>;
+  agent: boolean;
+}
+
+/**
+ * Makes what is mounted at `target` the version, and the machine's: identity, carried state, fstab, agent, and what the next update starts from.
+ * From the first write until all is on the disk it says of itself that it is no version at all. `planned` is told the bytes that content will take
+ * before it is written. Errors: `disk-full`, `io-failed`, those of the content.
+ */
+export async function fillTree(
+  request: FillRequest,
+  target: string,
+  root: SlotRoot,
+  planned?: (bytes: number) => Promise<void>,
+): Promise<FilledTree> {
+  const { content, task } = request;
+  const before = await readSlotVersion(target);
+  await forgetSlotVersion(target);
+  const converged = await task.part('write what differs', (part) =>
+    convergeTree({
+      target: rawPath(target),
+      to: content,
+      keep: isImprints,
+      ...(before === undefined ? {} : { from: before.known }),
+      // Each file takes whole blocks, and its inode.
+      planned: async (plan) => planned?.(plan.bytes + plan.files * 4096),
+      task: part,
+    }),
+  );
+  const { personal, agent } = await personalise(request, target, root);
+  // What says that it is whole comes after all of it.
+  syncTree(rawPath(target));
+  const { recordText, signature, manifestFile } = content;
+  await writeKeptVersion(target, {
+    recordText,
+    ...(signature === undefined ? {} : { signature }),
+    manifest: { file: manifestFile },
+  });
+  syncTree(rawPath(target));
+  for (const warning of converged.warnings) task.warn(warning);
+  return { converged, personal, agent };
+}
+
+/** Reads back from the disk what was written, the file system being mounted anew. Errors: `tree-differs`. */
+export async function verifyFilled({ task }: FillRequest, target: string, filled: FilledTree): Promise<void> {
+  await task.part('read back what was written', async (part) => {
+    await filled.converged.verify(rawPath(target), part, (path) => filled.personal.has(path));
+  });
+}
+
+export interface SlotMount {
+  device: string;
+  type: RootFileSystem;
+  options?: string;
+}
+
+/** Mounts a slot where fills do, runs `work` with the place, and unmounts it, whatever happens. */
+export async function withSlot<Result>(
+  request: Pick<FillRequest, 'mountAt' | 'processes' | 'clock' | 'task'>,
+  { device, type, options = 'noatime' }: SlotMount,
+  work: (directory: string) => Promise<Result>,
+): Promise<Result> {
+  const { mountAt = slotMountPoint, processes, clock, task } = request;
+  await unmountTree(processes, mountAt, clock);
+  await mkdir(mountAt, { recursive: true, mode: 0o700 });
+  await mountDevice(processes, { device, directory: mountAt, type, options }, task.signal);
+  try {
+    return await work(mountAt);
+  } finally {
+    await unmountTree(processes, mountAt, clock);
+  }
+}
+
+/** Undefined where nothing uses a device; else what the kernel says. */
+export async function useOf(device: string): Promise<string | undefined> {
+  try {
+    await using _ = await open(device, constants.O_RDWR | constants.O_EXCL);
+    return undefined;
+  } catch (thrown) {
+    const { code, message } = thrown as NodeJS.ErrnoException;
+    return code === 'EBUSY' ? `${displayPath(rawPath(device))} is in use` : message;
+  }
+}
+
+/** What a fill did, for people. */
+export function reportOf({ converged, agent }: FilledTree, reused: boolean): FillReport {
+  const { files, bytes, removed, kept, warnings } = converged;
+  return { reused, files, bytes, removed, kept, warnings, agent };
+}

@@ -1,0 +1,42 @@
+import type { Processes } from './run.ts';
+
+/** An image file as a block device; disposing of it lets go of it. */
+export interface LoopImage extends AsyncDisposable {
+  readonly device: string;
+}
+
+const patience = 60_000;
+
+/**
+ * Attaches an image file to a loop device. `direct`: reads and writes go past the page cache of the file system that holds it, where that can be.
+ * Errors: `process-failed`, `tool-missing`.
+ */
+export async function attachImage(
+  processes: Processes,
+  file: string,
+  { direct = false, readOnly = false }: { direct?: boolean; readOnly?: boolean } = {},
+): Promise<LoopImage> {
+  const args = ['--find', '--show', ...(readOnly ? ['--read-only'] : []), file];
+  const { stdout } = await processes.run('losetup', args, { timeout: patience });
+  const device = stdout.trim();
+  // Not every file system can; then what was flushed is read from its cache.
+  if (direct) await processes.run('losetup', ['--direct-io=on', device], { timeout: patience, accept: [0, 1] });
+  return {
+    device,
+    [Symbol.asyncDispose]: async () => {
+      await processes.run('losetup', ['--detach', device], { timeout: patience, accept: [0, 1] });
+    },
+  };
+}
+
+/** Inodes of all files that are attached to a loop device, on whatever file system. */
+export async function attachedInodes(processes: Processes): Promise<ReadonlySet<number>> {
+  const args = ['--list', '--noheadings', '--output', 'BACK-INO'];
+  const { stdout } = await processes.run('losetup', args, { timeout: patience });
+  return new Set(
+    stdout
+      .split('\n')
+      .map((line) => Number(line.trim()))
+      .filter((inode) => inode > 0),
+  );
+}
