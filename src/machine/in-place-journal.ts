@@ -79,6 +79,18 @@ export function journalArgument(direction: InPlaceDirection, id: string): string
   return `imprint.journal=${direction}:${id}`;
 }
 
+/** What an entry wants of its root; undefined where it has no such word, or one that makes no sense. */
+export function journalOfEntry(
+  kernelOptions: readonly string[],
+): { direction: InPlaceDirection; id: string } | undefined {
+  const [, direction, id] =
+    kernelOptions.map((option) => wordPattern.exec(option)).findLast((match) => match !== null) ?? [];
+  if (id === undefined || !isInPlaceId(id)) return undefined;
+  return { direction: direction === 'redo' ? 'redo' : 'undo', id };
+}
+
+const wordPattern = /^imprint\.journal=(redo|undo):(.*)$/;
+
 /** A path relative to the root: bytes but letters, digits and `/._+,:=@%~-` as `\0` and three octal digits (`printf %b`). */
 export function encodePath(path: RawPath): string {
   return path.replaceAll(/[^A-Za-z0-9/._+,:=@%~-]/g, (unit) => `\\0${unit.charCodeAt(0).toString(8).padStart(3, '0')}`);

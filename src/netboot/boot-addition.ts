@@ -13,6 +13,8 @@ import { collectPrograms } from './image-programs.ts';
 export interface BootAdditionRequest {
   /** The image's tree: its programs, libraries and kernel modules are what the addition is made of. */
   root: string;
+  /** Another tree whose programs are taken, where `root` is a part of one (an update in place). */
+  programs?: string;
   /** Kernel that the entry boots, as below `/lib/modules`. */
   kernelVersion: string;
   initramfs: InitramfsKind;
@@ -67,7 +69,7 @@ export async function buildBootAddition(request: BootAdditionRequest): Promise<U
     entries.push({ kind: 'file', path, content: Buffer.from(content), mode });
   for (const [name, path] of [...scripts, ...hooks]) add(path, await readFile(join(source, name)), 0o755);
   const collected = await collectPrograms({
-    root,
+    root: request.programs ?? root,
     place: '/imprint',
     required: [...programs, ...(initramfs === 'dracut' ? dracutPrograms : [])],
   });

@@ -176,6 +176,16 @@ export class BootPartition implements AsyncDisposable {
     return whole;
   }
 
+  /** Where the files of an entry are while the boot partition is open: another entry may be made of them. */
+  filesOf({ id, files }: BootEntry): EntryFiles {
+    const at = (name: EntryFileName) => this.#at(bootPartitionPaths.slots, id, name);
+    return {
+      vmlinuz: at('vmlinuz'),
+      ...(files.initrd === undefined ? {} : { initrd: at('initrd') }),
+      ...(files['addition.cpio'] === undefined ? {} : { addition: at('addition.cpio') }),
+    };
+  }
+
   /** Removes an entry, or what is left of one. Nothing there: nothing is done. Refused while the pointer names it. */
   async removeEntry(id: string): Promise<void> {
     const directory = this.#at(bootPartitionPaths.slots, id);

@@ -1,0 +1,49 @@
+import { displayPath } from '../../../foundation/brand.ts';
+import { chooseServices, type ServiceChoice, unitOfPath } from '../../../machine/changed-services.ts';
+import { rebootReasons } from '../../../planning/reboot-reasons.ts';
+import { runningUnits, staleProcesses, usersOf } from '../../../system/running-services.ts';
+import type { InPlacePlan } from './in-place-plan.ts';
+
+/** What an update in place means for what runs. */
+export interface InPlaceEffects {
+  /** Why the machine must restart; empty: it need not. */
+  reasons: string[];
+  services: ServiceChoice;
+}
+
+export interface KernelChange {
+  /** `uname -r`, and that of the new version. */
+  running: string;
+  next: string;
+  /** Whether its file or its initial RAM disk is another one. */
+  fileChanged: boolean;
+}
+
+/** What a plan would mean: which services use files that it changes, or are defined by some, and why the machine would have to restart. */
+export async function inPlaceEffects(plan: InPlacePlan, kernel: KernelChange): Promise<InPlaceEffects> {
+  const files = plan.paths.filter(({ directory, wanted }) => !directory && wanted?.type !== 'directory');
+  const paths = files.map(({ path }) => displayPath(path));
+  const replaced = new Set(files.filter(({ present }) => present).map(({ path }) => `/${displayPath(path)}`));
+  const users = await usersOf(replaced);
+  const units = new Set(users.map(({ unit }) => unit).filter((unit) => unit !== undefined));
+  const running = await runningUnits();
+  for (const path of paths) {
+    const unit = unitOfPath(path);
+    if (unit !== undefined && running.has(unit)) units.add(unit);
+  }
+  const reasons = rebootReasons({
+    paths,
+    runningKernel: kernel.running,
+    newKernel: kernel.next,
+    kernelFileChanged: kernel.fileChanged,
+  });
+  return { reasons, services: chooseServices(units) };
+}
+
+/** After an update in place was applied: services that still use what was replaced, and processes of no service that do, in words. */
+export async function staleServices(): Promise<ServiceChoice & { others: string[] }> {
+  const stale = await staleProcesses();
+  const units = stale.map(({ unit }) => unit).filter((unit) => unit !== undefined);
+  const others = stale.filter(({ unit, pid }) => unit === undefined && pid !== process.pid);
+  return { ...chooseServices(units), others: others.map(({ pid, name }) => `${name} (${pid})`) };
+}

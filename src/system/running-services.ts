@@ -1,0 +1,54 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { deletedFiles, mappedFiles, type StaleProcess, unitOfCgroup } from '../machine/changed-services.ts';
+import type { Processes } from './run.ts';
+
+/** Processes that use files which were replaced since, with what they are. What ends meanwhile is passed over. */
+export function staleProcesses(proc = '/proc'): Promise<StaleProcess[]> {
+  return processesUsing(deletedFiles, proc);
+}
+
+/** Processes that use one of these files (absolute), which are to be replaced. */
+export function usersOf(files: ReadonlySet<string>, proc = '/proc'): Promise<StaleProcess[]> {
+  return processesUsing((maps) => mappedFiles(maps).filter((path) => files.has(path)), proc);
+}
+
+/** Units of all processes that run. */
+export async function runningUnits(proc = '/proc'): Promise<Set<string>> {
+  const units = new Set<string>();
+  for (const pid of (await readdir(proc)).filter((name) => /^\d+$/.test(name))) {
+    const unit = unitOfCgroup(await readFile(`${proc}/${pid}/cgroup`, 'utf8').catch(() => ''));
+    if (unit !== undefined) units.add(unit);
+  }
+  return units;
+}
+
+async function processesUsing(find: (maps: string) => string[], proc: string): Promise<StaleProcess[]> {
+  const found: StaleProcess[] = [];
+  for (const pid of (await readdir(proc)).filter((name) => /^\d+$/.test(name))) {
+    try {
+      const files = find(await readFile(`${proc}/${pid}/maps`, 'utf8'));
+      if (files.length === 0) continue;
+      const unit = unitOfCgroup(await readFile(`${proc}/${pid}/cgroup`, 'utf8'));
+      const name = (await readFile(`${proc}/${pid}/comm`, 'utf8')).trim();
+      found.push({ pid: Number(pid), name, files, ...(unit === undefined ? {} : { unit }) });
+    } catch {
+      // It has ended.
+    }
+  }
+  return found;
+}
+
+/**
+ * Has systemd read its units anew, and restarts those services that run. One that fails to start is told, and does not keep the others
+ * from it. Returns what failed, in words.
+ */
+export async function restartServices(processes: Processes, units: readonly string[]): Promise<string[]> {
+  const problems: string[] = [];
+  const attempt = async (args: string[]) => {
+    const { status, stderr } = await processes.run('systemctl', args, { timeout: 120_000, accept: [0, 1, 3, 4, 5] });
+    if (status !== 0) problems.push(stderr.trim() || `systemctl ${args.join(' ')} ended with ${status}`);
+  };
+  await attempt(['daemon-reload']);
+  for (const unit of units) await attempt(['try-restart', unit]);
+  return problems;
+}
