@@ -36,7 +36,7 @@ read_pointer() {
     [ -r "$boot/imprint/$pointer_copy.env" ] || continue
     read_block "$boot/imprint/$pointer_copy.env" seq good previous trial tries sum end
     [ "$block_sum" = "$(block_text "$block_seq" "$block_good" "$block_previous" "$block_trial" "$block_tries" | checksum)" ] || continue
-    [ "$block_end" = "$block_seq,$block_good,$block_previous,$block_trial,$block_tries" ] || continue
+    [ "$block_end" = "$block_seq,$block_good,$block_previous,$block_trial,$block_tries,$block_sum" ] || continue
     [ "$block_seq" -gt "$pointer_seq" ] || continue
     pointer_file=$pointer_copy pointer_seq=$block_seq pointer_good=$block_good
     pointer_previous=$block_previous pointer_trial=$block_trial pointer_tries=$block_tries
@@ -60,8 +60,8 @@ write_pointer() {
   [ "$pointer_file" = a ] && pointer_other=b
   {
     block_text "$next" "$1" "$2" '' 0
-    echo "sum=$(block_text "$next" "$1" "$2" '' 0 | checksum)"
-    echo "end=$next,$1,$2,,0"
+    next_sum=$(block_text "$next" "$1" "$2" '' 0 | checksum)
+    printf 'sum=%s\nend=%s\n' "$next_sum" "$next,$1,$2,,0,$next_sum"
   } >"$boot.new"
   { cat "$boot.new"; printf '%01024d' 0 | tr 0 '#'; } | dd bs=1024 count=1 iflag=fullblock 2>/dev/null >"$boot.block"
   dd if="$boot.block" of="$boot/imprint/$pointer_other.env" bs=1024 count=1 conv=notrunc,fsync 2>/dev/null || return 1
