@@ -11,7 +11,7 @@ export interface Excluder {
 
 /**
  * What a capture of a whole system leaves out unless told otherwise: caches that packages fill again, temporary files, the
- * journal (it is kept below the machine-id of the golden machine), dumps of crashes, and an image server's own data.
+ * journal (it is kept below the machine-id of the golden machine), dumps of crashes, an image server's own data, and what an install adds.
  */
 export const defaultExcludes: readonly string[] = [
   '/tmp/*',
@@ -27,6 +27,9 @@ export const defaultExcludes: readonly string[] = [
   '/var/crash/*',
   '/var/lib/systemd/coredump/*',
   '/var/lib/imprint/*',
+  // What an install puts beside the version, and the host partition that holds image files of versions.
+  ...['/usr/lib/imprint', '/usr/bin/imprint', '/etc/imprint', '/etc/systemd/system/imprint-*.service'],
+  ...['/etc/systemd/system/*.wants/imprint-*.service', '/hostpart/*', '/data0', '/.imprint'],
   '/lost+found/*',
 ];
 
