@@ -60,6 +60,8 @@ mount_file() {
   mount ${host_type:+-t "$host_type"} -o rw,noatime "$1" "$host" || give_up "The host partition $1 could not be mounted"
   [ -f "$host/$word_image" ] || give_up "There is no $word_image on the host partition $1"
   loop=$(losetup --find --show "$host/$word_image") || give_up "$word_image could not be attached to a loop device"
+  # What fstrim gave back would be a hole in the file, and the host partition may be full when it is wanted again.
+  { echo 0 >"/sys/block/${loop##*/}/queue/discard_max_bytes"; } 2>/dev/null
   mount -t ext4 -o "$(access_asked)" "$loop" "$2" || give_up "$word_image holds no file system that can be mounted"
   if [ ! -d "$2/hostpart" ] || [ ! -h "$2/data0" ] && [ ! -e "$2/data0" ]; then
     mount -o remount,rw "$2"
