@@ -62,6 +62,8 @@ function diskText(disk: DiskFacts): string {
 function optionsText(options: InstallOptions): string {
   const words = [
     options.disk && `disk ${options.disk}`,
+    options.layout && `layout ${options.layout}`,
+    options.slots && `${options.slots} slots`,
     options.fileSystem,
     options.swap ? `swap ${formatBytes(options.swap)}` : undefined,
     options.kernelOptions && `kernel options “${options.kernelOptions}”`,
