@@ -5,7 +5,7 @@ import type { BootRoot } from '../../machine/boot-arguments.ts';
 import { entryId } from '../../machine/installed-layout.ts';
 import { mergeKernelOptions } from '../../machine/kernel-options.ts';
 import { prepareEntry } from '../install/prepare-entry.ts';
-import type { FilledSlot, FillRequest, SlotRoot } from './fill-slot.ts';
+import type { FilledSlot, FillRequest, SlotRoot } from './fill-request.ts';
 
 /**
  * The entry that boots a filled slot, mounted at `target`, and its files: kernel and initial RAM disk as they lie in it, and the boot addition made

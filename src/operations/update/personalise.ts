@@ -16,7 +16,7 @@ import type { Processes } from '../../system/run.ts';
 import { removeContents } from '../../tree/remove-contents.ts';
 import { type AgentProgram, installAgent, removeAgent } from '../install/write-agent.ts';
 import { writeMounts } from '../install/write-system-files.ts';
-import type { FillRequest, SlotRoot } from './fill-slot.ts';
+import type { FillRequest, SlotRoot } from './fill-request.ts';
 import { copyAttributes, copyCarried, findCarried } from './object-files.ts';
 import { layObject } from './object-state.ts';
 

@@ -1,7 +1,8 @@
-import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { type VersionRecord, versionRecordSchema } from '../../contract/image.ts';
 import { type Digest, type RawPath, rawPath } from '../../foundation/brand.ts';
+import { objectPaths } from '../../machine/carried-state.ts';
 import { agentPaths } from '../../machine/installed-layout.ts';
 import { status } from '../../native/status.ts';
 import { entriesOfManifest } from '../../store/manifest-reader.ts';
@@ -38,13 +39,16 @@ export async function readSlotVersion(root: string): Promise<SlotVersion | undef
 }
 
 /**
- * Has a root say no longer which version it is, on the disk: from here on it is neither the old nor the new one. The manifest stays, as what the
- * next fill starts from.
+ * Has a root say no longer which version it is, on the disk: from here on it is neither the old nor the new one. What else the agent kept of its time
+ * there goes with it.
  */
 export async function forgetSlotVersion(root: string): Promise<void> {
   const state = join(root, agentPaths.state);
-  for (const name of ['version.json', 'version.json.minisig']) await rm(join(state, name), { force: true });
+  await rm(join(state, 'version.json'), { force: true });
   syncTree(rawPath(root));
+  const names = await readdir(state).catch((): string[] => []);
+  const objects = basename(objectPaths.inRoot);
+  for (const name of names) if (name !== objects) await rm(join(state, name), { recursive: true, force: true });
 }
 
 /** What lies in a slot and is not the version's: a fill leaves it as it is. */
