@@ -16,7 +16,6 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { VersionRecord } from '../../src/contract/image.ts';
 import { type Digest, rawPath } from '../../src/foundation/brand.ts';
 import { Task } from '../../src/foundation/task.ts';
 import type { InPlaceDirection } from '../../src/machine/in-place-journal.ts';
@@ -29,17 +28,16 @@ import {
   undoInPlace,
 } from '../../src/operations/update/in-place/apply-in-place.ts';
 import { bringRoot } from '../../src/operations/update/in-place/bring-root.ts';
-import { planInPlace, requireFeasible } from '../../src/operations/update/in-place/plan-in-place.ts';
+import { requireFeasible } from '../../src/operations/update/in-place/plan-in-place.ts';
 import { updatePaths } from '../../src/operations/update/in-place/root-paths.ts';
 import { stageInPlace } from '../../src/operations/update/in-place/stage-in-place.ts';
 import type { UpdateContent } from '../../src/operations/update/update-content.ts';
-import type { DriftMode } from '../../src/planning/choose-change.ts';
 import { DirectoryStore } from '../../src/store/directory-store.ts';
-import { manifestPath } from '../../src/store/layout.ts';
 import { restoreTree } from '../../src/tree/restore-tree.ts';
+import { fetchedVersion, planFor } from './in-place-version.ts';
 import { type LoopFileSystem, mountLoop } from './loop-file-system.ts';
 import { snapshotDifference, treeSnapshot } from './tree-snapshot.ts';
-import { captureTree, versionContent } from './version-content.ts';
+import { captureTree } from './version-content.ts';
 
 const script = resolve(import.meta.dirname, '../../boot/in-place/in-place.sh');
 /** Imprint's own, and what a test looks at apart. */
@@ -60,9 +58,9 @@ beforeAll(async () => {
   disk = mountLoop('ext4', 512);
   const source = join(disk.path, 'source');
   makeOne(source);
-  one = await contentOf(await captureTree(store, source));
+  one = await fetchedVersion(store, await captureTree(store, source), 1);
   makeTwo(source);
-  two = await contentOf(await captureTree(store, source));
+  two = await fetchedVersion(store, await captureTree(store, source), 2);
   rmSync(source, { recursive: true });
   snapshots = { one: treeSnapshot(await restored(one), ours), two: treeSnapshot(await restored(two), ours) };
 });
@@ -87,9 +85,7 @@ describe.skipIf(process.geteuid?.() !== 0)('an update in place', () => {
     expect(readFileSync(join(root, beforePath), 'utf8')).toBe('one');
     expect(applyInPlace(root, id)).toBe(true);
     expect(differenceOf('two', root)).toEqual([]);
-    expect(listInPlace(root)).toMatchObject([
-      { id, state: 'new', description: { reference: `test:${two.record.number}` } },
-    ]);
+    expect(listInPlace(root)).toMatchObject([{ id, state: 'new', description: { reference: 'test:2' } }]);
     expect(finishInPlace(root, new Set([id]))).toEqual([]);
     expect(listInPlace(root)).toHaveLength(1);
     expect(finishInPlace(root, new Set())).toEqual([]);
@@ -232,15 +228,11 @@ function takeAway(root: string, id: string, random: () => number): void {
   rmSync(join(root, name), { force: true });
 }
 
-async function staged(root: string, content: UpdateContent, drift: DriftMode = 'merge'): Promise<string> {
-  const plan = await planInPlace({ content, base: baseOf(one, root), drift }, Task.silent());
+async function staged(root: string, content: UpdateContent): Promise<string> {
+  const plan = await planFor(root, one, content);
   requireFeasible(plan);
   await stageInPlace(plan, content, Task.silent());
   return plan.id;
-}
-
-function baseOf(content: UpdateContent, root: string) {
-  return { digest: content.digest, manifestFile: content.manifestFile, root };
 }
 
 async function restored({ digest }: { digest: Digest }): Promise<string> {
@@ -259,21 +251,6 @@ function copied(root: string): string {
   const target = join(disk.path, `copy-${next()}`);
   execFileSync('cp', ['-a', root, target]);
   return target;
-}
-
-async function contentOf(digest: Digest): Promise<UpdateContent> {
-  const { entries, content } = await versionContent(store, digest);
-  const record = { image: 'test', number: next(), digest } as unknown as VersionRecord;
-  return {
-    record,
-    recordText: JSON.stringify(record),
-    digest,
-    manifestFile: store.path(manifestPath(digest)),
-    entries,
-    content,
-    transferred: { bytes: 0, requests: 0 },
-    async [Symbol.asyncDispose]() {},
-  };
 }
 
 function replace(path: string, text: string): void {

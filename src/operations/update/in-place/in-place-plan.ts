@@ -1,7 +1,17 @@
 import type { Digest, RawPath } from '../../../foundation/brand.ts';
 import type { Entry } from '../../../image/entry.ts';
 import type { Choice, DriftMode } from '../../../planning/choose-change.ts';
+import type { LocalBase, UpdateContent } from '../update-content.ts';
 import type { LocalDifference } from './local-state.ts';
+
+export interface InPlaceRequest {
+  content: UpdateContent;
+  /** The version that runs, and where: `/`. */
+  base: LocalBase;
+  drift: DriftMode;
+  /** Globs of more paths that are the machine's own (`keep:`); `!` takes back from the default list. */
+  keep?: readonly string[];
+}
 
 /** One path that an update in place changes. */
 export interface PlannedPath {

@@ -5,9 +5,9 @@ import { comparePaths, type Entry } from '../../../image/entry.ts';
 import { type Merged, mergeConfiguration } from '../../../machine/merge-text.ts';
 import { isDirectory, isFile } from '../../../native/status.ts';
 import { hexOf } from '../../../tree/converge-writer.ts';
-import type { InPlacePlan } from './in-place-plan.ts';
+import { readKeptConfiguration } from '../kept-configuration.ts';
+import type { InPlacePlan, InPlaceRequest } from './in-place-plan.ts';
 import type { PlannedMerge } from './plan-builder.ts';
-import type { InPlaceRequest } from './plan-in-place.ts';
 import { look } from './root-paths.ts';
 
 /** Larger files are not configuration that somebody merges by lines. */
@@ -25,11 +25,13 @@ export async function mergePlanned(
   merges: readonly PlannedMerge[],
   task: Task,
 ): Promise<void> {
+  if (merges.length === 0) return;
+  const kept = await readKeptConfiguration(request.base.root);
   const dropped = new Set<PlannedMerge['planned']>();
   for (const merge of merges) {
     task.signal.throwIfAborted();
     const { planned, drift } = merge;
-    const merged = await mergeOne(plan.root, request, merge);
+    const merged = await mergeOne(plan.root, request, kept, merge);
     if ('text' in merged) {
       drift.choice = 'merge';
       planned.content = Buffer.from(merged.text, 'latin1');
@@ -54,7 +56,12 @@ export async function mergePlanned(
     .sort((one, other) => comparePaths(one.path, other.path));
 }
 
-async function mergeOne(root: RawPath, request: InPlaceRequest, merge: PlannedMerge): Promise<Merged> {
+async function mergeOne(
+  root: RawPath,
+  request: InPlaceRequest,
+  kept: (hash: string) => Promise<Uint8Array | undefined>,
+  merge: PlannedMerge,
+): Promise<Merged> {
   const { before, after, planned } = merge;
   if (before === undefined) return { conflict: 'both added it' };
   if (before.type !== 'file' || after.type !== 'file') return { conflict: 'it is no file everywhere' };
@@ -62,7 +69,7 @@ async function mergeOne(root: RawPath, request: InPlaceRequest, merge: PlannedMe
   const place = Buffer.from(`${root === '/' ? '' : root}/${planned.path}`, 'latin1');
   const found = look(place.toString('latin1'));
   if (found === undefined || !isFile(found.mode) || found.size > longest) return { conflict: 'it is no short file' };
-  const earlier = await contentOf(before, (hash) => earlierContent(request, hash));
+  const earlier = await contentOf(before, async (hash) => (await kept(hash)) ?? earlierContent(request, hash));
   if (earlier === undefined) return { conflict: 'what it was before is not known here' };
   const newer = await contentOf(after, (hash) => request.content.content(hash));
   if (newer === undefined) return { conflict: 'it has holes' };
@@ -85,8 +92,6 @@ async function withLocalAttributes(root: RawPath, path: RawPath, { before, after
 }
 
 async function earlierContent(request: InPlaceRequest, hash: string): Promise<Uint8Array | undefined> {
-  const kept = await request.earlier?.(hash);
-  if (kept !== undefined) return kept;
   try {
     return await request.content.content(hash);
   } catch {

@@ -1,30 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { statfsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { rawPath } from '../../../foundation/brand.ts';
 import { formatBytes } from '../../../foundation/bytes.ts';
 import { ImprintError, toImprintError } from '../../../foundation/errors.ts';
 import type { Task } from '../../../foundation/task.ts';
-import type { Entry } from '../../../image/entry.ts';
 import { pathAreas } from '../../../machine/own-paths.ts';
-import type { DriftMode } from '../../../planning/choose-change.ts';
-import { entriesOfManifest } from '../../../store/manifest-reader.ts';
-import type { LocalBase, UpdateContent } from '../update-content.ts';
+import { entriesOfBase } from './base-entries.ts';
 import { compareRoot } from './compare-root.ts';
-import type { InPlacePlan } from './in-place-plan.ts';
+import type { InPlacePlan, InPlaceRequest } from './in-place-plan.ts';
 import { mergePlanned } from './merge-planned.ts';
 import { PlanBuilder } from './plan-builder.ts';
-
-export interface InPlaceRequest {
-  content: UpdateContent;
-  /** The version that runs, and where: `/`. */
-  base: LocalBase;
-  drift: DriftMode;
-  /** Globs of more paths that are the machine's own (`keep:`); `!` takes back from the default list. */
-  keep?: readonly string[];
-  /** Content of the version that runs which is no longer in its files, by the hash of its chunk: for merges. */
-  earlier?: (hash: string) => Promise<Uint8Array | undefined>;
-}
 
 /** Room that is left on the root file system beside what is written. */
 const margin = 64 << 20;
@@ -71,11 +56,6 @@ export function requireFeasible({ reference, problems }: InPlacePlan): void {
   const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
   const hint = 'Put that right, then try again. All that would be done: imprint update --in-place --dry-run';
   throw new ImprintError('in-place-unfit', { reference, problem: `${problem}${more}`, hint });
-}
-
-/** The entries of the version that a root was made from. Throws `corrupt-manifest`, `io-failed`. */
-export async function* entriesOfBase(base: Pick<LocalBase, 'digest' | 'manifestFile'>): AsyncGenerator<Entry[]> {
-  yield* entriesOfManifest(await readFile(base.manifestFile), base.digest, base.manifestFile);
 }
 
 /** Whose paths are, with people's own globs. Throws `input-invalid`. */

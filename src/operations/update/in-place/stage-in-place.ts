@@ -10,6 +10,7 @@ import { link, makeDirectory } from '../../../native/nodes.ts';
 import { type FileStatus, isDirectory } from '../../../native/status.ts';
 import { ConvergeWriter } from '../../../tree/converge-writer.ts';
 import { removeContents } from '../../../tree/remove-contents.ts';
+import { keptConfigurationPath, renderConfiguration } from '../kept-configuration.ts';
 import type { UpdateContent } from '../update-content.ts';
 import { copyAttributes } from './copy-attributes.ts';
 import type { InPlacePlan, PlannedPath } from './in-place-plan.ts';
@@ -33,7 +34,7 @@ export async function stageInPlace(plan: InPlacePlan, content: UpdateContent, ta
       task.signal.throwIfAborted();
       task.advance(await stage.add(planned));
     }
-    stage.addState();
+    await stage.addState();
     stage.finish();
     for (const warning of stage.warnings) task.warn(warning);
     writeWhole(`${paths.update}/${inPlaceNames.plan}`, `${JSON.stringify(describe(plan))}\n`);
@@ -120,8 +121,8 @@ class Stage {
   }
 
   /** Which version it is belongs to what changes, so that it goes back with it. */
-  addState(): void {
-    const { recordText, signature, manifestFile } = this.#content;
+  async addState(): Promise<void> {
+    const { recordText, signature, manifestFile, digest } = this.#content;
     const at = (name: string) => `${agentPaths.state}/${name}` as RawPath;
     const parts: [RawPath, string | Buffer | undefined][] = [
       [at('version.json'), recordText],
@@ -131,6 +132,9 @@ class Stage {
       this.#addOurs(path, text === undefined ? undefined : (place) => writeFileSync(place, text, { mode: 0o644 }));
     }
     this.#addOurs(at('manifest'), (place) => copyFileSync(manifestFile, place));
+    // What the version has in /etc, also of files that are merged or kept: the next merge starts from it.
+    const kept = await renderConfiguration(digest, this.#content.entries(), (_, hash) => this.#content.content(hash));
+    this.#addOurs(keptConfigurationPath as RawPath, (place) => writeFileSync(place, kept, { mode: 0o600 }));
   }
 
   /** Attributes of directories, when all is in them; the innermost first. */

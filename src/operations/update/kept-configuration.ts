@@ -1,0 +1,98 @@
+import { mkdir, open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { type Digest, type RawPath, rawPath } from '../../foundation/brand.ts';
+import type { Entry } from '../../image/entry.ts';
+import { agentPaths } from '../../machine/installed-layout.ts';
+import { isFile } from '../../native/status.ts';
+import { renameDurably, writing } from '../../store/durable.ts';
+import { ContentCheck } from '../../tree/check-content.ts';
+import { hexOf } from '../../tree/converge-writer.ts';
+import { hasTime } from '../../tree/entry-attributes.ts';
+import { entriesOfBase } from './in-place/base-entries.ts';
+import { look } from './in-place/root-paths.ts';
+import type { LocalBase } from './update-content.ts';
+
+/** Where it is kept, relative to the root. Readable by root alone: it holds what `/etc/shadow` was. */
+export const keptConfigurationPath = `${agentPaths.state}/configuration`;
+
+/** Files that are longer are not merged. */
+const longest = 256 << 10;
+/** Of all together. */
+const mostBytes = 64 << 20;
+
+interface Kept {
+  digest: string;
+  /** By the hash of the one chunk of a file: its content in base64. */
+  files: Record<string, string>;
+}
+
+/**
+ * Keeps what the version has in `/etc`, as far as it is there: when somebody has edited a file, what it was before is nowhere else on the machine, and
+ * without it nothing can be merged. Does nothing where that is kept already. Errors: `disk-full`, `read-only`, `corrupt-manifest`, `io-failed`.
+ */
+export async function keepConfiguration(base: LocalBase): Promise<void> {
+  if ((await readKept(base.root))?.digest === base.digest) return;
+  const check = new ContentCheck();
+  const kept = await renderConfiguration(base.digest, entriesOfBase(base), async (entry) => {
+    const path = `${rawPath(base.root).replace(/\/+$/, '')}/${entry.path}` as RawPath;
+    const found = look(path);
+    if (found === undefined || !isFile(found.mode) || found.size !== entry.size || !hasTime(entry, found))
+      return undefined;
+    return check.differing(path, entry)?.length === 0 ? readFile(Buffer.from(path, 'latin1')) : undefined;
+  });
+  const place = join(base.root, keptConfigurationPath);
+  await writing(place, async () => {
+    await mkdir(join(base.root, agentPaths.state), { recursive: true });
+    {
+      await using handle = await open(`${place}.new`, 'w', 0o600);
+      await handle.writeFile(kept);
+      await handle.sync();
+    }
+    await renameDurably(`${place}.new`, place);
+  });
+}
+
+/** What is kept of a version's configuration. `read` gives a file's content, where it is known. */
+export async function renderConfiguration(
+  digest: Digest,
+  entries: AsyncIterable<Entry[]>,
+  read: (entry: Entry, hash: string) => Promise<Uint8Array | undefined>,
+): Promise<Buffer> {
+  const files: Record<string, string> = {};
+  let bytes = 0;
+  for await (const batch of entries) {
+    for (const entry of batch) {
+      const [chunk, more] = entry.chunks ?? [];
+      if (!entry.path.startsWith('etc/') || entry.type !== 'file' || chunk === undefined || more !== undefined)
+        continue;
+      if (chunk.length > longest || entry.segments !== undefined || bytes > mostBytes) continue;
+      const hash = hexOf(chunk.hash);
+      const content = files[hash] === undefined ? await read(entry, hash) : undefined;
+      if (content === undefined) continue;
+      bytes += content.length;
+      files[hash] = Buffer.from(content).toString('base64');
+    }
+  }
+  return gzipSync(JSON.stringify({ digest, files } satisfies Kept));
+}
+
+/** Gives what was kept by the hash of its chunk; what was not is undefined. For `planInPlace`. */
+export async function readKeptConfiguration(root: string): Promise<(hash: string) => Promise<Uint8Array | undefined>> {
+  const kept = await readKept(root);
+  return async (hash) => {
+    const text = kept?.files[hash];
+    return text === undefined ? undefined : Buffer.from(text, 'base64');
+  };
+}
+
+async function readKept(root: string): Promise<Kept | undefined> {
+  try {
+    const text = gunzipSync(await readFile(join(root, keptConfigurationPath))).toString('utf8');
+    const { digest, files } = JSON.parse(text);
+    return typeof digest === 'string' && typeof files === 'object' && files !== null ? { digest, files } : undefined;
+  } catch {
+    // Not there, or damaged: it is made again.
+    return undefined;
+  }
+}
