@@ -6,7 +6,8 @@
 
 run=${IMPRINT_RUN:-/run}/imprint
 host=${IMPRINT_HOST:-/hostpart}
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
+root=$IMPRINT_ROOT
+export PATH=${IMPRINT_PATH:-/usr/sbin:/usr/bin:/sbin:/bin} LC_ALL=C
 . "${0%/*}/words.sh"
 . "${0%/*}/pointer.sh"
 
@@ -78,7 +79,7 @@ prove() {
       return 1
       ;;
   esac
-  for check in /etc/imprint/health.d/*; do
+  for check in "$root"/etc/imprint/health.d/*; do
     if [ -f "$check" ] && [ -x "$check" ]; then
       if ! timeout 60 "$check" >/dev/null 2>&1 </dev/null; then
         problem="$check failed"
@@ -105,7 +106,10 @@ fail() {
 
 give_up() {
   say "$1"
-  mountpoint -q "$boot" && umount "$boot"
+  if mountpoint -q "$boot"; then
+    [ -z "$word_try" ] || write_failure "$1"
+    close_boot
+  fi
   exit 1
 }
 
@@ -124,8 +128,7 @@ over() {
 go_back() {
   if [ -e "$host/system-revert" ]; then
     rm -rf "$host/system-revert"
-    sync
-    fsfreeze --freeze "$host" && fsfreeze --unfreeze "$host"
+    checkpoint
   fi
   case $word_slot in
     "$pointer_previous") write_pointer "$pointer_previous" "$pointer_good" ;;
@@ -155,6 +158,7 @@ adopt() {
   fi
   word_slot=$id
   rm -f "$dropped"
+  tidy
   sync
   say "hn-root-new.img is committed as $id"
 }
@@ -164,38 +168,43 @@ write_entry() {
   from=$boot/slots/$pointer_good
   to=$boot/slots/$id
   kernel=$(uname -r)
-  title="Hand-dropped image, $(date -u '+%Y-%m-%d %H:%M')"
+  title="Hand-dropped image of $(date -u '+%Y-%m-%d %H:%M')"
   rm -rf "$to"
-  # What no record names makes room.
-  for each in "$boot"/slots/*; do
-    case ${each##*/} in "$pointer_good" | "$pointer_previous" | "$pointer_trial") ;; *) [ -e "$each/entry.cfg" ] && unneeded "$each" ;; esac
+  tidy
+  mkdir -p "$to" && cp "$root/boot/vmlinuz-$kernel" "$to/vmlinuz" || return 1
+  for each in "boot/initrd.img-$kernel" "boot/initramfs-$kernel.img" "boot/initrd-$kernel" boot/initrd.img initrd.img; do
+    [ -f "$root/$each" ] && break
   done
-  mkdir -p "$to" || return 1
-  cp "/boot/vmlinuz-$kernel" "$to/vmlinuz" || return 1
-  for each in "/boot/initrd.img-$kernel" "/boot/initramfs-$kernel.img" "/boot/initrd-$kernel" /boot/initrd.img /initrd.img; do
-    [ -f "$each" ] && break
-  done
-  cp "$each" "$to/initrd" && cp "$from/addition.cpio" "$to/addition.cpio" || { rm -rf "$to"; return 1; }
+  cp "$root/$each" "$to/initrd" && cp "$from/addition.cpio" "$to/addition.cpio" || { rm -rf "$to"; return 1; }
   sed -e "s,\"id\": \".*\",\"id\": \"$id\"," -e "s,\"reference\": \".*\",\"reference\": \"hand-dropped\"," \
     -e "s,\"digest\": \".*\",\"digest\": \"sha256:$hex\"," -e "s,\"title\": \".*\",\"title\": \"$title\"," \
     -e "s,\"kernelVersion\": \".*\",\"kernelVersion\": \"$kernel\"," \
     -e "s,\"imprint\.image=[^\"]*\",\"imprint.image=$image\"," \
     -e "s,\"vmlinuz\": \".*\",\"vmlinuz\": \"$(hash_of vmlinuz)\"," -e "s,\"initrd\": \".*\",\"initrd\": \"$(hash_of initrd)\"," \
-    -e "s,\"created\": \".*\",\"created\": \"$(date -u +%Y-%m-%dT%H:%M:%S.000Z)\"," "$from/entry.json" >"$to/entry.json"
+    -e "s,\"created\": \".*\",\"created\": \"$(date -u +%Y-%m-%dT%H:%M:%S.000Z)\"," "$from/entry.json" >"$to/entry.json" || return 1
   sed -e "1s,.*,# hand-dropped sha256:$hex," -e "2s,.*,set imprint_title='$title'," -e "s,$pointer_good,$id,g" \
-    -e "s,imprint\.image=images/[0-9a-f]*\.img,imprint.image=$image,g" "$from/entry.cfg" >"$boot/entry.new"
+    -e "s,imprint\.image=images/[0-9a-f]*\.img,imprint.image=$image,g" "$from/entry.cfg" >"$boot/entry.new" || return 1
   sync
   mv "$boot/entry.new" "$to/entry.cfg" && sync
 }
 
 hash_of() { sha256sum "$to/$1" | sed 's/ .*//'; }
 
-# An old entry of an image file of ours goes, and its image with it.
+# What the pointer no longer names makes room: entries of image files, each with its image.
+tidy() {
+  for each in "$boot"/slots/*; do
+    case ${each##*/} in
+      "$pointer_good" | "$pointer_previous" | "$pointer_trial") ;;
+      *) if [ -e "$each/entry.cfg" ]; then unneeded "$each"; fi ;;
+    esac
+  done
+}
 unneeded() {
   old_image=$(image_of "${1##*/}")
+  [ -n "$old_image" ] || return 0
   rm -f "$1/entry.cfg"
   rm -rf "$1"
-  case $old_image in images/*.img) rm -f "$host/$old_image" ;; esac
+  rm -f "$host/$old_image"
 }
 
 # The image file that an entry boots, as in its menu line.
@@ -215,8 +224,9 @@ show() {
 # Frozen for a moment, a file system has everything in its place. Another process thaws it, should this one be stopped meanwhile.
 checkpoint() {
   sync
-  { sleep 5; fsfreeze --unfreeze "$host" 2>/dev/null; } &
-  fsfreeze --freeze "$host" && fsfreeze --unfreeze "$host"
+  mountpoint -q "$host" || return 0
+  { sleep 5 && fsfreeze --unfreeze "$host"; } </dev/null >/dev/null 2>&1 &
+  fsfreeze --freeze "$host" && fsfreeze --unfreeze "$host" && kill $! 2>/dev/null
   return 0
 }
 

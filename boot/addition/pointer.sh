@@ -6,6 +6,8 @@ open_boot() {
   boot_device=/dev/disk/by-uuid/$word_boot
   [ -e "$boot_device" ] || boot_device=$(blkid -U "$word_boot") || return 1
   mkdir -p "$boot"
+  # Left by one that was killed.
+  mountpoint -q "$boot" && umount "$boot"
   mount -t ext4 -o "$1,noatime,nosuid,nodev,noexec" "$boot_device" "$boot"
 }
 
