@@ -1,8 +1,7 @@
 /** Entry of the agent: the service of an installed machine (docs/agent.md). `imprint-agent.service` starts it. */
-import { readFile } from 'node:fs/promises';
+import packageInformation from '../../package.json' with { type: 'json' };
 import { toImprintError } from '../foundation/errors.ts';
-import { agentFiles } from '../machine/agent-files.ts';
-import { parseAgentSettings } from '../machine/agent-settings.ts';
+import { runAgentHere } from './agent-composition.ts';
 
 async function main(): Promise<void> {
   const end = new AbortController();
@@ -10,12 +9,11 @@ async function main(): Promise<void> {
   // Nothing else keeps the process alive while it waits.
   const alive = setInterval(() => {}, 2 ** 30);
   try {
-    const path = `/${agentFiles.settings}`;
-    const settings = parseAgentSettings(await readFile(path, 'utf8').catch(() => undefined), path);
-    process.stdout.write(`the agent starts; server: ${settings.server ?? 'none'}\n`);
-    await new Promise<void>((resolve) => end.signal.addEventListener('abort', () => resolve()));
+    await runAgentHere(packageInformation.version, end.signal);
   } catch (thrown) {
-    process.stderr.write(`${toImprintError(thrown).message}\n`);
+    if (end.signal.aborted) return;
+    const { message, hint } = toImprintError(thrown);
+    process.stderr.write(`${message}\n${hint}\n`);
     process.exitCode = 1;
   } finally {
     clearInterval(alive);

@@ -5,6 +5,7 @@ import { machineCommands } from './command-table-machines.ts';
 import { serverCommands } from './command-table-server.ts';
 import { retentionCommands, storeCommands } from './command-table-store.ts';
 import { trustCommands } from './command-table-trust.ts';
+import { updateCommands } from './command-table-updates.ts';
 
 /** Options that every command takes, before or after its name. */
 export const globalOptions: readonly OptionDefinition[] = [
@@ -26,6 +27,7 @@ export const commands: readonly CommandDefinition[] = [
   ...retentionCommands,
   ...editCommands,
   ...machineCommands,
+  ...updateCommands,
   ...serverCommands,
   ...storeCommands,
   ...trustCommands,

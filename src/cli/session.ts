@@ -42,6 +42,8 @@ export interface ServeOptions {
 
 export interface Entries {
   serve(options: ServeOptions): Promise<void>;
+  /** Until the signal ends it. */
+  agent(signal: AbortSignal): Promise<void>;
 }
 
 export interface SessionOptions {

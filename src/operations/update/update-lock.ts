@@ -3,10 +3,11 @@ import { dirname } from 'node:path';
 import { ImprintError, toImprintError } from '../../foundation/errors.ts';
 import { tryLock } from '../../native/files.ts';
 
-const lockPath = '/run/imprint/update.lock';
+/** Changes whenever somebody begins or ends to change the version. */
+export const updateLockPath = '/run/imprint/update.lock';
 
 /** Keeps everyone else from changing this machine's version until it is disposed of, or this process ends. Errors: `update-running`. */
-export async function lockUpdate(what: string, path: string = lockPath): Promise<AsyncDisposable> {
+export async function lockUpdate(what: string, path: string = updateLockPath): Promise<AsyncDisposable> {
   await mkdir(dirname(path), { recursive: true });
   const file = await open(path, 'a+', 0o600).catch((error) => {
     throw toImprintError(error);
@@ -24,5 +25,10 @@ export async function lockUpdate(what: string, path: string = lockPath): Promise
     await file.close();
     throw error;
   }
-  return { [Symbol.asyncDispose]: () => file.close() };
+  return {
+    [Symbol.asyncDispose]: async () => {
+      await file.truncate(0).catch(() => {});
+      await file.close();
+    },
+  };
 }

@@ -1,0 +1,122 @@
+import { randomBytes } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { uptime } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../foundation/clock.ts';
+import { ImprintError, toImprintError } from '../foundation/errors.ts';
+import { parsePublicKey } from '../image/signature.ts';
+import { agentFiles } from '../machine/agent-files.ts';
+import { parseAgentSettings } from '../machine/agent-settings.ts';
+import { rememberServerTime } from '../operations/update/machine-clock.ts';
+import { proveTrial } from '../operations/update/prove-trial.ts';
+import { settleBoot } from '../operations/update/settle-boot.ts';
+import { findThisMachine, lookAtMachine, openBoot, type ThisMachine } from '../operations/update/this-machine.ts';
+import { updateLockPath } from '../operations/update/update-lock.ts';
+import { readMachineFacts } from '../system/machine-facts.ts';
+import { systemProcesses } from '../system/run.ts';
+import { setSystemTime } from '../system/set-time.ts';
+import { agentClient } from './agent-client.ts';
+import { type Agent, runAgent } from './agent-loop.ts';
+import { runOrder } from './run-order.ts';
+
+const processes = systemProcesses;
+const clock = systemClock;
+/** A clock that is this far off was never set. Less is for the machine's own time service. */
+const clockTolerance = 24 * 3600 * 1000;
+const timeKept = 12 * 3600 * 1000;
+
+/** The agent of this machine, until the signal ends it. */
+export async function runAgentHere(program: string, signal: AbortSignal): Promise<void> {
+  const log = (message: string) => void process.stdout.write(`${message}\n`);
+  await runAgent(await compose(program, signal, log));
+}
+
+async function compose(program: string, signal: AbortSignal, log: (message: string) => void): Promise<Agent> {
+  let machine: ThisMachine | undefined;
+  let seen = 0;
+  let timeWritten = 0;
+  const client = await findClient();
+  const here = async (): Promise<ThisMachine> => {
+    machine ??= await findThisMachine({ processes, clock });
+    return machine;
+  };
+  return {
+    ...{ program, clock, signal, log, ...(client === undefined ? {} : { client }) },
+    session: randomBytes(16).toString('hex'),
+    booted: Math.round(clock.now() - uptime() * 1000),
+    settle: async () => {
+      seen = await lockTime();
+      try {
+        return await settleBoot(await here());
+      } catch (thrown) {
+        const error = toImprintError(thrown);
+        if (error.code !== 'machine-unmanaged' && error.code !== 'boot-partition-missing') throw thrown;
+        log(error.message);
+        return undefined;
+      }
+    },
+    lookAgain: async () => {
+      const now = await lockTime();
+      if (now === seen || machine === undefined) return undefined;
+      seen = now;
+      // Settings and what runs may have changed with the version in place.
+      machine = await findThisMachine({ processes, clock });
+      return lookAtMachine(machine);
+    },
+    prove: async (view, serverReached) =>
+      proveTrial(await here(), view, { signal, log, ...(serverReached && { serverReached }) }),
+    forgetNote: async () => {
+      await using boot = await openBoot(await here());
+      await boot.writeUpdateNote(undefined);
+    },
+    readFacts: () => readMachineFacts(processes),
+    runOrder: (order, hooks) => runOrder(order, { processes, command: commandLineProgram(), ...hooks }),
+    serverTime: async (time) => {
+      if (Math.abs(clock.now() - time) > clockTolerance) await setSystemTime(processes, clock, time);
+      if (Math.abs(time - timeWritten) < timeKept) return;
+      timeWritten = time;
+      await rememberServerTime('/', time);
+    },
+  };
+}
+
+/** The server, where the settings name one and its key is there. */
+async function findClient() {
+  const path = `/${agentFiles.settings}`;
+  const settings = parseAgentSettings(await readIfThere(path), path);
+  const key = await readIfThere(`/${agentFiles.serverKey}`);
+  if (settings.server === undefined) return undefined;
+  if (key === undefined) {
+    throw new ImprintError('input-invalid', {
+      field: path,
+      problem: `the server’s key is missing: /${agentFiles.serverKey}`,
+    });
+  }
+  return agentClient(settings.server, parsePublicKey(key));
+}
+
+/** When somebody last began or ended to change this machine's version. */
+async function lockTime(): Promise<number> {
+  return stat(updateLockPath).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
+  );
+}
+
+/** The command line beside this program: of the bundle, or of the sources. */
+function commandLineProgram(): string[] {
+  const name = import.meta.filename.endsWith('.mjs') ? 'imprint.mjs' : '../imprint.ts';
+  return [
+    process.execPath,
+    '--disable-warning=ExperimentalWarning',
+    '--max-semi-space-size=4',
+    join(import.meta.dirname, name),
+  ];
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+}

@@ -1,0 +1,98 @@
+import { createInterface } from 'node:readline';
+import type { AgentOrder } from '../contract/agent-protocol.ts';
+import type { UpdateResult } from '../contract/operations/updates.ts';
+import type { UpdateOptions } from '../contract/update.ts';
+import { ImprintError } from '../foundation/errors.ts';
+import type { TaskEvent } from '../foundation/task.ts';
+import type { Processes } from '../system/run.ts';
+
+/** An order that changes this machine. */
+export type WorkOrder = Exclude<AgentOrder['order'], { kind: 'wait' }>;
+
+export interface OrderRun {
+  processes: Processes;
+  /** The command line's program: Node, its flags and the bundle's file. */
+  command: readonly string[];
+  /** Its events, as those of the order's task. */
+  event(event: TaskEvent): void;
+  /** Called with the result as soon as it is there: the machine may go down soon after. */
+  staged(result: UpdateResult): void;
+  signal: AbortSignal;
+}
+
+/** Name of the variable by which the command knows that it works for the agent. */
+const orderVariable = 'IMPRINT_ORDER';
+
+/**
+ * Carries out an order by a command line of its own process, whose memory goes with it. Resolves with the result; rejects with the error that it
+ * ended with. A command that restarts the machine does not end before.
+ */
+export async function runOrder(order: WorkOrder, run: OrderRun): Promise<UpdateResult> {
+  const [program = process.execPath, ...flags] = run.command;
+  const child = run.processes.start(program, [...flags, ...argumentsOf(order)], {
+    env: { [orderVariable]: order.id },
+    accept: Array.from({ length: 256 }, (_, status) => status),
+    signal: run.signal,
+  });
+  child.stdin.end();
+  let result: UpdateResult | undefined;
+  let failure: ImprintError | undefined;
+  const reading = [
+    readLines(child.stdout, (value) => {
+      if (!('kind' in value)) return;
+      result = value as unknown as UpdateResult;
+      run.staged(result);
+    }),
+    readLines(child.stderr, (value) => {
+      if ('error' in value && !('kind' in value)) failure = ImprintError.fromValue(value.error as never);
+      else if ('seq' in value) run.event(ownEvent(value as unknown as TaskEvent, order));
+    }),
+  ];
+  const { status, stderr } = await child.ended;
+  await Promise.all(reading);
+  if (result !== undefined) return result;
+  throw failure ?? new ImprintError('process-failed', { command: order.kind, status: `status ${status}`, stderr });
+}
+
+/** The arguments that carry out an order: the version by its digest, so that it is that one and no other. */
+export function argumentsOf(order: WorkOrder): string[] {
+  const always = ['--json', '--yes', ...optionArguments(order.options)];
+  if (order.kind === 'update')
+    return ['update', '--image', `${order.store}#${byDigest(order.image, order.digest)}`, ...always];
+  if (order.to === undefined) return ['revert', ...always];
+  return ['revert', '--to', byDigest(order.to.image, order.to.digest), '--store', order.store, ...always];
+}
+
+function byDigest(image: string, digest: string): string {
+  return `${image.split(':')[0]}@${digest}`;
+}
+
+function optionArguments(options: UpdateOptions): string[] {
+  const { inPlace, slot, tries, reboot, drift, restartServices, rate } = options;
+  return [
+    ...(inPlace ? ['--in-place'] : []),
+    ...(slot === undefined ? [] : ['--slot', slot]),
+    ...(tries === undefined ? [] : ['--tries', String(tries)]),
+    ...(reboot === undefined ? [] : ['--reboot', reboot]),
+    ...(drift === undefined ? [] : ['--drift', drift]),
+    ...(restartServices ? ['--restart-services'] : []),
+    ...(rate === undefined ? [] : ['--rate', String(rate)]),
+  ];
+}
+
+/** The event as one of the order's task, whose root the server calls by the task's title. */
+function ownEvent(event: TaskEvent, order: WorkOrder): TaskEvent {
+  const image = order.kind === 'update' ? order.image : (order.to?.image ?? 'the version before');
+  return { ...event, taskId: order.id, path: [`${order.kind} ${order.name} to ${image}`, ...event.path.slice(1)] };
+}
+
+async function readLines(stream: NodeJS.ReadableStream, take: (value: object) => void): Promise<void> {
+  for await (const line of createInterface({ input: stream })) {
+    try {
+      const value: unknown = JSON.parse(line);
+      if (typeof value === 'object' && value !== null) take(value);
+    } catch {
+      // A line that is none of ours says nothing to us.
+    }
+  }
+}

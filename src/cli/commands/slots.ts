@@ -1,0 +1,46 @@
+import type { z } from 'zod';
+import type { machineSlots } from '../../contract/operations/updates.ts';
+import { showSlots } from '../../operations/update/show-slots.ts';
+import type { Invocation } from '../command.ts';
+import { printTable } from '../print-table.ts';
+import type { Session } from '../session.ts';
+import { thisMachine } from '../this-machine.ts';
+
+type Output = z.output<typeof machineSlots.output>;
+
+const situations: Readonly<Record<string, string>> = {
+  trial: 'The version that runs is on trial.',
+  pending: 'The next restart boots a version on trial.',
+  'fell-back': 'A version on trial was given up.',
+  reverting: 'This machine is on its way back.',
+  dropped: 'The image file that was dropped on the host partition runs on trial.',
+  stray: 'What runs was chosen in the boot menu; imprint commit keeps it.',
+};
+
+/** `imprint slots`. */
+export async function run(session: Session, _invocation: Invocation): Promise<void> {
+  const output = await showSlots(await thisMachine(session, 'Looking at the slots'));
+  session.result(output, () => describe(session, output));
+}
+
+function describe(session: Session, output: Output): string {
+  const { paint } = session.stdout;
+  const { slots, empty, situation, failure, left } = output;
+  const table = printTable(
+    session.stdout,
+    [{ title: 'SLOT' }, { title: 'VERSION' }, { title: 'IS' }, { title: 'KERNEL' }, { title: 'ENTRY' }],
+    [
+      ...slots.map(({ slot, reference, roles, kernel, entry }) => [
+        paint('bold', slot),
+        reference,
+        roles.map((role) => (role === 'trial' ? `trial, ${left ?? 0} tries left` : role)).join(', '),
+        kernel,
+        paint('dim', entry),
+      ]),
+      ...empty.map((slot) => [slot, paint('dim', 'empty'), '', '', '']),
+    ],
+  );
+  const said = situations[situation] === undefined ? '' : `\n${situations[situation]}\n`;
+  const why = failure === undefined ? '' : `\n${paint('yellow', `${failure.entry} was given up`)}: ${failure.reason}\n`;
+  return table + said + why;
+}

@@ -1,0 +1,47 @@
+import { uptime } from 'node:os';
+import { ImprintError } from '../../foundation/errors.ts';
+import { restartFully } from '../../system/restart.ts';
+import { proveHealth } from './prove-health.ts';
+import { commitEntry } from './settle-boot.ts';
+import { lookAtMachine, type MachineView, openBoot, type ThisMachine } from './this-machine.ts';
+
+export interface TrialProof {
+  serverReached?: () => Promise<boolean>;
+  signal: AbortSignal;
+  log(message: string): void;
+}
+
+/** What the boot addition left for images without an agent; a dropped image is adopted by it. */
+const agentlessScript = '/run/imprint/start/agentless.sh';
+
+/**
+ * Proves the trial that runs: commits it where it is healthy in time, else writes down why and restarts the machine, where GRUB counts. Returns the machine
+ * as it is then; where it restarts, it does not return.
+ */
+export async function proveTrial(machine: ThisMachine, view: MachineView, proof: TrialProof): Promise<MachineView> {
+  const { processes, clock } = machine;
+  const { situation, note, pointer } = view;
+  const { signal, log, serverReached } = proof;
+  const since = clock.now() - uptime() * 1000;
+  const failedBefore = note?.failedUnits ?? [];
+  const health = await proveHealth(machine, { failedBefore, signal, since, ...(serverReached && { serverReached }) });
+  const reason = health.problems.join('; ');
+  if (reason === '') {
+    if (situation.kind === 'dropped') {
+      await processes.run('sh', [agentlessScript, 'run'], { timeout: 600_000, signal });
+      return lookAtMachine(machine);
+    }
+    if (situation.kind !== 'trial') return view;
+    log(`healthy: ${health.passed.join(', ')}`);
+    await using boot = await openBoot(machine);
+    return commitEntry(machine, boot, situation.entry);
+  }
+  log(`not healthy, the machine restarts: ${reason}`);
+  if (situation.kind === 'trial') {
+    await using boot = await openBoot(machine);
+    const time = new Date(clock.now()).toISOString();
+    await boot.writeFailure({ sequence: pointer.sequence, entry: situation.entry, reason, time });
+  }
+  await restartFully(processes, clock);
+  throw new ImprintError('trial-failed', { reference: view.running?.reference ?? 'The dropped image', reason });
+}

@@ -1,0 +1,172 @@
+import { rm } from 'node:fs/promises';
+import { ImprintError } from '../../foundation/errors.ts';
+import type { BootEntry } from '../../machine/boot-pointer.ts';
+import { machineKernelOptions } from '../../machine/entry-options.ts';
+import { readImageContent } from '../../machine/image-content.ts';
+import { journalOfEntry } from '../../machine/in-place-journal.ts';
+import { withoutTrial } from '../../machine/trial.ts';
+import { fetchUpdate } from './fetch-update.ts';
+import { failedUnits } from './health-checks.ts';
+import { applyInPlace, finishInPlace, undoInPlace } from './in-place/apply-in-place.ts';
+import { decideInPlace, retireInPlace, sayWhatRuns } from './in-place/decide-in-place.ts';
+import { backEntry, forwardEntry, type InPlaceEntry } from './in-place/in-place-entries.ts';
+import type { InPlacePlan } from './in-place/in-place-plan.ts';
+import { planInPlace, requireFeasible } from './in-place/plan-in-place.ts';
+import type { UpdatePaths } from './in-place/root-paths.ts';
+import { stageInPlace } from './in-place/stage-in-place.ts';
+import { requireFit } from './preflight.ts';
+import { proveHealth } from './prove-health.ts';
+import { planRestart } from './restart-into.ts';
+import { commitEntry } from './settle-boot.ts';
+import type { SlotVersion } from './slot-version.ts';
+import { openBoot, type ThisMachine, viewMachine } from './this-machine.ts';
+import type { UpdateContent } from './update-content.ts';
+import { fetchPlace, fetchRequest, trialSeconds } from './update-slot.ts';
+import type { DoneUpdate, UpdateWork } from './update-work.ts';
+
+/** What an update in place has come to. */
+interface InPlaceWork extends UpdateWork {
+  base: SlotVersion;
+  running: BootEntry;
+  content: UpdateContent;
+  plan: InPlacePlan;
+  /** Units that had failed before it. */
+  before: string[];
+}
+
+/**
+ * Updates the root that runs (docs/update.md): all of it is laid ready and on the disk, the boot menu gets the old kernel with the way back and the new one
+ * with the way forth, the pointer decides, and only then the files change places. Where nothing has to restart, the new version is proven at once.
+ */
+export async function updateInPlace(work: UpdateWork): Promise<DoneUpdate> {
+  const { machine, view, base, reference, task } = work;
+  const { running } = view;
+  if (base === undefined || running === undefined) {
+    const problem = 'it is not known which version runs, so its files cannot be told from the machine’s own';
+    throw new ImprintError('in-place-unfit', { reference, problem, hint: 'Update into another slot.' });
+  }
+  await using content = await task.part('fetch what is missing', (part) => fetchUpdate(fetchRequest(work, part)));
+  const { root, processes } = machine;
+  await task.part('see whether it would come up here', (part) =>
+    requireFit({ content, reference, layout: view.layout, slot: running.slot, processes }, part),
+  );
+  const plan = await planChanges({ ...work, base }, content);
+  requireFeasible(plan);
+  for (const warning of plan.warnings) task.warn(warning);
+  const before = await failedUnits(processes, task.signal);
+  await task.part('make room', () => retire(machine, running.slot));
+  const paths = await task.part('lay it ready', (part) => stageInPlace(plan, content, part));
+  const all: InPlaceWork = { ...work, base, running, content, plan, before };
+  const entry = await task.part('write the boot entries', (part) => decide({ ...all, task: part }, paths));
+  await task.part('change the files', async () => applyInPlace(root, plan.id));
+  await rm(fetchPlace(machine, view), { recursive: true, force: true });
+  return finish(all, entry);
+}
+
+/** What would change; nothing is written. */
+export function planChanges(
+  { machine, base, request, task }: UpdateWork & { base: SlotVersion },
+  content: UpdateContent,
+): Promise<InPlacePlan> {
+  const { root, settings } = machine;
+  const { digest, manifestFile } = base;
+  return task.part('compare with what runs', (part) =>
+    planInPlace(
+      {
+        content,
+        base: { digest, manifestFile, root },
+        drift: request.options.drift ?? settings.drift,
+        keep: settings.keep,
+      },
+      part,
+    ),
+  );
+}
+
+/** What earlier updates in place left: their ways back go first, then what those need. */
+async function retire(machine: ThisMachine, slot: string): Promise<void> {
+  await using boot = await openBoot(machine);
+  const { pointer } = await viewMachine(machine, boot);
+  await retireInPlace(
+    boot,
+    pointer.trial === undefined ? pointer : await boot.writePointer(withoutTrial(pointer)),
+    slot,
+  );
+  const left = await boot.entries();
+  const named = left.map(({ kernelOptions }) => journalOfEntry(kernelOptions)?.id).filter((id) => id !== undefined);
+  finishInPlace(machine.root, new Set(named));
+}
+
+/** The entries for the way back and the way forth, and the record that has the new version tried. Returns the new entry. */
+async function decide(work: InPlaceWork, paths: UpdatePaths): Promise<BootEntry> {
+  const { machine, running, base, content, request, reference, digest, before, view, task } = work;
+  const { processes, clock, root, settings } = machine;
+  const forward: InPlaceEntry = await forwardEntry(
+    {
+      ...{ content, paths, root, layout: view.layout, running, processes, clock, trialSeconds: trialSeconds(machine) },
+      image: await readImageContent(content.entries()),
+      kernelOptions: machineKernelOptions(running.kernelOptions, base.record.source.kernelOptions),
+    },
+    task,
+  );
+  task.signal.throwIfAborted();
+  await using boot = await openBoot(machine);
+  if (view.failure !== undefined) await boot.writeFailure(undefined);
+  await boot.writeUpdateNote({
+    format: 1,
+    kind: 'update',
+    ...(request.order === undefined ? {} : { order: request.order }),
+    entry: forward.entry.id,
+    from: { image: running.reference, digest: running.digest },
+    to: { image: reference, digest },
+    started: clock.now(),
+    failedUnits: before,
+  });
+  const { pointer } = await viewMachine(machine, boot);
+  const tries = request.options.tries ?? settings.tries;
+  await decideInPlace(boot, pointer, { back: backEntry(running, paths, clock), running, forward, tries }, task);
+  return forward.entry;
+}
+
+async function finish(work: InPlaceWork, entry: BootEntry): Promise<DoneUpdate> {
+  const { machine, running, plan, content, request, reference, digest, task } = work;
+  const reasons =
+    entry.kernelVersion === running.kernelVersion ? [] : [`the kernel is another one: ${entry.kernelVersion}`];
+  const asked = request.options.reboot ?? machine.settings.reboot;
+  const wish = { asked, inPlace: true, reasons, kernelVersion: entry.kernelVersion };
+  const choice = await planRestart(machine, wish);
+  for (const remark of choice.remarks) task.warn(remark);
+  if (reasons.length === 0) await prove(work, entry);
+  return {
+    choice,
+    result: {
+      kind: reasons.length === 0 ? 'done' : 'staged',
+      from: { reference: running.reference, digest: running.digest },
+      to: { reference, digest },
+      ...{ slot: entry.slot, entry: entry.id },
+      fetched: { ...content.transferred },
+      reboot: { method: choice.method, reasons },
+      warnings: [...plan.warnings, ...choice.remarks],
+    },
+  };
+}
+
+/** Nothing has to restart: what runs is the new version, and proves it now; else the old one is back before this rejects. */
+async function prove({ machine, plan, before, reference, task }: InPlaceWork, entry: BootEntry): Promise<void> {
+  const { clock, root } = machine;
+  const health = await task.part('look whether it is healthy', (part) =>
+    proveHealth(machine, { failedBefore: before, signal: part.signal, since: clock.now() }),
+  );
+  await using boot = await openBoot(machine);
+  if (health.problems.length === 0) {
+    const { pointer, layout } = await commitEntry(machine, boot, entry.id);
+    return sayWhatRuns({ entry: entry.id, sequence: pointer.sequence, boot: layout.boot });
+  }
+  const reason = health.problems.join('; ');
+  const { pointer } = await viewMachine(machine, boot);
+  const time = new Date(clock.now()).toISOString();
+  await boot.writeFailure({ sequence: pointer.sequence, entry: entry.id, reason, time });
+  await boot.writePointer(withoutTrial(pointer));
+  undoInPlace(root, plan.id);
+  throw new ImprintError('trial-failed', { reference, reason });
+}

@@ -1,0 +1,185 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ImprintError } from '../../foundation/errors.ts';
+import { objectPaths } from '../../machine/carried-state.ts';
+import { machineKernelOptions } from '../../machine/entry-options.ts';
+import { readImageContent } from '../../machine/image-content.ts';
+import { agentPaths, hostMounts } from '../../machine/installed-layout.ts';
+import { forgetting, withTrial } from '../../machine/trial.ts';
+import { chooseSlot } from '../../planning/choose-slot.ts';
+import type { BootPartition } from '../../system/boot-partition.ts';
+import { fetchUpdate } from './fetch-update.ts';
+import { fillFileSlot, removeUnreferencedImages } from './fill-file-slot.ts';
+import { fillPartitionSlot } from './fill-partition-slot.ts';
+import type { FilledSlot, FillRequest } from './fill-slot.ts';
+import { failedUnits } from './health-checks.ts';
+import { keepObject } from './object-state.ts';
+import { requireFit } from './preflight.ts';
+import { planRestart } from './restart-into.ts';
+import { imageOf } from './settle-boot.ts';
+import { type MachineView, openBoot, type ThisMachine, viewMachine } from './this-machine.ts';
+import type { UpdateContent } from './update-content.ts';
+import type { DoneUpdate, UpdateWork } from './update-work.ts';
+
+/**
+ * Updates by filling another slot: a system partition, or an image file on the host partition. In this order, so that a cut anywhere leaves the old version
+ * booting: what would be overwritten leaves the pointer and the menu; the slot is filled, synced and read back; its entry is written; then one record of the
+ * pointer has it tried.
+ */
+export async function updateSlot(work: UpdateWork): Promise<DoneUpdate> {
+  const { machine, view, request, reference, digest, task } = work;
+  const slot = slotFor(work);
+  await using content = await task.part('fetch what is missing', (part) => fetchUpdate(fetchRequest(work, part)));
+  await task.part('see whether it would come up here', (part) =>
+    requireFit({ content, reference, layout: view.layout, slot, processes: machine.processes }, part),
+  );
+  await task.part('make room', () => clearSlot(machine, slot));
+  const filled = await task.part(`fill the slot ${slot}`, (part) => fill({ ...work, task: part }, slot, content));
+  const before = await failedUnits(machine.processes, task.signal);
+  const tries = request.options.tries ?? machine.settings.tries;
+  await task.part('write the boot entry', async () => {
+    task.signal.throwIfAborted();
+    await using boot = await openBoot(machine);
+    await boot.addEntry(filled.entry, filled.files);
+    if (view.failure !== undefined) await boot.writeFailure(undefined);
+    await boot.writeUpdateNote({
+      format: 1,
+      kind: 'update',
+      ...(request.order === undefined ? {} : { order: request.order }),
+      entry: filled.entry.id,
+      from: { image: view.running?.reference ?? 'unknown', digest: view.running?.digest ?? digest },
+      to: { image: reference, digest },
+      started: machine.clock.now(),
+      failedUnits: before,
+    });
+    const { pointer } = await viewMachine(machine, boot);
+    await boot.writePointer(withTrial(pointer, filled.entry.id, tries));
+  });
+  await rm(fetchPlace(machine, view), { recursive: true, force: true });
+  const reasons = [`${reference} lies in the slot ${slot}`];
+  const asked = request.options.reboot ?? machine.settings.reboot;
+  const choice = await planRestart(machine, {
+    asked,
+    inPlace: false,
+    reasons,
+    kernelVersion: filled.entry.kernelVersion,
+  });
+  for (const remark of choice.remarks) task.warn(remark);
+  const { running } = view;
+  return {
+    choice,
+    result: {
+      kind: 'staged',
+      ...(running && { from: { reference: running.reference, digest: running.digest } }),
+      to: { reference, digest },
+      slot,
+      entry: filled.entry.id,
+      fetched: { ...content.transferred },
+      reboot: { method: choice.method, reasons },
+      warnings: [...filled.report.warnings, ...choice.remarks],
+    },
+  };
+}
+
+/** Where an update puts what it fetched: on the host partition where there is one, else in the running root. */
+export function fetchPlace({ root }: ThisMachine, { layout }: MachineView): string {
+  const state = layout.host === undefined ? agentPaths.state : `${hostMounts.host}/data/imprint`;
+  return join(root, state, 'update');
+}
+
+/** What `fetchUpdate` needs, for both ways. */
+export function fetchRequest({ machine, view, base, source, request }: UpdateWork, task: UpdateWork['task']) {
+  const rate = request.options.rate ?? machine.settings.rate;
+  return {
+    store: source.store,
+    version: source.version,
+    ...(base === undefined
+      ? {}
+      : { base: { digest: base.digest, manifestFile: base.manifestFile, root: machine.root } }),
+    place: fetchPlace(machine, view),
+    ...(rate === undefined ? {} : { rate }),
+    task,
+  };
+}
+
+/** Name of the slot that is filled. Errors: `slot-unfit`. */
+export function slotFor({ view, request }: Pick<UpdateWork, 'view' | 'request'>): string {
+  const { layout, pointer, entries, running } = view;
+  const asked = request.options.slot;
+  if (layout.layout === 'files') {
+    if (asked === undefined || asked === 'file') return 'file';
+    throw new ImprintError('slot-unfit', {
+      slot: asked,
+      problem: 'this machine boots image files; it has no partitions to fill',
+    });
+  }
+  const choice = chooseSlot({ slots: layout.slots, pointer, entries, running: running?.slot, asked });
+  if (choice.kind === 'slot') return choice.slot.name;
+  throw new ImprintError('slot-unfit', { slot: choice.slot, problem: choice.problem });
+}
+
+/** What the pointer says of the slot goes first, then its entries; of image files those that nothing names. */
+async function clearSlot(machine: ThisMachine, slot: string): Promise<void> {
+  await using boot = await openBoot(machine);
+  const view = await viewMachine(machine, boot);
+  const { pointer, entries, running, layout } = view;
+  const named = new Set([pointer.good, pointer.previous, running?.id]);
+  const going =
+    layout.layout === 'files'
+      ? entries.filter(({ id }) => !named.has(id))
+      : entries.filter((entry) => entry.slot === slot && entry.id !== pointer.good && entry.id !== running?.id);
+  const ids = [...new Set([...going.map(({ id }) => id), ...(pointer.trial === undefined ? [] : [pointer.trial])])];
+  if (ids.length > 0) {
+    // Also where this record names none of them: the other copy must not either.
+    await boot.writePointer(forgetting(pointer, ids) ?? { ...pointer, sequence: pointer.sequence + 1 });
+  }
+  for (const id of ids) await boot.removeEntry(id);
+  if (layout.layout === 'files') await removeOldImages(machine, boot);
+}
+
+async function removeOldImages(machine: ThisMachine, boot: BootPartition): Promise<void> {
+  const { entries } = await viewMachine(machine, boot);
+  await removeUnreferencedImages(machine.processes, join(machine.root, hostMounts.host), imagesOf(entries));
+}
+
+function imagesOf(entries: MachineView['entries']): string[] {
+  return entries.map(({ id }) => imageOf(entries, id)).filter((image) => image !== undefined);
+}
+
+async function fill(work: UpdateWork, slot: string, content: UpdateContent): Promise<FilledSlot> {
+  const { machine, view, base, reference, request, task } = work;
+  const { processes, clock, settings, root } = machine;
+  const { layout, running } = view;
+  const stateDirectory =
+    settings.stateDirectory ??
+    (layout.host === undefined ? join(root, objectPaths.inRoot) : join(root, hostMounts.host, objectPaths.onHost));
+  const known = base?.known;
+  const object = await task.part('keep what makes this machine itself', () =>
+    keepObject({ root, stateDirectory, carry: settings.carry, ...(known === undefined ? {} : { known }), clock }),
+  );
+  const fillRequest: FillRequest = {
+    ...{ content, reference, layout, object, stateDirectory, processes, clock, task },
+    image: await readImageContent(content.entries()),
+    kernelOptions: machineKernelOptions(running?.kernelOptions ?? [], base?.record.source.kernelOptions),
+    trialSeconds: trialSeconds(machine),
+    ...(request.agent === undefined ? {} : { agent: request.agent }),
+  };
+  if (layout.layout !== 'files') return fillPartitionSlot({ ...fillRequest, slot });
+  const image = running === undefined ? undefined : imageOf(view.entries, running.id);
+  return fillFileSlot({
+    ...fillRequest,
+    host: join(root, hostMounts.host),
+    ...(image === undefined ? {} : { running: image }),
+    referenced: await imagesInUse(machine),
+  });
+}
+
+async function imagesInUse(machine: ThisMachine): Promise<string[]> {
+  await using boot = await openBoot(machine, { readOnly: true });
+  return imagesOf((await viewMachine(machine, boot)).entries);
+}
+
+/** Seconds after which a trial ends by itself: later than the agent gives it up. */
+export function trialSeconds({ settings }: ThisMachine): number {
+  return Math.ceil(settings.health.timeout / 1000) + 120;
+}
