@@ -116,6 +116,8 @@ describe.skipIf(process.getuid?.() !== 0)('the agent in a new system', () => {
     expect(events.filter(({ kind }) => kind === 'warning')).toEqual([]);
     expect((await lstat(join(root, 'usr/lib/imprint/node'))).size).toBe((await stat(process.execPath)).size);
     expect(await readdir(join(root, 'usr/lib/imprint'))).not.toContain('lib');
+    const units = join(root, 'etc/systemd/system/multi-user.target.wants');
+    expect(await readdir(units)).toEqual(['imprint-agent.service']);
   });
 
   it('brings what the system lacks', async () => {

@@ -2,35 +2,43 @@ import { toImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import { agentFiles } from '../../machine/agent-files.ts';
 import type { StepOf } from '../../planning/step.ts';
-import type { InstallContext } from './install-context.ts';
+import type { InstallAgent, InstallContext } from './install-context.ts';
 import { installAgent, removeAgent, writeKeptVersion } from './write-agent.ts';
 import { writeFirstBoot } from './write-system-files.ts';
 
 /**
- * Installs the agent, and sees that its Node runs in the new system. Where it does not, or where there is no agent to install, the system
- * reports its first boot by a unit of plain sh.
+ * Installs the agent, which reports how the system comes up, and sees that its Node runs there. Where it does not, or where there is no
+ * agent to install, a unit of plain sh reports the first boot.
  */
 export async function writeAgent(step: StepOf<'write-agent'>, context: InstallContext, task: Task): Promise<void> {
   const { agent, target } = context;
   const version = await context.keptVersion?.();
   if (version !== undefined) await writeKeptVersion(target, version);
   const { server, order, session, digest } = step;
-  if (agent !== undefined) {
-    const { program, publicKey, trust } = agent;
-    const settings = {
-      ...(server === undefined || publicKey === undefined ? {} : { server: { url: server, publicKey } }),
-      ...(trust === undefined ? {} : { trust }),
-    };
-    await installAgent(target, { program, settings });
-    const problem = await nodeProblem(context, task);
-    if (problem !== undefined) {
-      task.warn(`the agent cannot run in this image, which can then only be updated by installing it anew: ${problem}`);
-      await removeAgent(target);
-    }
-  }
+  if (agent !== undefined && (await putAgent(agent, server, context, task))) return;
   if (server !== undefined && order !== undefined && session !== undefined) {
     await writeFirstBoot({ server, order, session, digest }, context);
   }
+}
+
+/** Whether the agent is there and runs. */
+async function putAgent(
+  { program, publicKey, trust }: InstallAgent,
+  server: string | undefined,
+  context: InstallContext,
+  task: Task,
+): Promise<boolean> {
+  const { target } = context;
+  const settings = {
+    ...(server === undefined || publicKey === undefined ? {} : { server: { url: server, publicKey } }),
+    ...(trust === undefined ? {} : { trust }),
+  };
+  await installAgent(target, { program, settings });
+  const problem = await nodeProblem(context, task);
+  if (problem === undefined) return true;
+  task.warn(`the agent cannot run in this image, which can then only be updated by installing it anew: ${problem}`);
+  await removeAgent(target);
+  return false;
 }
 
 /** Why Node does not run in the new system: undefined where it does. */
