@@ -58,3 +58,34 @@ export async function inDirectory<Result>(look: (directory: string) => Promise<R
     await rm(directory, { recursive: true, force: true });
   }
 }
+
+/** Region of partition `number` of a raw disk, or of a device. */
+export async function partitionPlace(disk: string, number: number): Promise<PartitionPlace> {
+  const place = (await partitionPlaces(disk)).find((each) => each.number === number);
+  if (place === undefined) throw new Error(`${disk} has no partition ${number}`);
+  return place;
+}
+
+/** Where the first block of a file of an ext4 partition lies on a disk, bytes: what GRUB's `save_env` writes to. */
+export async function placeOfFile(disk: string, number: number, path: string): Promise<number> {
+  const { from } = await partitionPlace(disk, number);
+  const part = `${disk}?offset=${from}`;
+  const options = { timeout: 30_000 };
+  const { stdout: blocks } = await systemProcesses.run('debugfs', ['-R', `blocks /${path}`, part], options);
+  const { stdout: about } = await systemProcesses.run('dumpe2fs', ['-h', part], options);
+  return from + Number(blocks.trim().split(/\s+/)[0]) * Number(/Block size:\s+(\d+)/.exec(about)?.[1]);
+}
+
+/** A raw disk as a device with partitions. Goes with `await using`. */
+export async function attachDisk(file: string): Promise<AsyncDisposable & { readonly device: string }> {
+  const { stdout } = await systemProcesses.run('losetup', ['--find', '--show', file], { timeout: 30_000 });
+  const device = stdout.trim();
+  await systemProcesses.run('partx', ['--update', device], { accept: [0, 1], timeout: 30_000 });
+  return {
+    device,
+    async [Symbol.asyncDispose]() {
+      await systemProcesses.run('partx', ['--delete', device], { accept: [0, 1], timeout: 30_000 });
+      await systemProcesses.run('losetup', ['--detach', device], { timeout: 30_000 });
+    },
+  };
+}
