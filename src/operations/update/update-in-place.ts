@@ -5,10 +5,12 @@ import { machineKernelOptions } from '../../machine/entry-options.ts';
 import { readImageContent } from '../../machine/image-content.ts';
 import { journalOfEntry } from '../../machine/in-place-journal.ts';
 import { withoutTrial } from '../../machine/trial.ts';
+import { restartServices } from '../../system/running-services.ts';
 import { fetchUpdate } from './fetch-update.ts';
 import { failedUnits } from './health-checks.ts';
 import { applyInPlace, finishInPlace, undoInPlace } from './in-place/apply-in-place.ts';
 import { decideInPlace, retireInPlace, sayWhatRuns } from './in-place/decide-in-place.ts';
+import { type InPlaceEffects, inPlaceEffects } from './in-place/in-place-effects.ts';
 import { backEntry, forwardEntry, type InPlaceEntry } from './in-place/in-place-entries.ts';
 import type { InPlacePlan } from './in-place/in-place-plan.ts';
 import { planInPlace, requireFeasible } from './in-place/plan-in-place.ts';
@@ -58,9 +60,11 @@ export async function updateInPlace(work: UpdateWork): Promise<DoneUpdate> {
   const paths = await task.part('lay it ready', (part) => stageInPlace(plan, content, part));
   const all: InPlaceWork = { ...work, base, running, content, plan, before };
   const entry = await task.part('write the boot entries', (part) => decide({ ...all, task: part }, paths));
+  // Before the files change places: what is mapped now is what is used.
+  const effects = await inPlaceEffects(plan, kernelChange(running, entry));
   await task.part('change the files', async () => applyInPlace(root, plan.id));
   await rm(fetchPlace(machine, view), { recursive: true, force: true });
-  return finish(all, entry);
+  return finish(all, entry, effects);
 }
 
 /** What would change; nothing is written. */
@@ -128,15 +132,24 @@ async function decide(work: InPlaceWork, paths: UpdatePaths): Promise<BootEntry>
   return forward.entry;
 }
 
-async function finish(work: InPlaceWork, entry: BootEntry): Promise<DoneUpdate> {
+/** The kernel that runs is the one of the entry that runs. */
+function kernelChange(running: BootEntry, entry: BootEntry) {
+  const fileChanged = ['vmlinuz', 'initrd'].some((name) => running.files[name] !== entry.files[name]);
+  return { running: running.kernelVersion, next: entry.kernelVersion, fileChanged };
+}
+
+async function finish(work: InPlaceWork, entry: BootEntry, effects: InPlaceEffects): Promise<DoneUpdate> {
   const { machine, running, plan, content, request, reference, digest, task } = work;
-  const reasons =
-    entry.kernelVersion === running.kernelVersion ? [] : [`the kernel is another one: ${entry.kernelVersion}`];
+  const { reasons, services } = effects;
   const asked = request.options.reboot ?? machine.settings.reboot;
   const wish = { asked, inPlace: true, reasons, kernelVersion: entry.kernelVersion };
   const choice = await planRestart(machine, wish);
   for (const remark of choice.remarks) task.warn(remark);
-  if (reasons.length === 0) await prove(work, entry);
+  const changed = [...services.restart, ...services.afterReboot];
+  if (reasons.length === 0) {
+    if (request.options.restartServices) await restartChanged(work, services.restart);
+    await prove(work, entry);
+  }
   return {
     choice,
     result: {
@@ -146,9 +159,15 @@ async function finish(work: InPlaceWork, entry: BootEntry): Promise<DoneUpdate> 
       ...{ slot: entry.slot, entry: entry.id },
       fetched: { ...content.transferred },
       reboot: { method: choice.method, reasons },
+      services: changed,
       warnings: [...plan.warnings, ...choice.remarks],
     },
   };
+}
+
+async function restartChanged({ machine, task }: InPlaceWork, units: readonly string[]): Promise<void> {
+  const failed = await task.part('restart services', () => restartServices(machine.processes, units));
+  for (const problem of failed) task.warn(problem);
 }
 
 /** Nothing has to restart: what runs is the new version, and proves it now; else the old one is back before this rejects. */
