@@ -112,7 +112,7 @@ export async function makeGrubCore(
   await writeFile(config, core.config);
   const args = ['-O', platform, '-d', directory, '-c', config, '-p', core.prefix, '-o', output, ...core.modules];
   await processes.run('grub-mkimage', args, { timeout: 120_000, ...(signal && { signal }) });
-  return readFile(output);
+  return await readFile(output);
 }
 
 /** What each platform needs to reach a disk, and a kernel without any further module. */

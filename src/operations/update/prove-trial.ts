@@ -34,7 +34,7 @@ export async function proveTrial(machine: ThisMachine, view: MachineView, proof:
     if (situation.kind !== 'trial') return view;
     log(`healthy: ${health.passed.join(', ')}`);
     await using boot = await openBoot(machine);
-    return commitEntry(machine, boot, situation.entry);
+    return await commitEntry(machine, boot, situation.entry);
   }
   log(`not healthy, the machine restarts: ${reason}`);
   if (situation.kind === 'trial') {

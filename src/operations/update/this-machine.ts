@@ -88,7 +88,7 @@ export async function viewMachine(machine: ThisMachine, boot: BootPartition): Pr
 /** Opens the boot partition, looks, and closes it again. */
 export async function lookAtMachine(machine: ThisMachine): Promise<MachineView> {
   await using boot = await openBoot(machine, { readOnly: true });
-  return viewMachine(machine, boot);
+  return await viewMachine(machine, boot);
 }
 
 export function openBoot(

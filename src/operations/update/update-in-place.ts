@@ -64,7 +64,7 @@ export async function updateInPlace(work: UpdateWork): Promise<DoneUpdate> {
   const effects = await inPlaceEffects(plan, kernelChange(running, entry));
   await task.part('change the files', async () => applyInPlace(root, plan.id));
   await rm(fetchPlace(machine, view), { recursive: true, force: true });
-  return finish(all, entry, effects);
+  return await finish(all, entry, effects);
 }
 
 /** What would change; nothing is written. */
@@ -179,7 +179,7 @@ async function prove({ machine, plan, before, reference, task }: InPlaceWork, en
   await using boot = await openBoot(machine);
   if (health.problems.length === 0) {
     const { pointer, layout } = await commitEntry(machine, boot, entry.id);
-    return sayWhatRuns({ entry: entry.id, sequence: pointer.sequence, boot: layout.boot });
+    return await sayWhatRuns({ entry: entry.id, sequence: pointer.sequence, boot: layout.boot });
   }
   const reason = health.problems.join('; ');
   const { pointer } = await viewMachine(machine, boot);

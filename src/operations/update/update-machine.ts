@@ -46,7 +46,7 @@ export async function planMachineUpdate(
   task: Task,
 ): Promise<UpdatePlan> {
   await using work = await beginUpdate(machine, { ...request, dryRun: true }, task);
-  return planUpdate(work);
+  return await planUpdate(work);
 }
 
 async function beginUpdate(
