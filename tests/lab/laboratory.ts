@@ -159,7 +159,15 @@ export class Laboratory implements AsyncDisposable {
 
   /** Starts `imprint serve` with netboot and `more` options, and waits until it answers. */
   async startServer(more: readonly string[] = []): Promise<void> {
-    const args = [...this.serveWords(), ...more];
+    await this.#serve([...this.serveWords(), ...more], 'Machines boot from');
+  }
+
+  /** The same without netboot: for machines that are installed. */
+  async startPlainServer(more: readonly string[] = []): Promise<void> {
+    await this.#serve(['serve', '--listen', `${this.network.address}:4280`, ...more], ':4280');
+  }
+
+  async #serve(args: readonly string[], ready: string): Promise<void> {
     const running = this.network.start(join(checkout, 'imprint'), args, { env: this.environment() });
     let said = '';
     running.stdout.on('data', (piece) => {
@@ -172,10 +180,7 @@ export class Laboratory implements AsyncDisposable {
       () => Promise.reject(new Error('imprint serve ended at once')),
       (error: unknown) => Promise.reject(error),
     );
-    await Promise.race([
-      failed,
-      this.until('the server is ready', minute, async () => said.includes('Machines boot from')),
-    ]);
+    await Promise.race([failed, this.until('the server is ready', minute, async () => said.includes(ready))]);
     failed.catch(() => {});
   }
 

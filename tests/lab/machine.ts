@@ -10,6 +10,8 @@ export type Firmware = 'bios' | 'uefi';
 
 export interface MachineOptions {
   readonly name: string;
+  /** Of its console's log; default: its name. */
+  readonly logName?: string;
   /** Where its log, and its UEFI variables, lie. */
   readonly directory: string;
   readonly network: LabNetwork;
@@ -49,7 +51,7 @@ export class Machine implements AsyncDisposable {
     this.serial = new SerialConsole(
       running.stdout,
       running.stdin,
-      join(options.directory, `${options.name}.serial.log`),
+      join(options.directory, `${options.logName ?? options.name}.serial.log`),
     );
     this.ended = running.ended
       .then(
