@@ -38,9 +38,14 @@ export function usesPath(digest: Digest): string {
   return `uses/${digestHex(digest)}.uses`;
 }
 
+export const bundlesDirectory = 'bundles';
+/** Held by who makes a bundle, and what it writes until that is whole. */
+export const bundleLockPath = 'bundles/lock';
+export const bundlePartPath = 'bundles/making.part';
+
 /** What leads from one version to another, for machines that have the first. */
 export function bundlePath(from: Digest, to: Digest): string {
-  return `bundles/${digestHex(from)}-${digestHex(to)}.bundle`;
+  return `${bundlesDirectory}/${digestHex(from)}-${digestHex(to)}.bundle`;
 }
 
 export function recordPath(image: string, number: number): string {

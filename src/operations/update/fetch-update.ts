@@ -1,9 +1,15 @@
-import { readFile } from 'node:fs/promises';
-import type { Digest } from '../../foundation/brand.ts';
+import { createHash } from 'node:crypto';
+import { readFile, rm } from 'node:fs/promises';
+import { type Digest, digestHex } from '../../foundation/brand.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
+import { FormatError } from '../../image/format-error.ts';
+import { ManifestFileWriter } from '../../image/manifest-file.ts';
 import { contentOfManifest, entriesOfManifest } from '../../store/manifest-reader.ts';
 import type { ChunkLocation, Store, StoredVersion } from '../../store/store.ts';
+import { compress } from '../../store/zstd.ts';
+import type { BundleFile, WantedChunk } from './bundle-file.ts';
+import { fetchBundle } from './fetch-bundle.ts';
 import { FetchPlace } from './fetch-place.ts';
 import { FetchedContent } from './fetched-content.ts';
 import { FetchedPacks } from './fetched-packs.ts';
@@ -21,13 +27,19 @@ export interface FetchRequest {
   place: string;
   /** Bytes per second, at most. */
   rate?: number;
+  /** Milliseconds for which a server may make a bundle before its packs are read instead; default: ten minutes. 0: no bundle is asked for. */
+  patience?: number;
   task: Task;
 }
 
+const defaultPatience = 600_000;
+/** A bundle that is longer than all content by more than this is none. */
+const bundleSlack = 64 << 20;
+
 /**
- * Fetches what this machine lacks of a version, so that it can be applied without the store: only what is missing, carrying on where an earlier
- * try ended. What is not as the base's manifest says, by size and time, counts as missing. Errors: `fetch-no-room` before anything is
- * fetched, `store-unreachable`, `corrupt-pack`, `corrupt-manifest`, `chunk-missing`, `disk-full`, `interrupted`.
+ * Fetches what this machine lacks of a version, so that it can be applied without the store: the bundle that leads to it from the base, else ranges of
+ * packs; carrying on where an earlier try ended. What is not as the base's manifest says, by size and time, counts as missing. Errors: `fetch-no-room` before
+ * anything is fetched, `store-unreachable`, `corrupt-pack`, `corrupt-manifest`, `chunk-missing`, `disk-full`, `interrupted`.
  */
 export async function fetchUpdate(request: FetchRequest): Promise<UpdateContent> {
   const { store, version, base, task } = request;
@@ -35,33 +47,57 @@ export async function fetchUpdate(request: FetchRequest): Promise<UpdateContent>
   const reference = `${version.record.image}:${version.record.number}`;
   const before = { ...store.traffic };
   const pacer = new Pacer(request.rate, task.signal);
+  const passed = (length: number) => pacer.pass(length);
   await using _lease = await store.lease(digest);
   const place = await FetchPlace.open(request.place, digest);
+  await using stack = new AsyncDisposableStack();
   const local = base === undefined ? undefined : await LocalChunks.read(base, task.signal);
+  stack.defer(() => local?.close());
+  const patience = request.patience ?? defaultPatience;
+  let bundle: BundleFile | undefined;
+  if (base !== undefined && base.digest !== digest && patience > 0) {
+    const longest = version.record.stats.contentBytes + bundleSlack;
+    const { digest: from } = base;
+    bundle = await fetchBundle({ store, from, to: digest, reference, place, longest, patience, passed, task });
+    if (bundle !== undefined) stack.use(bundle);
+  }
+  let manifest: Buffer;
   try {
-    const manifest = await fetchManifest(store, digest, place);
-    const packs = await FetchedPacks.open(place.path('packs'));
-    const places = await locateMissing(store, digest, manifest, local, task.signal);
-    const ranges = packs.missing(places.values());
-    const bytes = ranges.reduce((sum, { from, to }) => sum + to - from, 0);
+    manifest = await manifestOf(request, place, bundle);
+    if (bundle !== undefined && local !== undefined) await openBundle(bundle, manifest, digest, local);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    task.warn(`The bundle of ${store.location} is of no use: ${error.message}. Content is fetched from packs.`);
+    await rm(place.path('bundle'), { force: true });
+    bundle = undefined;
+    manifest = await manifestOf(request, place, undefined);
+  }
+  const packs = await FetchedPacks.open(place.path('packs'));
+  const missing = await findMissing(manifest, digest, local, bundle, task.signal);
+  const places = missing.size === 0 ? new Map<string, ChunkLocation>() : await store.locate(missing, digest);
+  const ranges = packs.missing(places.values());
+  const bytes = ranges.reduce((sum, { from, to }) => sum + to - from, 0);
+  if (bytes > 0) {
     await place.expectRoom(bytes, reference);
     task.expect(bytes, 'bytes');
-    for (const range of ranges)
-      await packs.fetch(store, range, async (length) => {
-        task.advance(length);
-        await pacer.pass(length);
-      });
-    const passed = (length: number) => pacer.pass(length);
-    const sources = { store, packs, places, passed, ...(local === undefined ? {} : { local }) };
-    return new FetchedContent(version, place.path('manifest'), sources, before);
-  } catch (error) {
-    local?.close();
-    throw error;
   }
+  for (const range of ranges)
+    await packs.fetch(store, range, async (length) => {
+      task.advance(length);
+      await pacer.pass(length);
+    });
+  const sources = { store, packs, places, passed, ...(local && { local }), ...(bundle && { bundle }) };
+  return new FetchedContent(version, place.path('manifest'), sources, before, stack.move());
 }
 
-/** The manifest's file, in the place, from before or from the store. */
-async function fetchManifest(store: Store, digest: Digest, place: FetchPlace): Promise<Buffer> {
+/** The manifest's file, in the place: from before, from the bundle, or from the store. Throws a `FormatError` for a bundle that is not sound. */
+async function manifestOf(
+  { store, version, base }: FetchRequest,
+  place: FetchPlace,
+  bundle: BundleFile | undefined,
+): Promise<Buffer> {
+  const { manifestBytes } = version.record;
+  const digest = version.record.digest as Digest;
   const path = place.path('manifest');
   try {
     const file = await readFile(path);
@@ -71,26 +107,66 @@ async function fetchManifest(store: Store, digest: Digest, place: FetchPlace): P
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     if (!missing && !(error instanceof ImprintError && error.code === 'corrupt-manifest')) throw error;
   }
-  const file = await store.manifestFile(digest);
+  let file: Buffer;
+  if (bundle === undefined || base === undefined) file = await store.manifestFile(digest);
+  else {
+    const old = await contentOfManifest(await readFile(base.manifestFile), base.digest, base.manifestFile);
+    const content = await bundle.manifest(old, manifestBytes);
+    if (createHash('sha256').update(content).digest('hex') !== digestHex(digest))
+      throw new FormatError('its manifest does not match its digest');
+    const writer = new ManifestFileWriter(compress);
+    file = Buffer.concat([...writer.add(content), ...writer.finish().out]);
+  }
   await place.expectRoom(file.length, digest);
   await place.write('manifest', file);
   return file;
 }
 
-/** Where all chunks lie that are not on this machine. */
-async function locateMissing(
-  store: Store,
-  digest: Digest,
+/** Tells a bundle which chunks it brings. */
+async function openBundle(bundle: BundleFile, manifest: Buffer, digest: Digest, local: LocalChunks): Promise<void> {
+  const wanted: WantedChunk[] = [];
+  const seen = new Set<string>();
+  for await (const batch of entriesOfManifest(manifest, digest, 'manifest')) {
+    for (const { type, chunks = [] } of batch) {
+      if (type !== 'file') continue;
+      for (const { hash, length } of chunks) {
+        if (local.has(hash)) continue;
+        const name = hex(hash);
+        if (seen.has(name)) continue;
+        seen.add(name);
+        wanted.push({ name, length });
+      }
+    }
+  }
+  bundle.expect(wanted);
+}
+
+/** Chunks that neither lie on this machine, as far as its file system says, nor come out of the bundle. */
+async function findMissing(
   manifest: Buffer,
+  digest: Digest,
   local: LocalChunks | undefined,
+  bundle: BundleFile | undefined,
   signal: AbortSignal,
-): Promise<Map<string, ChunkLocation>> {
+): Promise<Set<string>> {
   const missing = new Set<string>();
   for await (const batch of entriesOfManifest(manifest, digest, 'manifest')) {
     signal.throwIfAborted();
     for (const { chunks } of batch)
-      for (const { hash } of chunks ?? [])
-        if (local?.seemsThere(hash) !== true) missing.add(Buffer.from(hash).toString('hex'));
+      for (const { hash } of chunks ?? []) {
+        if (local?.seemsThere(hash) === true) continue;
+        const name = hex(hash);
+        if (bundle?.has(name) !== true) missing.add(name);
+      }
   }
-  return missing.size === 0 ? new Map() : store.locate(missing, digest);
+  if (bundle === undefined || local === undefined) return missing;
+  for (const name of bundle.doubtful(local)) {
+    signal.throwIfAborted();
+    if ((await bundle.read(name, local)) === undefined) missing.add(name);
+  }
+  return missing;
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
 }

@@ -7,6 +7,7 @@ import type { Entry } from '../../image/entry.ts';
 import { entriesOfManifest } from '../../store/manifest-reader.ts';
 import type { ChunkLocation, Store, StoredVersion } from '../../store/store.ts';
 import { decompress } from '../../store/zstd.ts';
+import type { BundleFile } from './bundle-file.ts';
 import type { FetchedPacks } from './fetched-packs.ts';
 import type { LocalChunks } from './local-chunks.ts';
 import type { UpdateContent } from './update-content.ts';
@@ -18,6 +19,7 @@ const keptBytes = 48 << 20;
 export interface ContentSources {
   store: Store;
   local?: LocalChunks;
+  bundle?: BundleFile;
   packs: FetchedPacks;
   /** Where chunks lie in packs, of those that were looked for; others are looked for when they are asked for. */
   places: Map<string, ChunkLocation>;
@@ -37,12 +39,14 @@ export class FetchedContent implements UpdateContent {
   readonly #frames = new Map<string, Uint8Array>();
   #kept = 0;
   readonly #before: { bytes: number; requests: number };
+  readonly #resources: AsyncDisposable;
 
   constructor(
     version: StoredVersion,
     manifestFile: string,
     sources: ContentSources,
     before: { bytes: number; requests: number },
+    resources: AsyncDisposable,
   ) {
     this.record = version.record;
     this.recordText = version.recordText;
@@ -51,6 +55,7 @@ export class FetchedContent implements UpdateContent {
     this.manifestFile = manifestFile;
     this.#sources = sources;
     this.#before = before;
+    this.#resources = resources;
   }
 
   get transferred(): { bytes: number; requests: number } {
@@ -63,9 +68,11 @@ export class FetchedContent implements UpdateContent {
   }
 
   async content(name: string): Promise<Uint8Array> {
-    const { local, packs, store } = this.#sources;
+    const { local, bundle, packs, store } = this.#sources;
     const near = local?.read(name);
     if (near !== undefined) return Buffer.from(near);
+    const brought = local === undefined ? undefined : await bundle?.read(name, local);
+    if (brought !== undefined) return brought;
     const place = await this.#locate(name);
     for (const mayBeOld of [true, false]) {
       if (!mayBeOld) packs.forget(place);
@@ -77,8 +84,8 @@ export class FetchedContent implements UpdateContent {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#sources.local?.close();
     this.#frames.clear();
+    await this.#resources[Symbol.asyncDispose]();
   }
 
   async #locate(name: string): Promise<ChunkLocation> {

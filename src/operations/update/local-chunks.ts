@@ -7,28 +7,26 @@ import { close, openFlags, readAt, tryOpen } from '../../native/files.ts';
 import { NativeBuffer } from '../../native/native-buffer.ts';
 import { isFile, statusOf } from '../../native/status.ts';
 import { entriesOfManifest } from '../../store/manifest-reader.ts';
-import { Column, Paths } from '../../tree/columns.ts';
+import { ByteRows, Column, Paths } from '../../tree/columns.ts';
 import type { LocalBase } from './update-content.ts';
 
 /**
  * The content of a version that lies in a directory, by the hash of its chunks and by place. Files may have changed since: what is
- * asked for by hash is checked against it; what is asked for by place is what is there, and zeros where nothing is. Some 40 bytes for each chunk, and the
+ * asked for by hash is checked against it; what is asked for by place is what is there, and zeros where nothing is. Some 60 bytes for each chunk, and the
  * path and 40 bytes for each file.
  */
 export class LocalChunks {
   readonly #root: RawPath;
   readonly #paths = new Paths();
-  /** By file: size and time of its manifest entry, length of its data, its first chunk, and its number among all entries. */
+  /** By file: size and time of its manifest entry, and the number of that. */
   readonly #size = Column.f64();
   readonly #seconds = Column.f64();
   readonly #nanoseconds = Column.u32();
-  readonly #dataLength = Column.f64();
   readonly #entry = Column.u32();
   /** Of the few files with holes. */
   readonly #segments = new Map<number, readonly DataSegment[]>();
-  /** By chunk: the first eight bytes of its hash, its file, its place in the file's data and its length. */
-  readonly #keyLow = Column.u32();
-  readonly #keyHigh = Column.u32();
+  /** By chunk: its hash, its file, its place in the file's data and its length. */
+  readonly #hashes = new ByteRows(32);
   readonly #chunkFile = Column.u32();
   readonly #chunkAt = Column.f64();
   readonly #chunkLength = Column.u32();
@@ -78,24 +76,17 @@ export class LocalChunks {
   }
 
   /**
-   * Data (holes left out) of the version's entry with this number, from `offset`, to `target`: what is there now, then zeros. False where that
-   * cannot be told from its entry's: the file is not as it was.
+   * Data (holes left out) of the version's entry with this number, from `offset`, fills `length` bytes of `target` from `at`: what is there now, then zeros.
    */
-  copyData(entry: number, offset: number, target: Buffer): boolean {
+  copyData(entry: number, offset: number, target: NativeBuffer, at: number, length: number): void {
     const file = this.#fileOfEntry(entry);
-    const bytes = file === undefined ? undefined : this.#readData(file, offset, target.length);
-    if (bytes === undefined || file === undefined) {
-      target.fill(0);
-      return false;
-    }
-    target.set(bytes);
-    return this.#isIntact(file);
+    if (file === undefined || !this.#readTo(file, offset, target, at, length)) target.bytes.fill(0, at, at + length);
   }
 
-  /** Length of the data of the entry with this number; undefined where it is not a file. */
-  dataLength(entry: number): number | undefined {
+  /** Whether the file of the entry with this number is there as it was, by its size and time. */
+  isEntryIntact(entry: number): boolean {
     const file = this.#fileOfEntry(entry);
-    return file === undefined ? undefined : this.#dataLength.at(file);
+    return file !== undefined && this.#isIntact(file);
   }
 
   close(): void {
@@ -116,36 +107,33 @@ export class LocalChunks {
     if (entry.segments !== undefined) this.#segments.set(file, entry.segments);
     let at = 0;
     for (const { hash: key, length } of entry.chunks) {
-      this.#keyLow.push(word(key, 0));
-      this.#keyHigh.push(word(key, 4));
+      this.#hashes.push(key);
       this.#chunkFile.push(file);
       this.#chunkAt.push(at);
       this.#chunkLength.push(length);
       at += length;
     }
-    this.#dataLength.push(at);
   }
 
   #finish(): void {
     this.#states = new Uint8Array(this.#paths.length);
     let length = 1 << 10;
-    while (length < this.#keyLow.length * 2) length *= 2;
+    while (length < this.#hashes.length * 2) length *= 2;
     this.#slots = new Int32Array(length);
-    for (let chunk = 0; chunk < this.#keyLow.length; chunk += 1) {
-      let slot = this.#keyLow.at(chunk) & (length - 1);
+    for (let chunk = 0; chunk < this.#hashes.length; chunk += 1) {
+      let slot = firstWord(this.#hashes.at(chunk)) & (length - 1);
       while (this.#slots[slot] !== 0) slot = (slot + 1) & (length - 1);
       this.#slots[slot] = chunk + 1;
     }
   }
 
-  /** Chunks whose hash begins as this one does. */
+  /** All places of the chunk with this hash. */
   *#chunks(key: Uint8Array): Generator<number> {
     const mask = this.#slots.length - 1;
-    const [low, high] = [word(key, 0), word(key, 4)];
-    for (let slot = low & mask; ; slot = (slot + 1) & mask) {
+    for (let slot = firstWord(key) & mask; ; slot = (slot + 1) & mask) {
       const chunk = (this.#slots[slot] as number) - 1;
       if (chunk < 0) return;
-      if (this.#keyLow.at(chunk) === low && this.#keyHigh.at(chunk) === high) yield chunk;
+      if (this.#hashes.at(chunk).equals(key)) yield chunk;
     }
   }
 
@@ -162,24 +150,28 @@ export class LocalChunks {
     return undefined;
   }
 
-  /** Data of a file as it is now; where the file is shorter, zeros follow. Undefined where it cannot be read. */
   #readData(file: number, offset: number, length: number): Buffer | undefined {
-    const fd = this.#openFile(file);
-    if (fd === undefined) return undefined;
     if (this.#buffer.size < length) this.#buffer = new NativeBuffer(length);
-    const target = this.#buffer.bytes.subarray(0, length);
-    let done = 0;
+    return this.#readTo(file, offset, this.#buffer, 0, length) ? this.#buffer.bytes.subarray(0, length) : undefined;
+  }
+
+  /** Data of a file as it is now; where the file is shorter, zeros follow. False where it cannot be read. */
+  #readTo(file: number, offset: number, target: NativeBuffer, from: number, length: number): boolean {
+    const fd = this.#openFile(file);
+    if (fd === undefined) return false;
+    let done = from;
     try {
       for (const { at, part } of placesOf(this.#segments.get(file), offset, length)) {
-        const got = readAt(fd, this.#buffer.at(done), part, at);
-        target.fill(0, done + got, done + part);
+        const got = readAt(fd, target.at(done), part, at);
+        target.bytes.fill(0, done + got, done + part);
         done += part;
       }
     } catch {
       // A disk that cannot read it: as if it were not there.
-      return undefined;
+      return false;
     }
-    return target.fill(0, done);
+    target.bytes.fill(0, done, from + length);
+    return true;
   }
 
   #openFile(file: number): number | undefined {
@@ -236,7 +228,7 @@ function placesOf(
   return places;
 }
 
-function word(key: Uint8Array, at: number): number {
-  const [a = 0, b = 0, c = 0, d = 0] = [key[at], key[at + 1], key[at + 2], key[at + 3]];
-  return (a | (b << 8) | (c << 16) | (d << 24)) >>> 0;
+function firstWord(key: Uint8Array): number {
+  const [a = 0, b = 0, c = 0, d = 0] = key;
+  return a | (b << 8) | (c << 16) | (d << 24);
 }
