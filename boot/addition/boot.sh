@@ -16,7 +16,7 @@ run=${IMPRINT_RUN:-/run}/imprint
 . "$here/trial.sh"
 
 main() {
-  mkdir -p "$run/boot"
+  mkdir -p "$run/start"
   imprint_words
   case $1 in
     modules) load_modules ;;
@@ -79,8 +79,12 @@ mount_file() {
 load_modules() {
   [ -r "$here/modules/list" ] || return 0
   while read -r module file; do
-    [ -d "/sys/module/$module" ] || insmod "$here/modules/$file" 2>/dev/null
+    load_module "$module" "$file"
   done <"$here/modules/list"
+}
+
+load_module() {
+  [ -d "/sys/module/$1" ] || modprobe -q "$1" 2>/dev/null || insmod "$here/modules/$2" 2>/dev/null
 }
 
 access_asked() { [ "$word_rw" = yes ] && echo rw || echo ro; }
@@ -95,7 +99,7 @@ as_asked() {
 # Nothing may be started: says why, and restarts. On a trial GRUB counted this try already.
 give_up() {
   echo "imprint: $1."
-  echo "$1" >"$run/boot/failure"
+  echo "$1" >"$run/start/failure"
   echo 'imprint: The machine restarts in ten seconds.'
   sleep 10
   sync

@@ -87,20 +87,20 @@ wanted() { ln -sf "../$1" "$units/sysinit.target.wants/$1"; }
 start_watchdog() {
   if [ -r "$here/modules/watchdogs" ]; then
     while read -r module file; do
-      [ -d "/sys/module/$module" ] || insmod "$here/modules/$file" 2>/dev/null
+      load_module "$module" "$file"
     done <"$here/modules/watchdogs"
   fi
   mkdir -p "${units%/system}/system.conf.d"
   printf '[Manager]\nRuntimeWatchdogSec=60\n' >"${units%/system}/system.conf.d/50-imprint-trial.conf"
 }
 
-# A process that lives on beside init, whatever init does or does not: two minutes after the limit it restarts the machine without asking.
+# A process that lives on beside init, whatever init does or does not: a fifth of its time after the limit it restarts the machine without asking.
 # Its name begins with @, which systemd in an initramfs leaves alone; its files are gone by then, so it needs none.
 start_guard() {
   [ -x "$here/guard/@imprint-guard" ] || return 0
   (
     cd "$run" && PATH=$here/guard:$PATH || exit 0
-    @imprint-guard --library-path "$here/lib" "$here/bin/sh" "$here/guard.sh" "$((word_limit + 120))" \
+    @imprint-guard --library-path "$here/lib" "$here/bin/sh" "$here/guard.sh" $((word_limit + word_limit / 5)) \
       9>"${IMPRINT_SYSRQ:-/proc/sysrq-trigger}" </dev/null >/dev/null 2>&1 &
   )
 }

@@ -31,9 +31,6 @@ const programs = [
   ...['cat', 'cp', 'ln', 'mkdir', 'mv', 'rm', 'rmdir', 'sleep', 'sync', 'readlink'],
 ];
 
-/** dracut brings none of its own; it is large. */
-const dracutPrograms = ['insmod'];
-
 /** Scripts in `boot/`, and where they stand in the archive. */
 const scripts = [
   ['addition/boot.sh', 'imprint/boot.sh'],
@@ -62,7 +59,7 @@ const hooks = [
  * Errors: `image-unfit` where the image has none of the programs that are needed; `io-failed`, `interrupted`.
  */
 export async function buildBootAddition(request: BootAdditionRequest): Promise<Uint8Array> {
-  const { root, kernelVersion, initramfs, purpose, hostFileSystem } = request;
+  const { root, kernelVersion, purpose, hostFileSystem } = request;
   const source = await scriptDirectory();
   const entries: CpioEntry[] = [];
   const add = (path: string, content: string | Uint8Array, mode = 0o644) =>
@@ -71,7 +68,7 @@ export async function buildBootAddition(request: BootAdditionRequest): Promise<U
   const collected = await collectPrograms({
     root: request.programs ?? root,
     place: '/imprint',
-    required: [...programs, ...(initramfs === 'dracut' ? dracutPrograms : [])],
+    required: programs,
   });
   const modules = await collectModules({
     root,
