@@ -1,4 +1,4 @@
-/** `./demo`: a machine that runs is captured, served, and installed on a bare one that comes up as itself. */
+/** `./demo`: a machine that runs is captured, served, and installed on a bare one that comes up as itself, is updated, survives a bad version and goes back. */
 import { parseArgs } from 'node:util';
 import { commandLine } from '../../src/system/run.ts';
 import { accelerator } from '../lab/accelerator.ts';
@@ -8,6 +8,7 @@ import { goldenAddress, Laboratory } from '../lab/laboratory.ts';
 import type { Firmware, Machine } from '../lab/machine.ts';
 import { inBackground, releaseFront, runInBackground } from './background.ts';
 import { Narrator } from './narrator.ts';
+import { updateStages } from './update-stages.ts';
 
 const minute = 60_000;
 const name = 'web01';
@@ -90,6 +91,7 @@ async function play({ lab, tell, firmware }: Scene): Promise<void> {
     mustBe(keys.length > 0 && keys.every((key) => !goldenKeys.includes(key)), 'a host key is the golden machine’s');
     tell.fact(`its ${keys.length} SSH host keys are its own`);
   });
+  await updateStages({ lab, tell, machine: bare, name, address, page: goldenPage });
 }
 
 async function discovery(lab: Laboratory, tell: Narrator, firmware: Firmware): Promise<Machine> {
@@ -115,7 +117,7 @@ async function installation(lab: Laboratory, tell: Narrator, bare: Machine): Pro
     const [found] = (await lab.machines()) ?? [];
     const approve = ['machine', 'approve', found?.name ?? '', '--name', name, '--image', 'web', '--address', address];
     await imprint(lab, tell, approve);
-    await imprint(lab, tell, ['install', name, '--yes', '--wait']);
+    await imprint(lab, tell, ['install', name, '--layout', 'slots', '--yes', '--wait']);
     tell.fact('installed, every chunk verified');
     tell.waiting('rebooting from its own disk');
     await bare.serial.expect(/E2E-READY [^\n]*\n/, 5 * minute);
