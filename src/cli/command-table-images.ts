@@ -170,6 +170,20 @@ export const imageCommands: readonly CommandDefinition[] = [
     load: () => import('./commands/image-verify.ts'),
   },
   {
+    name: 'image bundle',
+    group: 'Images',
+    summary: 'make the file that leads machines from a version to another',
+    description:
+      'Machines that have the first version and want the second fetch this one file, much smaller than the new content. ' +
+      'The image server makes it when the first machine asks; this makes it ahead. Works for any two versions.',
+    arguments: [
+      { name: 'FROM', description: 'the version that machines have' },
+      { name: 'TO', description: 'the version that they are to get' },
+    ],
+    examples: [['imprint image bundle web:3 web:4', 'before web:4 goes out']],
+    load: () => import('./commands/image-bundle.ts'),
+  },
+  {
     name: 'image checkout',
     group: 'Images',
     summary: 'write a version into a directory that is empty or new',

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { serverOperations } from '../operations/bound-operations.ts';
 import type { Context } from '../operations/context.ts';
 import type { ServerFacts } from '../operations/server-status.ts';
+import { BundleQueue } from '../operations/update/bundle-queue.ts';
 import { agentRoutes } from './agent-routes.ts';
 import { createAuthentication } from './authentication.ts';
 import { bootRoutes } from './boot-routes.ts';
@@ -61,7 +62,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     imagerRoutes(routes, context, urlFor, stopping);
     agentRoutes(routes, context, urlFor, stopping);
     bootRoutes(routes, context, urlFor);
-    storeRoutes(routes, /^https?:/i.test(context.storeLocation) ? undefined : context.storeLocation);
+    const bundles = new BundleQueue(context, stopping);
+    storeRoutes(routes, /^https?:/i.test(context.storeLocation) ? undefined : context.storeLocation, bundles);
     pageRoutes(routes, authentication);
     routes.get('/api/openapi.json', { schema: { hide: true } }, async () => server.swagger());
   });

@@ -3,7 +3,15 @@ import type { Digest } from '../foundation/brand.ts';
 import { ifThere } from './directory-files.ts';
 import type { DirectoryStore } from './directory-store.ts';
 import { removeDurably, syncDirectory, writeFilesDurably } from './durable.ts';
-import { damagedMarkPath, isHexHash, manifestPath, packPath, retiredMarkPath, tagPath } from './layout.ts';
+import {
+  bundlesDirectory,
+  damagedMarkPath,
+  isHexHash,
+  manifestPath,
+  packPath,
+  retiredMarkPath,
+  tagPath,
+} from './layout.ts';
 import { holdManifest } from './lease.ts';
 import { formatRetiredMark, readRetiredMark } from './retired-mark.ts';
 import { readTag } from './version-files.ts';
@@ -55,7 +63,9 @@ export async function retirePacks(
   if (files.length > 0) await writeFilesDurably(files, temporary);
 }
 
-/** Lists, use files and hints of manifests that are not there, and marks of packs that are not there: leftovers of a kill. */
+/**
+ * Lists, use files and hints of manifests that are not there, and marks of packs that are not there: leftovers of a kill. Bundles from or to versions that are gone.
+ */
 export async function strayFiles(store: DirectoryStore): Promise<string[]> {
   const manifests = await store.directoryFiles.names('manifests');
   const there = new Set(manifests);
@@ -79,6 +89,11 @@ export async function strayFiles(store: DirectoryStore): Promise<string[]> {
       const mark = isHexHash(pack) && (name === `${pack}.damaged` || name === `${pack}.retired`);
       if (mark && !names.has(`${pack}.pack`)) stray.push(`packs/${directory}/${name}`);
     }
+  }
+  for (const name of await store.directoryFiles.names(bundlesDirectory)) {
+    const match = /^([0-9a-f]{64})-([0-9a-f]{64})\.bundle$/.exec(name);
+    const whole = match?.slice(1).every((hex) => there.has(`${hex}.manifest`));
+    if (whole === false) stray.push(`${bundlesDirectory}/${name}`);
   }
   return [...stray, ...(await strayTags(store))];
 }

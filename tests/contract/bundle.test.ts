@@ -1,0 +1,195 @@
+import { hash, randomBytes } from 'node:crypto';
+import { mkdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { type Digest, rawPath } from '../../src/foundation/brand.ts';
+import { Task } from '../../src/foundation/task.ts';
+import { setModifiedTime } from '../../src/native/attributes.ts';
+import { fetchUpdate } from '../../src/operations/update/fetch-update.ts';
+import type { UpdateContent } from '../../src/operations/update/update-content.ts';
+import { DirectoryStore } from '../../src/store/directory-store.ts';
+import { HttpStore } from '../../src/store/http-store.ts';
+import { bundlePath, manifestPath } from '../../src/store/layout.ts';
+import type { StoredVersion } from '../../src/store/store.ts';
+import { makeBundle } from '../../src/tree/make-bundle.ts';
+import { attributes, commitFiles, type Misbehaviour, serveDirectory, temporaryDirectory } from './store-fixture.ts';
+
+const program = randomBytes(400_000);
+const old = { 'libx-1.2.so': program, motd: Buffer.from('old'), same: randomBytes(50_000), tool: randomBytes(200_000) };
+const files = {
+  copy: edited(program, 'copied'),
+  'libx-1.3.so': edited(program, 'moved'),
+  motd: Buffer.from('new'),
+  new: randomBytes(3000),
+  same: old.same,
+  tool: edited(old.tool, 'changed'),
+};
+
+function edited(content: Buffer, text: string): Buffer {
+  return Buffer.concat([content.subarray(0, 1000), Buffer.from(text), content.subarray(1200)]);
+}
+
+const digestOf = ({ record }: StoredVersion) => record.digest as Digest;
+const sums = (all: Record<string, Buffer>) =>
+  Object.fromEntries(Object.entries(all).map(([name, content]) => [name, hash('sha256', content)]));
+
+/** A store with two versions and the bundle between them behind HTTP, and a machine that has the first. */
+async function world(misbehave?: Misbehaviour) {
+  const stack = new AsyncDisposableStack();
+  const directory = stack.use(await temporaryDirectory());
+  const kept = stack.use(await DirectoryStore.open(join(directory.path, 'store'), { create: true }));
+  const first = await commitFiles(kept, 'web', old);
+  const version = await commitFiles(kept, 'web', files);
+  const root = join(directory.path, 'root');
+  await mkdir(root);
+  for (const [name, content] of Object.entries(old)) {
+    await writeFile(join(root, name), content);
+    setModifiedTime(rawPath(join(root, name)), attributes.mtime.seconds, attributes.mtime.nanoseconds);
+  }
+  const report = await makeBundle(kept, digestOf(first), digestOf(version), { task: Task.silent(), threads: 1 });
+  const bundle = kept.path(bundlePath(digestOf(first), digestOf(version)));
+  const base = { digest: digestOf(first), manifestFile: kept.path(manifestPath(digestOf(first))), root };
+  const server = stack.use(await serveDirectory(kept.directory, misbehave));
+  const store = stack.use(await HttpStore.open(server.url, { retries: 1 }));
+  let places = 0;
+  const fetching = (extra: { place?: string; patience?: number; warn?: (message: string) => void } = {}) => {
+    const { place = `place-${places++}`, warn, ...options } = extra;
+    const listener = (event: { kind: string; message: string }) => event.kind === 'warning' && warn?.(event.message);
+    return Task.run('update', listener, (task) =>
+      fetchUpdate({ store, version, base, place: join(directory.path, place), task, ...options }),
+    );
+  };
+  return {
+    kept,
+    store,
+    server,
+    first,
+    version,
+    root,
+    bundle,
+    report,
+    fetching,
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+async function contents(update: UpdateContent): Promise<Record<string, Buffer>> {
+  const found: Record<string, Buffer> = {};
+  for await (const batch of update.entries())
+    for (const { path, type, chunks = [] } of batch) {
+      const parts = chunks.map((chunk) => update.content(Buffer.from(chunk.hash).toString('hex')));
+      if (type === 'file') found[path] = Buffer.concat(await Promise.all(parts));
+    }
+  return found;
+}
+
+test('an update is one file, much smaller than what is new', async () => {
+  await using there = await world();
+  expect(there.report).toMatchObject({ bytes: (await readFile(there.bundle)).length, chunks: 5 });
+  const before = there.server.requests.length;
+  await using update = await there.fetching();
+  expect(there.server.requests.length - before).toBe(2);
+  expect(update.transferred.bytes).toBeLessThan(8000);
+  await there.server[Symbol.asyncDispose]();
+  expect(sums(await contents(update))).toEqual(sums(files));
+});
+
+test('the same versions make the same bundle', async () => {
+  await using there = await world();
+  const before = await readFile(there.bundle);
+  await makeBundle(there.kept, digestOf(there.first), digestOf(there.version), { task: Task.silent(), threads: 2 });
+  expect(hash('sha256', await readFile(there.bundle))).toBe(hash('sha256', before));
+});
+
+test('what was changed on the machine is not built upon', async () => {
+  await using there = await world();
+  await writeFile(join(there.root, 'tool'), edited(old.tool, 'changed here'));
+  await using update = await there.fetching();
+  const beforehand = update.transferred.bytes;
+  expect(beforehand).toBeGreaterThan(200_000);
+  expect(sums(await contents(update))).toEqual(sums(files));
+  expect(update.transferred.bytes, 'fetched beforehand, for its time gave it away').toBe(beforehand);
+  // One that gives nothing away is found out by what comes of it.
+  const path = join(there.root, 'libx-1.2.so');
+  await writeFile(path, Buffer.alloc(program.length));
+  setModifiedTime(rawPath(path), attributes.mtime.seconds, attributes.mtime.nanoseconds);
+  await utimes(join(there.root, 'motd'), 1, 1);
+  await using second = await there.fetching();
+  expect(sums(await contents(second))).toEqual(sums(files));
+});
+
+test('what is left of an earlier try is carried on with', async () => {
+  let requests = 0;
+  await using there = await world((path) => {
+    if (!path.endsWith('.bundle')) return undefined;
+    requests += 1;
+    return requests === 2 || requests === 3 ? 'cut' : requests === 4 ? 403 : undefined;
+  });
+  await expect(there.fetching({ place: 'one' })).rejects.toMatchObject({ code: 'store-unreachable' });
+  await using update = await there.fetching({ place: 'one' });
+  const starts = there.server.requests
+    .flatMap((request) => /\.bundle bytes=(\d+)-/.exec(request)?.[1] ?? [])
+    .map(Number);
+  expect(starts).toEqual([0, 1, 2, 2]);
+  expect(sums(await contents(update))).toEqual(sums(files));
+});
+
+test('a store without a bundle, or one that makes it for too long, is read by ranges', async () => {
+  await using without = await world((path) => (path.endsWith('.bundle') ? 404 : undefined));
+  await using update = await without.fetching();
+  expect(sums(await contents(update))).toEqual(sums(files));
+  await using never = await world();
+  await using unasked = await never.fetching({ patience: 0 });
+  expect(never.server.requests.some((request) => request.includes('bundle'))).toBe(false);
+  expect(sums(await contents(unasked))).toEqual(sums(files));
+});
+
+test('a bundle that is damaged, cut short, hostile or another’s does no harm: all content is right, from the packs', async () => {
+  await using there = await world();
+  const sound = await readFile(there.bundle);
+  const fakes: [string, Buffer][] = [
+    ['empty', Buffer.alloc(0)],
+    ['noise', randomBytes(5000)],
+    ['cut', sound.subarray(0, -10)],
+    ['of another', resealed(sound, (bytes) => void bytes.fill(7, bytes.length - 56 - 32, bytes.length - 56))],
+  ];
+  for (let at = 0; at < sound.length; at += Math.ceil(sound.length / 25)) {
+    fakes.push([`flipped at ${at}`, flipped(sound, at)]);
+    // With a checksum that is right again, as a hostile server would.
+    fakes.push([`forged at ${at}`, resealed(sound, (bytes) => void flip(bytes, at))]);
+  }
+  for (const [name, bytes] of fakes) {
+    await writeFile(there.bundle, bytes);
+    const warnings: string[] = [];
+    await using update = await there.fetching({ warn: (message) => warnings.push(message) });
+    expect(sums(await contents(update)), name).toEqual(sums(files));
+    if (!name.startsWith('forged')) expect(warnings.join(), name).toContain('bundle');
+  }
+});
+
+test('a bundle goes with its versions', async () => {
+  await using there = await world();
+  await there.kept.collect({ grace: 0 }, Task.silent());
+  expect((await readFile(there.bundle)).length).toBeGreaterThan(0);
+  await there.kept.remove('web:1');
+  await there.kept.collect({ grace: 0 }, Task.silent());
+  await expect(readFile(there.bundle)).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
+function flip(bytes: Buffer, at: number): void {
+  bytes[at] = (bytes[at] ?? 0) ^ 0x55;
+}
+
+function flipped(bytes: Buffer, at: number): Buffer {
+  const copy = Buffer.from(bytes);
+  flip(copy, at);
+  return copy;
+}
+
+/** Changed, with its checksum made anew: of all before the last 40 bytes (hash and magic). */
+function resealed(bytes: Buffer, change: (bytes: Buffer) => void): Buffer {
+  const copy = Buffer.from(bytes);
+  change(copy);
+  hash('sha256', copy.subarray(0, -40), 'buffer').copy(copy, copy.length - 40);
+  return copy;
+}
