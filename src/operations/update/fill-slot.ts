@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { mkdir, open } from 'node:fs/promises';
+import { mkdir, open, writeFile } from 'node:fs/promises';
 import { displayPath, rawPath } from '../../foundation/brand.ts';
 import type { RootFileSystem } from '../../machine/root-file-system.ts';
 import { mountDevice, unmountTree } from '../../system/mount.ts';
@@ -78,8 +78,18 @@ export async function withSlot<Result>(
   try {
     return await work(mountAt);
   } finally {
+    // Somebody who made a mount namespace of his own meanwhile holds a copy of this mount, and with it the file system: then it is at least clean
+    // and still, and what is read back must not come from the memory that it has kept.
+    const remount = ['-o', 'remount,ro', mountAt];
+    await processes.run('mount', remount, { timeout: 600_000, accept: [0, 1, 32] });
     await unmountTree(processes, mountAt, clock);
+    if ((await useOf(device)) !== undefined) await dropCaches();
   }
+}
+
+/** Has the kernel forget what it has read of files and written already (kernel documentation, sysctl/vm.rst). */
+async function dropCaches(): Promise<void> {
+  await writeFile('/proc/sys/vm/drop_caches', '1').catch(() => {});
 }
 
 /** Undefined where nothing uses a device; else what the kernel says. */
