@@ -32,6 +32,7 @@ describe('situationOf', () => {
     ['an unreadable count', trial, undefined, { entry: 'a-1', sequence: 8 }, 'fell-back'],
     ['the menu', settled, undefined, { entry: 'b-0', sequence: 7 }, 'stray'],
     ['by hand', settled, { sequence: 0, left: 0, revert: 7 }, { entry: 'b-0', sequence: 7 }, 'reverting'],
+    ['by hand, on trial', trial, { sequence: 8, left: 2, revert: 8 }, { entry: 'a-1', sequence: 8 }, 'reverting'],
     [
       'by hand, of an older record',
       settled,

@@ -1,5 +1,5 @@
 import type { BootPointer, TrialCount } from './boot-pointer.ts';
-import { droppedEntry, triesLeft } from './decide-boot.ts';
+import { droppedEntry, revertTarget, triesLeft } from './decide-boot.ts';
 import { splitKernelOptions } from './kernel-options.ts';
 
 /** What GRUB told the kernel of the boot that goes on (docs/boot.md). */
@@ -22,7 +22,7 @@ export type BootSituation =
   | { kind: 'pending'; entry: string; trial: string }
   /** The good entry runs because the trial has used up its tries. */
   | { kind: 'fell-back'; entry: string; trial: string }
-  /** The entry before the good one runs because somebody asked for it with a `system-revert`. */
+  /** The entry before the good one runs, or the good one after a trial had begun, because somebody asked for it with a `system-revert`. */
   | { kind: 'reverting'; entry: string }
   /** The image file that somebody dropped on the host partition runs, and is to be proven. */
   | { kind: 'dropped'; left: number }
@@ -46,7 +46,8 @@ export function situationOf(pointer: BootPointer, tries: TrialCount | undefined,
   if (entry === droppedEntry) return { kind: 'dropped', left: words.left ?? tries?.newLeft ?? 0 };
   const left = triesLeft(pointer, tries);
   if (entry === pointer.trial) return { kind: 'trial', entry, left: words.left ?? left };
-  if (entry === pointer.previous && tries?.revert === pointer.sequence) return { kind: 'reverting', entry };
+  const reverting = tries?.revert === pointer.sequence && entry === revertTarget(pointer, tries);
+  if (reverting) return { kind: 'reverting', entry };
   if (entry !== pointer.good) return { kind: 'stray', entry };
   if (pointer.trial === undefined) return { kind: 'settled', entry };
   // GRUB saw the trial and went past it: no try is left. With some left, somebody chose the good entry in the menu.

@@ -110,6 +110,8 @@ export class BootPartition implements AsyncDisposable {
       this.#unfit(`there is no entry ${previous}`);
     // Above every number that was ever used, also by a record that is damaged now: the counts of tries hang on it.
     const counted = await this.tries();
+    // GRUB never mends a count that it cannot read, and would make no trial ever again.
+    if (counted === undefined) await this.writeTries({ sequence: 0, left: 0 });
     const used = [
       ...blocks.map((block) => block && parsePointerAsGrub(block)?.sequence),
       counted?.sequence,
@@ -249,7 +251,8 @@ export class BootPartition implements AsyncDisposable {
       ['entry.json', 'entry.cfg'].map((name) => readFile(join(directory, name), 'utf8').catch(() => '')),
     );
     const entry = parseBootEntry(text ?? '');
-    return entry?.id === id && config === renderEntryConfig(entry) ? entry : undefined;
+    // Its text may be another release's, or the shell's: what counts is that GRUB finds it there.
+    return entry?.id === id && config?.includes(`--id ${id} `) ? entry : undefined;
   }
 
   async #requireWhole(id: string): Promise<void> {

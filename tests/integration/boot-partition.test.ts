@@ -76,20 +76,43 @@ it('lets GRUB read every record and file without a journal replayed, while it is
   expect(grub('/slots/b-2/vmlinuz')).toHaveLength(kernel.length);
 });
 
-it('goes on with the other record where one is damaged, and never uses a number twice', async () => {
+it('goes on with the other record where one is damaged, and gives no number again that tries were counted for', async () => {
   await using disk = await loopDisk(64 * 1024 ** 2);
   const mountAt = await made(disk);
   {
     await using partition = await BootPartition.open(systemProcesses, disk.device, { mountAt });
     await partition.addEntry(entry('b-2'), { vmlinuz: kernel });
     await partition.writePointer({ good: 'a-1', trial: 'b-2', tries: 2 });
+    await partition.writeTries({ sequence: 2, left: 1 });
   }
-  // The checksum alone: GRUB takes the record still.
   await spoil(disk, 'sum=', 4);
   await using partition = await BootPartition.open(systemProcesses, disk.device, { mountAt });
   expect(await partition.pointer()).toMatchObject({ sequence: 1, good: 'a-1' });
   expect(await partition.writePointer({ sequence: 2, good: 'a-1', tries: 0 })).toMatchObject({ sequence: 3 });
   expect(await partition.pointer()).toMatchObject({ sequence: 3 });
+});
+
+it('makes a count of tries that cannot be read anew with the next record', async () => {
+  await using disk = await loopDisk(64 * 1024 ** 2);
+  const mountAt = await made(disk);
+  await spoil(disk, 'form=1', 5, 'form=1');
+  await using partition = await BootPartition.open(systemProcesses, disk.device, { mountAt });
+  expect(await partition.tries()).toBeUndefined();
+  await partition.writePointer({ good: 'a-1', tries: 0 });
+  expect(await partition.tries()).toEqual({ sequence: 0, left: 0 });
+});
+
+it('opens where a process was killed that had it mounted, and waits for one that has it', async () => {
+  await using disk = await loopDisk(64 * 1024 ** 2);
+  const mountAt = await made(disk);
+  await systemProcesses.run('mount', [disk.device, mountAt]);
+  await systemProcesses.run('fsfreeze', ['--freeze', mountAt]);
+  const first = await BootPartition.open(systemProcesses, disk.device, { mountAt });
+  const second = BootPartition.open(systemProcesses, disk.device, { mountAt });
+  await first.writePointer({ good: 'a-1', tries: 0 });
+  await first[Symbol.asyncDispose]();
+  await using partition = await second;
+  expect(await partition.pointer()).toMatchObject({ sequence: 2 });
 });
 
 function entry(id: string): Omit<BootEntry, 'files'> {
@@ -120,11 +143,12 @@ async function made(disk: LoopDisk): Promise<string> {
   return mountAt;
 }
 
-/** Changes one byte of the newer record, `offset` bytes after `text`, on the disk itself. */
-async function spoil(disk: LoopDisk, text: string, offset: number): Promise<void> {
+/** Changes one byte, `offset` bytes after `text` (where the block `within` begins), on the disk itself. */
+async function spoil(disk: LoopDisk, text: string, offset: number, within = 'seq=2\n'): Promise<void> {
+  await systemProcesses.run('blockdev', ['--flushbufs', disk.device]);
   await using handle = await open(disk.file, 'r+');
   const { buffer } = await handle.read(Buffer.alloc(64 * 1024 ** 2), 0, 64 * 1024 ** 2, 0);
-  const at = buffer.indexOf(text, buffer.indexOf('# GRUB Environment Block\nseq=2\n'));
+  const at = buffer.indexOf(text, buffer.indexOf(`# GRUB Environment Block\n${within}`));
   const byte = buffer[at + offset] ?? 0;
   await handle.write(Buffer.from([byte ^ 1]), 0, 1, at + offset);
   await handle.sync();

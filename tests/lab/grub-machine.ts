@@ -5,6 +5,7 @@ import { layPartitions, partitionPath } from '../../src/machine/partition-table.
 import { makeEsp } from '../../src/system/filesystem.ts';
 import { installBiosBoot, installUefiBoot } from '../../src/system/grub.ts';
 import { type BootPartitionWish, makeBootPartition } from '../../src/system/make-boot-partition.ts';
+import { mountDevice, unmountTree } from '../../src/system/mount.ts';
 import { writePartitionTable } from '../../src/system/partition.ts';
 import { systemProcesses } from '../../src/system/run.ts';
 import type { LoopDisk } from '../integration/loop-disk.ts';
@@ -52,6 +53,25 @@ export async function grubDisk(
   await installBiosBoot(systemProcesses, target);
   await installUefiBoot(systemProcesses, { esp: partition(2), bootUuid: grubBootUuid });
   return { boot: partition(3), host: partition(4) };
+}
+
+/** A partition of the disk, mounted for a moment while no machine has it. */
+export async function onPartition<Result>(
+  disk: LoopDisk,
+  device: string,
+  type: 'ext4' | 'btrfs' | 'xfs',
+  work: (root: string) => Promise<Result>,
+): Promise<Result> {
+  const directory = join(disk.directory, 'look');
+  // A machine has written to the file behind the loop device.
+  await systemProcesses.run('blockdev', ['--flushbufs', device]);
+  await mountDevice(systemProcesses, { device, directory, type, options: 'rw,noatime' });
+  try {
+    return await work(directory);
+  } finally {
+    await unmountTree(systemProcesses, directory, systemClock);
+    await systemProcesses.run('blockdev', ['--flushbufs', device]);
+  }
 }
 
 /** A machine with nothing but that disk and a serial line; goes with `await using`. The disk is written to by it. */
