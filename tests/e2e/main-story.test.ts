@@ -34,14 +34,14 @@ afterAll(async () => {
 });
 
 // Both at once: each machine keeps one core busy.
-describe.concurrent.each<{ firmware: Firmware; number: number; fileSystem: string }>([
-  { firmware: 'bios', number: 16, fileSystem: 'ext4' },
-  { firmware: 'uefi', number: 17, fileSystem: 'xfs' },
-])('a bare $firmware machine with 1 GiB of memory', ({ firmware, number, fileSystem }) => {
+describe.concurrent.each<{ firmware: Firmware; number: number; layout: string; fileSystem: string }>([
+  { firmware: 'bios', number: 16, layout: 'single', fileSystem: 'ext4' },
+  { firmware: 'uefi', number: 17, layout: 'files', fileSystem: 'xfs' },
+])('a bare $firmware machine with 1 GiB of memory', ({ firmware, number, layout, fileSystem }) => {
   const name = `web-${firmware}`;
   const address = `10.9.0.${number}`;
 
-  it(`is discovered and left alone, then installed (${fileSystem}), and comes up as itself`, async () => {
+  it(`is discovered and left alone, then installed (${layout} on ${fileSystem}), and comes up as itself`, async () => {
     try {
       await using bare = await lab.startBare({ name: `bare-${firmware}`, number, firmware, memory: 1024 });
       const untouched = await hashDisk(lab.diskOf(bare.name));
@@ -52,10 +52,13 @@ describe.concurrent.each<{ firmware: Firmware; number: number; fileSystem: strin
 
       await lab.imprintJson(['machine', 'approve', found.name, '--name', name, '--image', 'web', '--address', address]);
       const booted = bare.serial.mark();
-      const install = await lab.imprint(['install', name, '--fs', fileSystem, '--yes', '--wait']);
+      const install = await lab.imprint([
+        ...['install', name, '--layout', layout, '--fs', fileSystem, '--yes', '--wait'],
+      ]);
       expect(install, install.stderr).toMatchObject({ status: 0 });
       await bare.serial.expect(/E2E-READY [^\n]*\n/, 6 * minute, booted);
-      await lab.untilMachine(bare.mac, 'is healthy', 2 * minute, (each) => each.state === 'healthy');
+      const healthy = await lab.untilMachine(bare.mac, 'is healthy', 3 * minute, (each) => each.state === 'healthy');
+      expect(healthy.agent?.running, 'the agent said so').toMatchObject({ image: 'web:1' });
 
       expect(await lab.fetch(`http://${address}/`)).toBe(goldenPage);
       const [host, machineId, rootType] = (
@@ -64,7 +67,15 @@ describe.concurrent.each<{ firmware: Firmware; number: number; fileSystem: strin
       expect(host).toBe(name);
       expect(machineId).toMatch(/^[0-9a-f]{32}$/);
       expect(machineId).not.toBe(golden.machineId);
-      expect(rootType).toBe(fileSystem);
+      expect(rootType).toBe(layout === 'files' ? 'ext4' : fileSystem);
+      expect(await lab.ssh(address, 'cat /proc/cmdline')).toMatch(/imprint\.slot=(root|file)-[0-9a-f]{12} /);
+      expect(await lab.ssh(address, 'imprint --version')).toMatch(/^\d+\.\d+/);
+      expect(await lab.ssh(address, 'systemctl --failed --no-legend --plain')).toBe('');
+      if (layout === 'files') {
+        expect(await lab.ssh(address, 'findmnt -no FSTYPE /hostpart')).toBe(`${fileSystem}\n`);
+        expect(await lab.ssh(address, 'touch /data0/kept && ls /hostpart/data')).toBe('kept\n');
+        expect(await lab.ssh(address, 'fstrim -v / 2>&1 || true'), 'no hole is made').toMatch(/not supported/);
+      }
       const keys = await lab.hostKeys(address);
       expect(keys.length).toBeGreaterThan(0);
       for (const key of keys) expect(golden.hostKeys).not.toContain(key);

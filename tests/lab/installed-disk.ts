@@ -12,6 +12,7 @@ import { parsePublicKey } from '../../src/image/signature.ts';
 import type { AgentProgram } from '../../src/operations/install/write-agent.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { readMachineFacts } from '../../src/system/machine-facts.ts';
+import { unmountTree } from '../../src/system/mount.ts';
 import { systemProcesses } from '../../src/system/run.ts';
 import { restoreTree } from '../../src/tree/restore-tree.ts';
 import { cached, locked } from './cache.ts';
@@ -43,6 +44,10 @@ export interface InstalledDiskWish {
 export async function installDisk(wish: InstalledDiskWish): Promise<void> {
   const work = await mkdtemp(join(tmpdir(), 'imprint-installing-'));
   try {
+    // A laboratory that starts a program in its network meanwhile (`ip netns exec`) gets a copy of every mount. Of a shared one the copy goes with
+    // ours; of a private one it would stay, and hold the disk.
+    await systemProcesses.run('mount', ['--bind', work, work]);
+    await systemProcesses.run('mount', ['--make-shared', work]);
     await systemProcesses.run('truncate', ['--size', wish.size, wish.file], { timeout: 30_000 });
     await using disk = await attachDisk(wish.file);
     const publicKey = await serverKey(wish.data);
@@ -77,6 +82,7 @@ export async function installDisk(wish: InstalledDiskWish): Promise<void> {
     );
     if (result.kind !== 'installed') throw result.error;
   } finally {
+    await unmountTree(systemProcesses, work, systemClock);
     await rm(work, { recursive: true, force: true });
   }
 }
