@@ -9,6 +9,7 @@ import { measureManyFiles } from './rows/many-files.ts';
 import { measureManyVersions } from './rows/many-versions.ts';
 import { measureRewrittenBlocks } from './rows/rewritten-blocks.ts';
 import { measureSecondVersion } from './rows/second-version.ts';
+import { measureUpdate } from './rows/update.ts';
 import { measureTree } from './tree-size.ts';
 import { Workshop } from './workshop.ts';
 
@@ -20,11 +21,12 @@ import { Workshop } from './workshop.ts';
 const root = resolve(fileURLToPath(new URL('..', import.meta.url)));
 const cache = process.env.IMPRINT_BENCH_CACHE ?? join(tmpdir(), 'imprint-bench');
 const workshop = new Workshop(cache, Number(option('--runs') ?? 3));
-const rows: Record<string, () => Report> = {
+const rows: Record<string, () => Report | Promise<Report>> = {
   first: () => measureFirstVersion(workshop, trees.before),
   second: () => measureSecondVersion(workshop, trees),
   blocks: () => measureRewrittenBlocks(workshop),
   files: () => measureManyFiles(workshop),
+  update: () => measureUpdate(workshop, trees),
   versions: () => measureManyVersions(workshop, trees.before),
 };
 const named = option('--rows');
@@ -40,7 +42,7 @@ const resultsFile = join(cache, 'results.json');
 const results: Record<string, Report> = existsSync(resultsFile) ? JSON.parse(readFileSync(resultsFile, 'utf8')) : {};
 try {
   for (const row of wanted) {
-    results[row] = (rows[row] as () => Report)();
+    results[row] = await (rows[row] as () => Report | Promise<Report>)();
     writeFileSync(resultsFile, JSON.stringify(results));
   }
 } finally {

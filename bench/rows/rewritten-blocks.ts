@@ -1,4 +1,4 @@
-import { createCipheriv } from 'node:crypto';
+import { type Cipheriv, createCipheriv } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatNumber, type Line, type Report } from '../report.ts';
@@ -18,20 +18,13 @@ export function measureRewrittenBlocks(workshop: Workshop): Report {
   const tree = join(workshop.empty('blocks'), 'tree');
   mkdirSync(tree);
   const file = join(tree, 'database');
-  const noise = createCipheriv('aes-128-ctr', Buffer.alloc(16, 1), Buffer.alloc(16));
-  const fd = openSync(file, 'w');
-  for (let block = 0; block < blocks; block += 1) writeSync(fd, noise.update(Buffer.alloc(blockSize)));
-  closeSync(fd);
+  const noise = makeNoise(file);
   const sizes = keepers.map((peer) => {
     const directory = begin(workshop, peer);
     workshop.measure(`${peer.name}: 500 MB`, peer.capture(directory, tree, 'v1'));
     return peer.size(directory);
   });
-  const changed = openSync(file, 'r+');
-  const rewritten = Math.round(blocks / share);
-  for (const block of someBlocks(rewritten))
-    writeSync(changed, noise.update(Buffer.alloc(blockSize)), 0, blockSize, block * blockSize);
-  closeSync(changed);
+  const rewritten = rewriteBlocks(file, noise) / blockSize;
   const lines = keepers.map((peer, index): Line => {
     const name = `${peer.name}: 1 % of 500 MB rewritten`;
     const directory = join(workshop.work, peer.name);
@@ -57,6 +50,25 @@ export function measureRewrittenBlocks(workshop: Workshop): Report {
     ],
     lines,
   };
+}
+
+/** Writes the file; what follows its content in the same noise is for `rewriteBlocks`. */
+export function makeNoise(file: string): Cipheriv {
+  const noise = createCipheriv('aes-128-ctr', Buffer.alloc(16, 1), Buffer.alloc(16));
+  const fd = openSync(file, 'w');
+  for (let block = 0; block < blocks; block += 1) writeSync(fd, noise.update(Buffer.alloc(blockSize)));
+  closeSync(fd);
+  return noise;
+}
+
+/** Rewrites one block in a hundred; how many bytes that is. */
+export function rewriteBlocks(file: string, noise: Cipheriv): number {
+  const changed = openSync(file, 'r+');
+  const rewritten = Math.round(blocks / share);
+  for (const block of someBlocks(rewritten))
+    writeSync(changed, noise.update(Buffer.alloc(blockSize)), 0, blockSize, block * blockSize);
+  closeSync(changed);
+  return rewritten * blockSize;
 }
 
 /** Different blocks, the same at every run. */

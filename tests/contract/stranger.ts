@@ -47,7 +47,7 @@ function checkSignature(data: Buffer, text: string, publicKeyText: string): void
   must(verify(null, whole, publicKey, Buffer.from(global, 'base64')), 'global signature');
 }
 
-function readManifest(file: Buffer): Buffer {
+export function readManifest(file: Buffer): Buffer {
   must(
     file.toString('latin1', 0, 8) === 'imprman1' && file.toString('latin1', file.length - 8) === 'imprend1',
     'magic',
@@ -63,7 +63,7 @@ function readManifest(file: Buffer): Buffer {
   return Buffer.concat(parts);
 }
 
-function readPack(file: Buffer, name: string, chunks: Map<string, Buffer>): void {
+export function readPack(file: Buffer, name: string, chunks: Map<string, Buffer>): void {
   must(sha256(file) === name && file.toString('latin1', 0, 8) === 'imprpak1', 'pack');
   const footer = file.subarray(-56);
   must(footer.toString('latin1', 48) === 'imprtoc1' && footer.readUInt32LE(12) === 1, 'footer');
@@ -133,7 +133,7 @@ function readEntry(message: Buffer, chunks: Map<string, Buffer>): Record<string,
   return entry;
 }
 
-function* messageFields(bytes: Buffer): Generator<[number, Buffer | bigint]> {
+export function* messageFields(bytes: Buffer): Generator<[number, Buffer | bigint]> {
   for (let at = 0; at < bytes.length; ) {
     const [tag, afterTag] = varint(bytes, at);
     const [value, afterValue] = varint(bytes, afterTag);
@@ -143,7 +143,7 @@ function* messageFields(bytes: Buffer): Generator<[number, Buffer | bigint]> {
   }
 }
 
-function packed(bytes: Buffer): bigint[] {
+export function packed(bytes: Buffer): bigint[] {
   const values: bigint[] = [];
   for (let at = 0; at < bytes.length; ) {
     const [value, next] = varint(bytes, at);
@@ -161,10 +161,10 @@ function varint(bytes: Buffer, from: number): [bigint, number] {
   }
 }
 
-function sha256(bytes: Uint8Array): string {
+export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-function must(fact: boolean, what: string): void {
+export function must(fact: boolean, what: string): void {
   if (!fact) throw new Error(`${what} is wrong`);
 }
