@@ -61,6 +61,8 @@ class AgentRun {
   #working: Promise<void> | undefined;
   /** Told as often as it takes. */
   #outcome: { order: string; outcome: AgentOutcome['outcome'] } | undefined;
+  /** The one that is under way to the server. */
+  #telling: { order: string; outcome: AgentOutcome['outcome'] } | undefined;
   #facts: { read: number; facts: MachineFacts } | undefined;
   #problem: ErrorValue | undefined;
 
@@ -229,8 +231,10 @@ class AgentRun {
   async #tellOutcome(): Promise<void> {
     const { client, session, signal } = this.#agent;
     const telling = this.#outcome;
-    if (telling === undefined || client === undefined || !this.#reached) return;
+    if (telling === undefined || client === undefined || !this.#reached || this.#telling === telling) return;
+    this.#telling = telling;
     const reception = await client.outcome({ session, ...telling }, signal).catch(() => undefined);
+    this.#telling = undefined;
     if (reception === undefined || this.#outcome !== telling) return;
     this.#outcome = undefined;
     if (telling.outcome.kind === 'staged') return;
