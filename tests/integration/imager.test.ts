@@ -161,6 +161,10 @@ describe.skipIf(process.getuid?.() !== 0)('a bare machine', { timeout: 120_000 }
     expect(planned.steps[0]).toBe(`erase ${second.device}`);
     expect(planned.steps[1]).toContain('swap 64 MiB');
     expect(planned.steps.at(-2)).toBe(`make ${second.device} boot on BIOS`);
+    const slots = await plan({ disk: second.device, layout: 'slots', slots: '3', fileSystem: 'xfs' });
+    expect(slots.steps).toContain(`make xfs on ${second.device}p6 (slot c)`);
+    const files = await plan({ disk: second.device, layout: 'files', fileSystem: 'btrfs' });
+    expect(files.steps).toContain(`make the host partition on ${second.device}p4: btrfs`);
     expect((await plan({ machines: 'web01', fileSystem: 'xfs' })).refused.code).toBe('disk-ambiguous');
     expect((await machine()).problem.code).toBe('disk-ambiguous');
     expect(bare.console()).toContain('NOT INSTALLED. NOTHING WAS WRITTEN.');

@@ -260,38 +260,42 @@ describe.skipIf(!isRoot)('an install on a loop device', { timeout: 120_000 }, ()
     },
   );
 
-  it('can be cut after any step, leaves nothing that boots, and begins anew', async () => {
-    await using disk = await loopDisk(3 * gibibyte);
-    // Making SSH keys is what takes long.
-    const quick = { ...content, sshServer: false };
-    const context = await contextFor(disk);
-    const { steps: planned } = await plan(disk, {}, quick);
-    for (let cut = 1; cut < planned.length; cut += 1) {
-      const { steps } = await plan(disk, {}, quick);
-      let reached = 0;
-      const cutShort = Task.run(
-        'install',
-        () => {},
-        (task) =>
-          executeInstall('web01', steps, context, task, {
-            reached: () => {
-              if (reached === cut) throw new Error('power is gone');
-              reached += 1;
-            },
-          }),
-      );
-      await expect(cutShort).rejects.toThrow('power is gone');
-      const done = steps.slice(0, cut).map(({ kind }) => kind);
-      if (!done.includes('install-bios-boot')) expect(await bootCode(disk)).toEqual(Buffer.alloc(440));
-      const facts = await readMachineFacts(systemProcesses, [disk.device]);
-      expect(facts.disks.find(({ path }) => path === disk.device)?.inUse).toEqual([]);
-      // The next round finds boot code on the disk, as after an earlier system.
-      if (cut === planned.length - 2) await install(context, (await plan(disk, {}, quick)).steps);
-    }
-    const { steps } = await plan(disk, {}, quick);
-    await install(context, steps);
-    await checkDisk(disk, steps);
-  });
+  it.each([{}, { layout: 'files', fileSystem: 'xfs' }] satisfies InstallOptions[])(
+    'can be cut after any step, leaves nothing that boots, and begins anew: %o',
+    async (options) => {
+      await using disk = await loopDisk(3 * gibibyte);
+      // Making SSH keys is what takes long.
+      const quick = { ...content, sshServer: false };
+      const context = await contextFor(disk);
+      const { steps: planned } = await plan(disk, options, quick);
+      for (let cut = 1; cut < planned.length; cut += 1) {
+        const { steps } = await plan(disk, options, quick);
+        let reached = 0;
+        const cutShort = Task.run(
+          'install',
+          () => {},
+          (task) =>
+            executeInstall('web01', steps, context, task, {
+              reached: () => {
+                if (reached === cut) throw new Error('power is gone');
+                reached += 1;
+              },
+            }),
+        );
+        await expect(cutShort).rejects.toThrow('power is gone');
+        const done = steps.slice(0, cut).map(({ kind }) => kind);
+        if (!done.includes('install-bios-boot')) expect(await bootCode(disk)).toEqual(Buffer.alloc(440));
+        const facts = await readMachineFacts(systemProcesses, [disk.device]);
+        expect(facts.disks.find(({ path }) => path === disk.device)?.inUse).toEqual([]);
+        // The next round finds boot code on the disk, as after an earlier system.
+        if (options.layout === undefined && cut === planned.length - 2)
+          await install(context, (await plan(disk, options, quick)).steps);
+      }
+      const { steps } = await plan(disk, options, quick);
+      await install(context, steps);
+      await checkDisk(disk, steps);
+    },
+  );
 
   it('writes nothing to a disk that is in use, whatever was seen before', async () => {
     await using disk = await loopDisk(3 * gibibyte);
