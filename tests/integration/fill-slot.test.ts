@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,7 +18,7 @@ import { readSlotVersion } from '../../src/operations/update/slot-version.ts';
 import type { UpdateContent } from '../../src/operations/update/update-content.ts';
 import { DirectoryStore } from '../../src/store/directory-store.ts';
 import { attachImage } from '../../src/system/loop-image.ts';
-import { systemProcesses } from '../../src/system/run.ts';
+import { type RunningProcess, systemProcesses } from '../../src/system/run.ts';
 import { compareTree } from '../../src/tree/compare-tree.ts';
 import { makeGoldenTree } from './install-tree.ts';
 import { type LoopDisk, loopDisk } from './loop-disk.ts';
@@ -144,6 +145,29 @@ describe.skipIf(process.geteuid?.() !== 0)('a spare partition', () => {
     expect((await fill(one)).report).toMatchObject({ reused: true });
     await run('debugfs', ['-w', '-R', 'ssv state 2', disk.device]);
     expect((await fill(two)).report.reused).toBe(false);
+    await using mounted = await mounting(disk.device, 'ext4', disk.directory);
+    await expectVersion(mounted.path, two);
+  });
+
+  it('is filled though somebody holds a copy of its mount', async () => {
+    await using disk = await loopDisk(1024 * mebibyte);
+    const [one, two] = versions as [UpdateContent, UpdateContent];
+    const request = await requestFor(disk, slotLayout('ext4'));
+    let held: RunningProcess | undefined;
+    // A mount namespace of its own, made while the slot is mounted.
+    const content = async (name: string) => {
+      if (held === undefined) {
+        held = systemProcesses.start('unshare', ['--mount', 'sh', '-c', 'echo there; exec sleep 60']);
+        await once(held.stdout, 'data');
+      }
+      return one.content(name);
+    };
+    try {
+      await fillPartitionSlot({ ...request, content: { ...one, content }, slot: 'b', device: disk.device });
+      await fillPartitionSlot({ ...request, content: two, slot: 'b', device: disk.device });
+    } finally {
+      await held?.stop();
+    }
     await using mounted = await mounting(disk.device, 'ext4', disk.directory);
     await expectVersion(mounted.path, two);
   });

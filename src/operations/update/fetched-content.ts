@@ -38,6 +38,8 @@ export class FetchedContent implements UpdateContent {
   /** Frames of packs by pack and offset; the one that was used last at the end. */
   readonly #frames = new Map<string, Uint8Array>();
   #kept = 0;
+  /** Frames that are being read: who asks for several chunks at once mostly asks for those of one frame. */
+  readonly #coming = new Map<string, Promise<Uint8Array | undefined>>();
   readonly #before: { bytes: number; requests: number };
   readonly #resources: AsyncDisposable;
 
@@ -114,6 +116,15 @@ export class FetchedContent implements UpdateContent {
       this.#frames.set(key, known);
       return known;
     }
+    let coming = this.#coming.get(key);
+    if (coming === undefined) {
+      coming = this.#readFrame(place, key).finally(() => this.#coming.delete(key));
+      this.#coming.set(key, coming);
+    }
+    return coming;
+  }
+
+  async #readFrame(place: ChunkLocation, key: string): Promise<Uint8Array | undefined> {
     const { packs, store, passed } = this.#sources;
     for (const range of packs.missing([place])) await packs.fetch(store, range, passed);
     const stored = await packs.read(place);

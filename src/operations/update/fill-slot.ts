@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
-import { mkdir, open, writeFile } from 'node:fs/promises';
-import { displayPath, rawPath } from '../../foundation/brand.ts';
+import { mkdir, open, readdir, readFile, realpath, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { rawPath } from '../../foundation/brand.ts';
 import type { RootFileSystem } from '../../machine/root-file-system.ts';
 import { mountDevice, unmountTree } from '../../system/mount.ts';
 import { convergeTree, syncTree } from '../../tree/converge-tree.ts';
@@ -71,10 +72,10 @@ export async function withSlot<Result>(
   { device, type, options = 'noatime' }: SlotMount,
   work: (directory: string) => Promise<Result>,
 ): Promise<Result> {
-  const { mountAt = slotMountPoint, processes, clock, task } = request;
+  const { mountAt = slotMountPoint, processes, clock } = request;
   await unmountTree(processes, mountAt, clock);
   await mkdir(mountAt, { recursive: true, mode: 0o700 });
-  await mountDevice(processes, { device, directory: mountAt, type, options }, task.signal);
+  await mountSlot(request, { device, type, options }, mountAt);
   try {
     return await work(mountAt);
   } finally {
@@ -83,7 +84,31 @@ export async function withSlot<Result>(
     const remount = ['-o', 'remount,ro', mountAt];
     await processes.run('mount', remount, { timeout: 600_000, accept: [0, 1, 32] });
     await unmountTree(processes, mountAt, clock);
-    if ((await useOf(device)) !== undefined) await dropCaches();
+    if (await isHeld(device)) await dropCaches();
+  }
+}
+
+async function mountSlot(
+  { processes, task }: Pick<FillRequest, 'processes' | 'task'>,
+  { device, type, options }: Required<SlotMount>,
+  directory: string,
+): Promise<void> {
+  const held = await isHeld(device);
+  const first = held ? `ro,${options.replace(/^ro,/, '')}` : options;
+  await mountDevice(processes, { device, directory, type, options: first }, task.signal);
+  // The file system that is held is read-only, and would not be mounted otherwise.
+  if (first !== options) {
+    await processes.run('mount', ['-o', `remount,rw,${options}`, directory], { timeout: 120_000, signal: task.signal });
+  }
+}
+
+/** Whether the kernel would not give a device to anybody alone. */
+async function isHeld(device: string): Promise<boolean> {
+  try {
+    await using _ = await open(device, constants.O_RDONLY | constants.O_EXCL);
+    return false;
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code === 'EBUSY';
   }
 }
 
@@ -92,15 +117,27 @@ async function dropCaches(): Promise<void> {
   await writeFile('/proc/sys/vm/drop_caches', '1').catch(() => {});
 }
 
-/** Undefined where nothing uses a device; else what the kernel says. */
+/**
+ * Undefined where a device may be filled; else what uses it. Copies of a mount that other mount namespaces took along are no use of it: their
+ * file system was left read-only and clean.
+ */
 export async function useOf(device: string): Promise<string | undefined> {
   try {
     await using _ = await open(device, constants.O_RDWR | constants.O_EXCL);
     return undefined;
   } catch (thrown) {
     const { code, message } = thrown as NodeJS.ErrnoException;
-    return code === 'EBUSY' ? `${displayPath(rawPath(device))} is in use` : message;
+    if (code !== 'EBUSY') return message;
   }
+  const name = basename(await realpath(device));
+  const holders = await readdir(`/sys/class/block/${name}/holders`).catch((): string[] => []);
+  if (holders.length > 0) return `${holders.join(', ')} lies on ${device}`;
+  const number = (await readFile(`/sys/class/block/${name}/dev`, 'utf8').catch(() => '')).trim();
+  const mounts = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n').map((line) => line.split(' '));
+  const mounted = mounts.find((fields) => fields[2] === number || fields.includes(device));
+  if (mounted !== undefined) return `${device} is mounted on ${mounted[4]}`;
+  const swaps = await readFile('/proc/swaps', 'utf8').catch(() => '');
+  return swaps.includes(`${device} `) ? `${device} is swapped to` : undefined;
 }
 
 /** What a fill did, for people. */
