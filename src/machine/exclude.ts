@@ -28,7 +28,14 @@ export const defaultExcludes: readonly string[] = [
   '/var/lib/systemd/coredump/*',
   '/var/lib/imprint/*',
   // What an install puts beside the version, and the host partition that holds image files of versions.
-  ...['/usr/lib/imprint', '/usr/bin/imprint', '/etc/imprint', '/etc/systemd/system/imprint-*.service'],
+  ...[
+    '/usr/lib/imprint',
+    '/usr/bin/imprint',
+    '/etc/imprint/agent.yaml',
+    '/etc/imprint/server.pub',
+    '/etc/imprint/trust',
+    '/etc/systemd/system/imprint-*.service',
+  ],
   ...['/etc/systemd/system/*.wants/imprint-*.service', '/hostpart/*', '/data0', '/.imprint'],
   '/lost+found/*',
 ];
