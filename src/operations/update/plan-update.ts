@@ -3,8 +3,10 @@ import { type ImprintError, toImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import { entryId } from '../../machine/installed-layout.ts';
 import { diffVersions } from '../diff-versions.ts';
+import { planFetch } from './plan-fetch.ts';
+import { previewInPlace } from './preview-in-place.ts';
 import { planRestart } from './restart-into.ts';
-import { slotFor } from './update-slot.ts';
+import { fetchRequest, slotFor } from './update-slot.ts';
 import { isInPlace, type UpdateWork } from './update-work.ts';
 
 /** What an update would fetch and do, and why it would be refused. Nothing is changed; two manifests are read. */
@@ -24,9 +26,25 @@ export async function planUpdate(work: UpdateWork): Promise<UpdatePlan> {
     problem(thrown);
   }
   const difference = await task.part('compare the versions', (part) => compare(work, part));
-  const reasons = inPlace ? [] : [`${reference} lies in the slot ${slot}`];
+  const fetch = await task
+    .part('see what is missing', (part) => planFetch(fetchRequest(work, part)))
+    .catch((thrown) => {
+      task.signal.throwIfAborted();
+      problem(thrown);
+      return undefined;
+    });
+  const preview =
+    inPlace && work.base !== undefined
+      ? await previewInPlace({ ...work, base: work.base }, task).catch((thrown) => {
+          task.signal.throwIfAborted();
+          problem(thrown);
+          return undefined;
+        })
+      : undefined;
+  if (inPlace && work.base === undefined) problems.push('it is not known which version runs');
+  const reasons = inPlace ? (preview?.reasons ?? []) : [`${reference} lies in the slot ${slot}`];
   const asked = request.options.reboot ?? machine.settings.reboot;
-  const choice = await planRestart(machine, { asked, inPlace, reasons, kernelVersion: '' });
+  const choice = await planRestart(machine, { asked, inPlace, reasons, kernelVersion: preview?.kernel ?? '' });
   return {
     ...(running && { from: { reference: running.reference, digest: running.digest } }),
     to: { reference, digest },
@@ -34,8 +52,10 @@ export async function planUpdate(work: UpdateWork): Promise<UpdatePlan> {
     slot,
     entry: entryId(slot, digest),
     ...difference,
+    ...(fetch === undefined ? {} : { fetch: { bytes: fetch.bytes, requests: fetch.requests } }),
     reboot: { method: choice.method, reasons: [...reasons, ...choice.remarks] },
-    problems,
+    ...(preview && { files: preview.files, drift: preview.drift, services: preview.services }),
+    problems: [...problems, ...(preview?.problems ?? [])],
   };
 }
 
