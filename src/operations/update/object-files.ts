@@ -62,7 +62,8 @@ function expand(base: string, parts: readonly string[], at: string): string[] {
   return names.sort().flatMap((name) => expand(base, rest, `${prefix}${name}`));
 }
 
-function lookAt(path: string): FileStatus | undefined {
+/** Status of a raw path; undefined where there is nothing. */
+export function lookAt(path: string): FileStatus | undefined {
   try {
     return status(path as RawPath);
   } catch (error) {

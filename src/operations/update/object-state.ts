@@ -7,11 +7,11 @@ import type { Clock } from '../../foundation/clock.ts';
 import { toImprintError } from '../../foundation/errors.ts';
 import type { Entry } from '../../image/entry.ts';
 import { carriedPath, identityPaths, keptObjects, objectPaths } from '../../machine/carried-state.ts';
-import { readLink } from '../../native/status.ts';
+import { isDirectory, readLink } from '../../native/status.ts';
 import { ContentCheck } from '../../tree/check-content.ts';
 import { syncTree } from '../../tree/converge-tree.ts';
 import { hasAttributes, isOfKind } from '../../tree/entry-attributes.ts';
-import { attributeLine, type CarriedEntry, copyAttributes, copyCarried, findCarried } from './object-files.ts';
+import { attributeLine, type CarriedEntry, copyAttributes, copyCarried, findCarried, lookAt } from './object-files.ts';
 
 /** What makes a machine itself, as it was at one moment: kept under a number in the state directory. */
 export interface KeptObject {
@@ -101,9 +101,10 @@ export async function layObject(object: KeptObject, root: string, owner: string)
   }
 }
 
+/** All above it are directories: they came before. */
 function isDirectoryAt(root: string, { path }: CarriedEntry): boolean {
-  const [there] = findCarried(root, [path]).slice(-1);
-  return there?.path === path && there.type === 'directory';
+  const there = lookAt(`${root}/${path}`);
+  return there !== undefined && isDirectory(there.mode);
 }
 
 async function write(
