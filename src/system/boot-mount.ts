@@ -1,5 +1,5 @@
-import { mkdir, open } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, open, realpath } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { Clock } from '../foundation/clock.ts';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import { tryLock } from '../native/files.ts';
@@ -26,8 +26,10 @@ export async function mountBootPartition(
   clock: Clock,
   wish: { device: string; directory: string; readOnly: boolean },
 ): Promise<BootMount> {
-  const { device, directory, readOnly } = wish;
-  await mkdir(dirname(directory), { recursive: true });
+  const { device, readOnly } = wish;
+  await mkdir(dirname(wish.directory), { recursive: true });
+  // As the kernel names it in the table of mounts.
+  const directory = join(await realpath(dirname(wish.directory)), basename(wish.directory));
   const lock = await open(`${directory}.lock`, 'a', 0o600).catch((error) => {
     throw toImprintError(error);
   });
@@ -36,8 +38,11 @@ export async function mountBootPartition(
     await mountDevice(processes, { device, directory, type: 'ext4', options });
   };
   const unmounted = async () => {
-    if (!readOnly) await emptyJournal(processes, directory);
-    await unmountTree(processes, directory, clock);
+    try {
+      if (!readOnly) await emptyJournal(processes, directory);
+    } finally {
+      await unmountTree(processes, directory, clock);
+    }
     await processes.run('blockdev', ['--flushbufs', device], { timeout: toolPatience });
   };
   try {
@@ -52,18 +57,15 @@ export async function mountBootPartition(
     await lock.close();
     throw error;
   }
-  let open_ = true;
   return {
     directory,
     async settle() {
       await unmounted();
-      open_ = false;
       await mounted();
-      open_ = true;
     },
     async [Symbol.asyncDispose]() {
       try {
-        if (open_) await unmounted();
+        await unmounted();
       } finally {
         await lock.close();
       }
@@ -76,6 +78,8 @@ export async function mountBootPartition(
  * unmount (a service with a mount namespace of its own). Nothing of ours runs from it, so freezing it stops nobody.
  */
 async function emptyJournal(processes: Processes, directory: string): Promise<void> {
+  // Not mounted, the directory belongs to another file system, which must go on.
+  if (!(await mountPoints()).includes(directory)) return;
   const options = { timeout: toolPatience };
   await processes.run('fsfreeze', ['--freeze', directory], options);
   await processes.run('fsfreeze', ['--unfreeze', directory], options);

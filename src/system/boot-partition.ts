@@ -105,9 +105,12 @@ export class BootPartition implements AsyncDisposable {
       this.#unfit(`the pointer has moved on: its record is number ${present?.sequence ?? 0}`);
     }
     const { good, previous, trial, tries } = next;
-    for (const id of [good, ...(trial === undefined ? [] : [trial])]) await this.#requireWhole(id);
-    if (previous !== undefined && (await this.#entry(previous)) === undefined)
-      this.#unfit(`there is no entry ${previous}`);
+    // What the present record names already cannot be helped here: a damaged good entry must not keep another from being tried.
+    if (good !== present?.good) await this.#requireWhole(good);
+    if (trial !== undefined && trial !== present?.trial) await this.#requireWhole(trial);
+    if (previous !== undefined && previous !== present?.previous && previous !== present?.good) {
+      if ((await this.#entry(previous)) === undefined) this.#unfit(`there is no entry ${previous}`);
+    }
     // Above every number that was ever used, also by a record that is damaged now: the counts of tries hang on it.
     const counted = await this.tries();
     // GRUB never mends a count that it cannot read, and would make no trial ever again.
@@ -157,6 +160,7 @@ export class BootPartition implements AsyncDisposable {
     if (files.initrd !== undefined) given.set('initrd', files.initrd);
     if (files.addition !== undefined) given.set('addition.cpio', files.addition);
     await this.removeEntry(id);
+    await this.#removeHalves();
     await this.#requireRoom([...given.values()]);
     const directory = this.#at(bootPartitionPaths.slots, id);
     await mkdir(directory, { recursive: true });
@@ -266,6 +270,16 @@ export class BootPartition implements AsyncDisposable {
       const path = this.#at(bootPartitionPaths.slots, id, name);
       if ((await hashOf(path).catch(() => '')) !== hash)
         this.#unfit(`${name} of the entry ${id} reads back differently`);
+    }
+  }
+
+  /** What a cut left of entries that were being written, or removed. */
+  async #removeHalves(): Promise<void> {
+    const whole = (await this.entries()).map(({ id }) => id);
+    const named = (await this.#records()).map((block) => block && parsePointerAsGrub(block));
+    const kept = [...whole, ...named.flatMap((record) => [record?.good, record?.previous, record?.trial])];
+    for (const name of await readdir(this.#at(bootPartitionPaths.slots)).catch((): string[] => [])) {
+      if (!kept.includes(name)) await rm(this.#at(bootPartitionPaths.slots, name), { recursive: true, force: true });
     }
   }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -90,6 +90,22 @@ it('goes on with the other record where one is damaged, and gives no number agai
   expect(await partition.pointer()).toMatchObject({ sequence: 1, good: 'a-1' });
   expect(await partition.writePointer({ sequence: 2, good: 'a-1', tries: 0 })).toMatchObject({ sequence: 3 });
   expect(await partition.pointer()).toMatchObject({ sequence: 3 });
+});
+
+it('removes what a cut left of an entry, and lets a damaged good one be replaced', async () => {
+  await using disk = await loopDisk(64 * 1024 ** 2);
+  const mountAt = await made(disk);
+  await using partition = await BootPartition.open(systemProcesses, disk.device, { mountAt });
+  await mkdir(join(mountAt, 'slots/c-3'));
+  await writeFile(join(mountAt, 'slots/c-3/vmlinuz'), Buffer.alloc(30_000_000, 1));
+  await writeFile(join(mountAt, 'slots/a-1/vmlinuz'), 'damaged');
+  await partition.addEntry(entry('b-2'), { vmlinuz: Buffer.alloc(20_000_000, 2) });
+  expect(await readdir(join(mountAt, 'slots'))).toEqual(['a-1', 'b-2']);
+  await partition.writePointer({ good: 'a-1', trial: 'b-2', tries: 3 });
+  await partition.writePointer({ good: 'b-2', previous: 'a-1', tries: 0 });
+  await expect(partition.writePointer({ good: 'a-1', tries: 0 })).rejects.toThrow(
+    'vmlinuz of the entry a-1 reads back',
+  );
 });
 
 it('makes a count of tries that cannot be read anew with the next record', async () => {
