@@ -3,7 +3,7 @@
 #
 #   imprint_in_place redo|undo ROOT ID
 #
-# Needs: mv, rm, rmdir, sync, mount; and cp as GNU has it (busybox's, which its shell takes for any `cp` without a function, will not link what is
+# Needs: chmod, mv, rm, rmdir, sync, mount; and cp as GNU has it (busybox's, which its shell takes for any `cp` without a function, will not link what is
 # linked already, and has no nanoseconds). Does nothing, and returns 0, where the root is that version already or where there is no
 # such update any more. May be cut at any instant and begun again. Returns 1 where it could not be done; nothing may then be started.
 
@@ -124,6 +124,9 @@ imprint_clear() {
   elif imprint_want_directory; then
     if imprint_is_file "$imprint_root/$imprint_path"; then
       imprint_put_aside "$imprint_root/$imprint_path" || return 1
+    elif [ -g "$imprint_root/$imprint_path" ] || [ -k "$imprint_root/$imprint_path" ] || [ -u "$imprint_root/$imprint_path" ]; then
+      # cp leaves these bits where it finds them on a directory.
+      chmod ug-s,-t "$imprint_root/$imprint_path" || return 1
     fi
   elif imprint_is_directory "$imprint_root/$imprint_path"; then
     imprint_chosen=$imprint_path

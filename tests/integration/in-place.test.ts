@@ -55,7 +55,8 @@ let count = 0;
 beforeAll(async () => {
   base = mkdtempSync(join(tmpdir(), 'imprint-in-place-'));
   store = await DirectoryStore.open(join(base, 'store'), { create: true });
-  disk = mountLoop('ext4', 512);
+  // No test of the disk: hundreds of syncs need not reach it.
+  disk = mountLoop('ext4', 512, 'loop,barrier=0');
   const source = join(disk.path, 'source');
   makeOne(source);
   one = await fetchedVersion(store, await captureTree(store, source), 1);
@@ -99,6 +100,7 @@ describe.skipIf(process.geteuid?.() !== 0)('an update in place', () => {
     const id = await staged(root, two);
     const steps = countSteps(root, id);
     expect(steps).toBeGreaterThan(100);
+    // Each step is a place to cut; so is each command of the initramfs, below.
     const random = seeded(7);
     for (let cut = 0; cut < steps; cut += 1) {
       const copy = copied(root);
@@ -302,6 +304,14 @@ function makeOne(root: string): void {
   setXattr(rawPath(join(root, 'etc/attributes')), 'user.one', Buffer.from('one'));
   setXattr(rawPath(join(root, 'etc/deep')), 'user.one', Buffer.from('one'));
   file('var/lib/dpkg/status', 'packages of one\n');
+  for (const [path, mode] of [
+    ['var/loses', 0o2775],
+    ['var/gets', 0o755],
+  ] as const) {
+    mkdirSync(join(root, path));
+    chownSync(join(root, path), 0, 50);
+    chmodSync(join(root, path), mode);
+  }
 }
 
 function makeTwo(root: string): void {
@@ -345,4 +355,6 @@ function makeTwo(root: string): void {
   mkdirSync(join(root, 'var/lib/service'));
   file('var/lib/service/new', 'a new service');
   file('var/lib/dpkg/status', 'packages of two\n');
+  chmodSync(join(root, 'var/loses'), 0o755);
+  chmodSync(join(root, 'var/gets'), 0o3777);
 }

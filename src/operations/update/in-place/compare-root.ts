@@ -120,9 +120,10 @@ function compared(
   return { ...base, local, changes };
 }
 
-/** As the new version has it to the last attribute; of files and directories the time, too. */
+/** As the new version has it to the last attribute, the time included. */
 function isWanted(entry: Entry, walked: WalkedEntry, comparer: LocalComparer): boolean {
-  if ((entry.type === 'file' || entry.type === 'directory') && !hasTime(entry, walked.status)) return false;
+  // The attributes of a hard link are those of its first name, and are told there.
+  if (entry.type !== 'hardlink' && !hasTime(entry, walked.status)) return false;
   return comparer.differences(entry, walked).length === 0;
 }
 
