@@ -28,7 +28,7 @@ import { BundlePool } from './bundle-pool.ts';
 
 export interface MakeBundleOptions {
   task: Task;
-  /** Default: one for each core, four at most. */
+  /** Default: one for each core, two at most: each may need half a gigabyte. */
   threads?: number;
 }
 
@@ -71,7 +71,7 @@ export async function makeBundle(
     const bytes = await writing(part, async () => {
       const writer = await BundleFile.create(part);
       await using _file = writer;
-      const threads = options.threads ?? Math.min(4, availableParallelism());
+      const threads = options.threads ?? Math.min(2, availableParallelism());
       await using pool = new BundlePool({ store: store.location, level }, threads);
       const manifest = await writeManifest(store, from, to, pool, writer, task);
       const frames = await writeChunks(store, from, to, planner, plan, pool, writer, task);

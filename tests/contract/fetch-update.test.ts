@@ -1,9 +1,12 @@
-import { hash, randomBytes } from 'node:crypto';
+import { generateKeyPairSync, hash, randomBytes } from 'node:crypto';
 import { mkdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Digest, rawPath } from '../../src/foundation/brand.ts';
+import { systemClock } from '../../src/foundation/clock.ts';
 import { Task, type TaskEvent } from '../../src/foundation/task.ts';
+import { createSigner } from '../../src/image/signature.ts';
+import { trustOfKey } from '../../src/image/trust-document.ts';
 import { setModifiedTime } from '../../src/native/attributes.ts';
 import { FetchPlace } from '../../src/operations/update/fetch-place.ts';
 import { type FetchRequest, fetchUpdate } from '../../src/operations/update/fetch-update.ts';
@@ -12,6 +15,8 @@ import { DirectoryStore } from '../../src/store/directory-store.ts';
 import { HttpStore } from '../../src/store/http-store.ts';
 import { manifestPath } from '../../src/store/layout.ts';
 import type { StoredVersion } from '../../src/store/store.ts';
+import { createGuard } from '../../src/store/version-guard.ts';
+import { fixtureSigner } from './image-format-tree.ts';
 import { attributes, commitFiles, type Misbehaviour, serveDirectory, temporaryDirectory } from './store-fixture.ts';
 
 const old = { changed: randomBytes(200_000), same: randomBytes(300_000), small: Buffer.from('old') };
@@ -154,4 +159,22 @@ test('progress counts the bytes', async () => {
   const last = events.findLast(({ kind }) => kind === 'progress');
   expect(last).toMatchObject({ unit: 'bytes' });
   expect(last?.done).toBe(last?.total);
+});
+
+test('a version that another key signed, or nobody, is refused before anything of it is fetched', async () => {
+  await using there = await world();
+  const { publicKey } = createSigner(generateKeyPairSync('ed25519').privateKey);
+  const guard = createGuard({ start: trustOfKey(publicKey), clock: systemClock });
+  for (const [signer, code] of [
+    [undefined, 'signature-missing'],
+    [fixtureSigner, 'signature-wrong'],
+  ] as const) {
+    const kept = await DirectoryStore.open(there.kept.directory, signer === undefined ? {} : { signer });
+    await commitFiles(kept, 'web', files);
+    await using store = await HttpStore.open(there.server.url, { guard });
+    const before = there.server.requests.length;
+    await expect(store.resolve('web')).rejects.toMatchObject({ code });
+    const asked = there.server.requests.slice(before);
+    expect(asked.filter((path) => /^(packs|bundles|manifests)/.test(path))).toEqual([]);
+  }
 });
