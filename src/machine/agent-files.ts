@@ -39,6 +39,8 @@ export function renderAgentUnit(): string {
     'RestartSec=5',
     'OOMScoreAdjust=-500',
     'Nice=5',
+    // What it mounts meanwhile is nobody else's: a service that starts then would keep it.
+    'PrivateMounts=yes',
     '',
     '[Install]',
     'WantedBy=multi-user.target',
