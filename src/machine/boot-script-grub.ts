@@ -102,7 +102,9 @@ export function renderEntryConfig(entry: BootEntry): string {
   const initial = ['initrd', 'addition.cpio']
     .filter((name) => name in entry.files)
     .map((name) => `${directory}/${name}`);
-  const words = (options: readonly string[]) => options.map(quoteForGrub).join(' ');
+  // GRUB puts a word with spaces into double quotes, as the kernel wants it, and would escape those that are in it.
+  const words = (options: readonly string[]) =>
+    options.map((option) => quoteForGrub(option.replaceAll('"', ''))).join(' ');
   const isImage = (option: string) => option.startsWith('imprint.image=');
   const dropped = [...entry.kernelOptions.filter((option) => !isImage(option)), `imprint.image=${hostPaths.dropped}`];
   const addition = 'addition.cpio' in entry.files ? ` ${directory}/addition.cpio` : '';

@@ -42,8 +42,8 @@ for (const [firmware, hostType] of machines) {
     expect(await boots(disk, firmware, 4)).toEqual([
       'b-2: root=UUID=b-2 imprint.slot=b-2 imprint.seq=2 imprint.kind=trial imprint.try=1',
       'b-2: root=UUID=b-2 imprint.slot=b-2 imprint.seq=2 imprint.kind=trial imprint.try=0',
-      'a-1: root=UUID=a-1 imprint.image=images/1.img imprint.slot=a-1 imprint.seq=2 imprint.kind=good',
-      'a-1: root=UUID=a-1 imprint.image=images/1.img imprint.slot=a-1 imprint.seq=2 imprint.kind=good',
+      'a-1: root=UUID=a-1 imprint.image=images/1.img "dyndbg=file a.c +p" imprint.slot=a-1 imprint.seq=2 imprint.kind=good',
+      'a-1: root=UUID=a-1 imprint.image=images/1.img "dyndbg=file a.c +p" imprint.slot=a-1 imprint.seq=2 imprint.kind=good',
     ]);
 
     // What follows does not hang on the firmware but for reading a host partition, and UEFI boots slowly here.
@@ -70,9 +70,9 @@ for (const [firmware, hostType] of machines) {
     expect(await boots(disk, firmware, 4)).toEqual([
       ...[2, 1, 0].map(
         (left) =>
-          `dropped: root=UUID=a-1 imprint.image=hn-root-new.img imprint.slot=new imprint.seq=4 imprint.kind=new imprint.try=${left}`,
+          `dropped: root=UUID=a-1 "dyndbg=file a.c +p" imprint.image=hn-root-new.img imprint.slot=new imprint.seq=4 imprint.kind=new imprint.try=${left}`,
       ),
-      'a-1: root=UUID=a-1 imprint.image=images/1.img imprint.slot=a-1 imprint.seq=4 imprint.kind=good',
+      'a-1: root=UUID=a-1 imprint.image=images/1.img "dyndbg=file a.c +p" imprint.slot=a-1 imprint.seq=4 imprint.kind=good',
     ]);
     await onPartition(disk, host, hostType, async (root) => {
       await rm(join(root, 'hn-root-new.img'));
@@ -122,7 +122,7 @@ function wish(fileSystem: 'ext4' | 'btrfs') {
   const host = { uuid: hostUuid, partitionUuid: hostUuid, fileSystem };
   return {
     layout: { format: 1 as const, layout: 'files' as const, boot: grubBootUuid, esp: '1234-ABCD', slots: [], host },
-    entry: entry('a-1', ['imprint.image=images/1.img']),
+    entry: entry('a-1', ['imprint.image=images/1.img', 'dyndbg="file a.c +p"']),
     files: { vmlinuz: grubKernel('a-1'), initrd: Buffer.alloc(5000, 'i'), addition: Buffer.from('addition') },
     timeout: 1,
   };
