@@ -30,7 +30,7 @@ export function rebootReasons({ paths, runningKernel, newKernel, kernelFileChang
     if (!reasons.includes(reason)) reasons.push(reason);
   };
   if (newKernel !== runningKernel) add(`the kernel becomes ${newKernel}; ${runningKernel} runs`);
-  else if (kernelFileChanged) add(`the kernel ${newKernel} is another build`);
+  else if (kernelFileChanged) add(`the kernel ${newKernel}, or its initial RAM disk, is another build`);
   const modules = new RegExp(`^(usr/)?lib/modules/${runningKernel.replaceAll(/[^\w]/g, '\\$&')}/`);
   for (const path of paths) {
     if (newKernel === runningKernel && modules.test(path)) add(`modules of the kernel ${runningKernel} change`);

@@ -1,9 +1,12 @@
 import { chmod, copyFile, cp, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Digest } from '../../foundation/brand.ts';
+import { toImprintError } from '../../foundation/errors.ts';
 import { agentFiles, renderAgentCommand, renderAgentUnit } from '../../machine/agent-files.ts';
 import { renderAgentSettings } from '../../machine/agent-settings.ts';
 import { agentPaths } from '../../machine/installed-layout.ts';
 import { type RootFiles, rootFiles } from '../../system/root-files.ts';
+import { keepConfiguration } from '../update/kept-configuration.ts';
 
 /** The agent's programs, as they lie where this program runs; see `runningAgentProgram`. */
 export interface AgentProgram {
@@ -63,9 +66,20 @@ export async function writeKeptVersion(root: string, version: KeptVersion): Prom
   if ('file' in manifest) await copyFile(manifest.file, temporary);
   else await writeFile(temporary, manifest);
   await rename(temporary, join(directory, 'manifest'));
+  await keepForMerges(root, version, join(directory, 'manifest'));
   await files.write(`${state}/version.json`, version.recordText);
   if (version.signature === undefined) await files.remove(`${state}/version.json.minisig`);
   else await files.write(`${state}/version.json.minisig`, version.signature);
+}
+
+/** While `/etc` is still the version's. Where it cannot be kept, an update in place keeps what people edited instead of merging it. */
+async function keepForMerges(root: string, { recordText }: KeptVersion, manifestFile: string): Promise<void> {
+  try {
+    const { digest } = JSON.parse(recordText) as { digest: Digest };
+    await keepConfiguration({ root, digest, manifestFile });
+  } catch (thrown) {
+    if (toImprintError(thrown).code === 'disk-full') throw thrown;
+  }
 }
 
 /** Takes the agent's programs, unit and command away again; settings and version stay. */
