@@ -7,6 +7,7 @@ const packages: Readonly<Record<string, string>> = {
   depmod: 'kmod',
   dmsetup: 'dmsetup',
   dnsmasq: 'dnsmasq-base',
+  fsfreeze: 'util-linux',
   fuser: 'psmisc',
   'grub-mkimage': 'grub-common',
   ip: 'iproute2',
