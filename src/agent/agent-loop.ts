@@ -65,6 +65,8 @@ class AgentRun {
   #telling: { order: string; outcome: AgentOutcome['outcome'] } | undefined;
   #facts: { read: number; facts: MachineFacts } | undefined;
   #problem: ErrorValue | undefined;
+  /** Aborted when there is more to say than the question that waits has said. */
+  #news = new AbortController();
 
   constructor(agent: Agent) {
     this.#agent = agent;
@@ -118,6 +120,7 @@ class AgentRun {
       log(describe(this.#view));
       await this.#takeNote();
       await this.#tellOutcome();
+      this.#news.abort();
     } catch (thrown) {
       if (signal.aborted) return;
       // Nothing more is to be done about it here: the time limit of the trial restarts the machine.
@@ -145,6 +148,7 @@ class AgentRun {
         waitSeconds = longPoll;
       } catch (thrown) {
         if (signal.aborted) return;
+        if (this.#news.signal.aborted) continue;
         const error = toImprintError(thrown);
         if (error.message !== told) log(error.message);
         told = error.message;
@@ -158,8 +162,8 @@ class AgentRun {
 
   async #ask(client: AgentClient, waitSeconds: number) {
     const { program, booted, session, signal, clock } = this.#agent;
-    const again = await this.#agent.lookAgain().catch(() => undefined);
-    if (again !== undefined && this.#working === undefined) {
+    const again = this.#working === undefined ? await this.#agent.lookAgain().catch(() => undefined) : undefined;
+    if (again !== undefined) {
       this.#view = again;
       await this.#takeNote();
     }
@@ -172,7 +176,8 @@ class AgentRun {
       ...(this.#order === undefined ? {} : { order: this.#order }),
       ...(this.#problem === undefined ? {} : { problem: this.#problem }),
     };
-    const answer = await client.hello(question, signal);
+    this.#news = new AbortController();
+    const answer = await client.hello(question, AbortSignal.any([signal, this.#news.signal]));
     if (this.#problem?.code === 'signature-wrong') this.#problem = undefined;
     return answer;
   }

@@ -36,7 +36,7 @@ export function renderAgentUnit(): string {
     '[Service]',
     `ExecStart=/${agentFiles.node} ${agentFlags.join(' ')} /${agentFiles.agent}`,
     'Restart=always',
-    'RestartSec=5',
+    'RestartSec=10',
     'OOMScoreAdjust=-500',
     'Nice=5',
     // What it mounts meanwhile is nobody else's: a service that starts then would keep it.
