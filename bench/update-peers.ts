@@ -176,7 +176,7 @@ export async function ostreeUpdates(workshop: Workshop, trees: DebianTrees): Pro
 export async function ociUpdate(workshop: Workshop, trees: DebianTrees): Promise<Update> {
   return servedUpdate(
     workshop,
-    'OCI pull',
+    'OCI layer',
     (directory) => {
       const layer = join(directory, 'layer');
       workshop.run(

@@ -27,7 +27,23 @@ export async function measureUpdate(workshop: Workshop, trees: DebianTrees): Pro
   ];
   workshop.remove('database');
   workshop.remove('database-trees');
-  const rewritten = blocks.rewritten / 1e6;
+  return reportUpdates({ imprint, rsync, others, imprintBlocks, rsyncBlocks, rewritten: blocks.rewritten });
+}
+
+/** What was measured: of a security update by everyone, and of a file of which `rewritten` bytes were. */
+export interface MeasuredUpdates {
+  imprint: Update;
+  rsync: Update;
+  others: Update[];
+  imprintBlocks: Update;
+  rsyncBlocks: Update;
+  rewritten: number;
+}
+
+/** The tables' rows. */
+export function reportUpdates(measured: MeasuredUpdates): Report {
+  const { imprint, rsync, others, imprintBlocks, rsyncBlocks } = measured;
+  const rewritten = measured.rewritten / 1e6;
   const goals: Goal[] = [
     goal('update: bytes on the wire', imprint.bytes / 1e6, 0.45, 'rsync -z', rsync.bytes / 1e6, 'MB'),
     { name: 'update: requests', own: imprint.requests ?? Number.NaN, limit: 10, unit: '', against: requestsOf(others) },

@@ -1,4 +1,4 @@
-import { bundleFrameLimit, bundlePrefixLimit } from './bundle.ts';
+import { bundleFrameLimit, bundlePrefixLimit, bundlePrefixRanges } from './bundle.ts';
 import type { BaseRange, BundlePlan } from './bundle-plan.ts';
 
 /** Frames that have the same prefix, one after another. */
@@ -23,7 +23,8 @@ export function planFrames(plan: BundlePlan): FrameGroup[] {
     const added = known ? 0 : base.length;
     const frame = group?.frames.at(-1);
     const fits = frame !== undefined && frame.content + length <= bundleFrameLimit;
-    const roomForPrefix = added === 0 || prefixLength + added <= mixedPrefixLimit;
+    const roomForPrefix =
+      added === 0 || (prefixLength + added <= mixedPrefixLimit && (group?.prefix.length ?? 0) < bundlePrefixRanges);
     if (
       group !== undefined &&
       frame !== undefined &&

@@ -70,6 +70,17 @@ describe('what a bundle looks at', () => {
     ]);
   });
 
+  it('is not more than a reader can hold, though all but a little of a long file was replaced by something short', () => {
+    const large = 4 << 20;
+    const parts = Array.from({ length: 100 }, (_, index) => chunk(`part ${index}`, large));
+    const { units } = plan(
+      [file('database', ...parts)],
+      [file('database', ...parts.slice(0, 1), chunk('short'), ...parts.slice(-1))],
+    );
+    expect(units).toHaveLength(1);
+    expect(units[0]?.base).toEqual({ entry: 0, offset: large, length: 16 << 20 });
+  });
+
   it('in a long file all of which changed is the same part of it and some more', () => {
     const large = 4 << 20;
     const parts = (name: string) => Array.from({ length: 40 }, (_, index) => chunk(`${name} ${index}`, large));

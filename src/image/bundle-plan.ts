@@ -42,6 +42,8 @@ interface OldFile {
 const unitLength = 4 << 20;
 /** An old file up to this length is looked at whole: its parts may have been moved about in it. */
 const wholeLimit = 128 << 20;
+/** Of a file that is not looked at whole, a unit looks at no more than this. */
+const partLimit = 16 << 20;
 /** How much more of the old file, to both sides, a part of a run looks at. */
 const unitSlack = 2 << 20;
 
@@ -187,13 +189,13 @@ export class BundlePlanner {
     const same = this.#byPath.get(path);
     if (same !== undefined) return this.#files[same];
     return (
-      this.#best(this.#byVersionlessPath.get(nameWithoutVersion(path)), path, length) ??
-      this.#best(this.#byName.get(nameWithoutVersion(nameOf(path))), path, length)
+      this.#best(this.#byVersionlessPath.get(nameWithoutVersion(path)), length) ??
+      this.#best(this.#byName.get(nameWithoutVersion(nameOf(path))), length)
     );
   }
 
   /** Of several candidates the one nearest in length; of those the last by name, for versions rise. */
-  #best(candidates: readonly number[] | undefined, _path: string, length: number): OldFile | undefined {
+  #best(candidates: readonly number[] | undefined, length: number): OldFile | undefined {
     let best: OldFile | undefined;
     for (const number of candidates ?? []) {
       const file = this.#files[number];
@@ -221,7 +223,8 @@ function around({ entry, length: all }: OldFile, from: number, length: number): 
 function partOf({ entry, offset, length }: BaseRange, from: number, to: number): BaseRange {
   if (from === 0 && to === 1 && length <= unitLength * 2) return { entry, offset, length };
   const begin = Math.max(0, Math.floor(length * from) - unitSlack);
-  const end = Math.min(length, Math.ceil(length * to) + unitSlack);
+  // Where much was taken out of a file, little is left of it to be like what came: its beginning must do.
+  const end = Math.min(length, Math.ceil(length * to) + unitSlack, begin + partLimit);
   return { entry, offset: offset + begin, length: end - begin };
 }
 

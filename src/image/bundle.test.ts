@@ -130,6 +130,15 @@ describe('frames', () => {
     );
   });
 
+  it('hold no more ranges than a reader takes, however small the files are', () => {
+    const units = Array.from({ length: 200_000 }, (_, index) => ({
+      ...{ first: index, count: 1, length: 50 },
+      base: { entry: index, offset: 0, length: 50 },
+    }));
+    const groups = planFrames({ missing: [], units });
+    expect(groups.map(({ prefix }) => prefix.length)).toEqual([131_072, 200_000 - 131_072]);
+  });
+
   it('cover the new manifest, however long the old one is', () => {
     for (const [before, after] of [
       [0, 1],

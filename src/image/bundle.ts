@@ -16,7 +16,7 @@ const footMagic = Buffer.from('imprbue1', 'latin1');
 export const bundleFooterLength = 16 + 32 + 32 + 32 + 8;
 
 /** Ranges of a frame's prefix, at most. */
-const prefixRangeLimit = 1 << 17;
+export const bundlePrefixRanges = 1 << 17;
 
 const tableField = { format: 1, manifest: 2, frame: 3 } as const;
 const frameField = { stored: 1, content: 2, chunks: 3, prefix: 4 } as const;
@@ -178,7 +178,7 @@ function decodeFrame(bytes: Buffer): { stored: number; content: number; chunks: 
     else if (tag === frameField.chunks * 8 + wireTypes.varint) frame.chunks = reader.uint32();
     else if (tag === frameField.prefix * 8 + wireTypes.bytes)
       reader.packed((value) => {
-        if (frame.prefix.push(value) > prefixRangeLimit * 3) throw new FormatError('a frame has too many ranges');
+        if (frame.prefix.push(value) > bundlePrefixRanges * 3) throw new FormatError('a frame has too many ranges');
       });
     else reader.skip(tag % 8);
   }
