@@ -1,6 +1,7 @@
 # What an image without an agent does about its boot (docs/boot-addition.md). POSIX sh, by the programs of the system that runs.
 #
 #   agentless.sh run         proves the trial that runs, or gives it up; ends a revert; says what is what on the host partition
+#   agentless.sh adopt       the same, without the proof: an agent has made it
 #   agentless.sh over        the time of the trial is over: nothing where it was committed, else the machine restarts
 #   agentless.sh checkpoint  everything on the host partition in its place, where GRUB reads it
 
@@ -12,9 +13,15 @@ export PATH=${IMPRINT_PATH:-/usr/sbin:/usr/bin:/sbin:/bin} LC_ALL=C
 . "${0%/*}/pointer.sh"
 
 main() {
+  # A dropped image that was committed since is an entry like any other.
+  [ -r "$run/boot-words" ] && IMPRINT_CMDLINE=$run/boot-words
   imprint_words
   case $1 in
-    run) look ;;
+    run)
+      case $word_kind in trial | new) prove || fail "$problem" ;; esac
+      look
+      ;;
+    adopt) look ;;
     over) over ;;
     checkpoint) checkpoint ;;
   esac
@@ -22,7 +29,6 @@ main() {
 
 # How this boot stands to the pointer (src/machine/trial.ts does the same for the agent), and what follows.
 look() {
-  case $word_kind in trial | new) prove || fail "$problem" ;; esac
   open_boot rw || give_up 'The boot partition cannot be mounted'
   read_pointer || give_up 'The boot pointer cannot be read'
   read_tries
@@ -54,6 +60,9 @@ look() {
   : >"$run/committed"
   systemctl stop imprint-trial.timer 2>/dev/null
   [ -z "$word_host" ] || checkpoint
+  # An agent, where there is one, learns anew what runs.
+  [ "$word_kind" != new ] || systemctl try-restart --no-block imprint-agent.service 2>/dev/null
+  return 0
 }
 
 # True where the system is up and every program of health.d is content; else `problem` says what is not.
@@ -157,6 +166,8 @@ adopt() {
     write_pointer "$id" "$pointer_good" || give_up 'The dropped image could not be committed'
   fi
   word_slot=$id
+  sed -e 's/ imprint\.try=[0-9]*//' -e "s/imprint\.slot=[^ ]*/imprint.slot=$id/" -e 's/imprint\.kind=new/imprint.kind=good/' \
+    -e "s/imprint\.seq=[0-9]*/imprint.seq=$pointer_seq/" "${IMPRINT_CMDLINE:-/proc/cmdline}" >"$run/boot-words"
   rm -f "$dropped"
   tidy
   sync

@@ -106,8 +106,11 @@ export class AgentlessPlace implements Disposable {
   /** Mounted device by device: whatever was not unmounted goes with the power. */
   #unmountBoot(): void {
     const at = join(this.directory, 'run/imprint/agentless');
-    spawnSync('fsfreeze', ['--unfreeze', at]);
-    spawnSync('umount', [at]);
+    // What was killed may hold it for a moment.
+    for (let tries = 0; tries < 100 && spawnSync('mountpoint', ['-q', at]).status === 0; tries += 1) {
+      spawnSync('fsfreeze', ['--unfreeze', at]);
+      if (spawnSync('umount', [at]).status !== 0) spawnSync('sleep', ['0.1']);
+    }
     spawnSync('fsfreeze', ['--unfreeze', this.host]);
   }
 

@@ -1,4 +1,4 @@
-import { rename, rm, symlink } from 'node:fs/promises';
+import { lstat, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hostPaths } from '../../machine/installed-layout.ts';
 
@@ -18,7 +18,8 @@ export async function writeHostView(host: string, view: HostView): Promise<void>
     const link = join(host, hostPaths[name]);
     const target = view[name];
     if (target === undefined) {
-      await rm(link, { force: true });
+      // A file of that name is somebody's: an image that was dropped and did not prove healthy.
+      if ((await lstat(link).catch(() => undefined))?.isSymbolicLink()) await rm(link, { force: true });
       continue;
     }
     await rm(`${link}.new`, { force: true });

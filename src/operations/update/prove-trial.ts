@@ -28,7 +28,7 @@ export async function proveTrial(machine: ThisMachine, view: MachineView, proof:
   const reason = health.problems.join('; ');
   if (reason === '') {
     if (situation.kind === 'dropped') {
-      await processes.run('sh', [agentlessScript, 'run'], { timeout: 600_000, signal });
+      await processes.run('sh', [agentlessScript, 'adopt'], { timeout: 600_000, signal });
       return lookAtMachine(machine);
     }
     if (situation.kind !== 'trial') return view;

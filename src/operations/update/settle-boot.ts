@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toImprintError } from '../../foundation/errors.ts';
 import type { BootEntry, BootPointer } from '../../machine/boot-pointer.ts';
@@ -38,6 +38,7 @@ export async function settleBoot(machine: ThisMachine): Promise<MachineView> {
   }
   const settled = await viewMachine(machine, boot);
   await endWatch(machine.processes);
+  await giveUpDropped(machine, settled);
   await showOnHost(machine, settled, brokenOf(view));
   return settled;
 }
@@ -69,6 +70,17 @@ async function giveUp({ clock }: ThisMachine, boot: BootPartition, view: Machine
     await boot.writeFailure({ sequence: pointer.sequence, entry: trial, reason, time });
   }
   await boot.writePointer(withoutTrial(pointer));
+}
+
+/** A hand-dropped image that used up its tries keeps its content, under the name that says so. */
+async function giveUpDropped({ root }: ThisMachine, { layout, tries }: MachineView): Promise<void> {
+  if (layout.host === undefined || tries?.newLeft !== 0) return;
+  const directory = join(root, hostMounts.host);
+  try {
+    await rename(join(directory, hostPaths.dropped), join(directory, hostPaths.broken));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw toImprintError(error);
+  }
 }
 
 /** GRUB must not see it any more either when the record moves on: it would go back again. */
