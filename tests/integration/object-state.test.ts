@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/foundation/clock.ts';
+import { leftBehind } from '../../src/operations/update/left-behind.ts';
 import { keepObject, latestObject, layObject } from '../../src/operations/update/object-state.ts';
 import { DirectoryStore } from '../../src/store/directory-store.ts';
 import { captureTree } from './version-content.ts';
@@ -85,6 +86,19 @@ describe.skipIf(process.geteuid?.() !== 0)('what makes a machine itself', () => 
     await chmod(join(root, 'opt/app/state'), 0o600);
     const { entries } = await keep({ entries: () => store.entries(digest) });
     expect(entries.map(({ path }) => path)).toEqual(['etc', 'etc/hostname', 'opt', 'opt/app', 'opt/app/state']);
+    await store.close();
+  });
+
+  it('is not all that people would miss: the rest is named', async () => {
+    const store = await DirectoryStore.open(join(base, 'store'), { create: true });
+    await mkdir(join(root, 'home/ann'), { recursive: true });
+    await writeFile(join(root, 'home/ann/of the version'), 'x');
+    const digest = await captureTree(store, root);
+    await writeFile(join(root, 'home/ann/thesis'), 'xyz');
+    await writeFile(join(root, 'home/ann/.bash_history'), 'ls');
+    await writeFile(join(root, 'opt/app/more'), 'carried');
+    const known = { entries: () => store.entries(digest) };
+    expect(await leftBehind(root, known, await keep(known))).toEqual(['/home (1 file, 3 B)']);
     await store.close();
   });
 

@@ -13,6 +13,7 @@ import { fillFileSlot, removeUnreferencedImages } from './fill-file-slot.ts';
 import { fillPartitionSlot } from './fill-partition-slot.ts';
 import type { FilledSlot, FillRequest } from './fill-slot.ts';
 import { failedUnits } from './health-checks.ts';
+import { leftBehind } from './left-behind.ts';
 import { keepObject } from './object-state.ts';
 import { requireFit } from './preflight.ts';
 import { planRestart } from './restart-into.ts';
@@ -157,6 +158,12 @@ async function fill(work: UpdateWork, slot: string, content: UpdateContent): Pro
   const object = await task.part('keep what makes this machine itself', () =>
     keepObject({ root, stateDirectory, carry: settings.carry, ...(known === undefined ? {} : { known }), clock }),
   );
+  const left = known === undefined ? [] : await leftBehind(root, known, object);
+  if (left.length > 0) {
+    task.warn(
+      `these stay in the slot that is left, for they are in no version and not carried (docs/slots.md): ${left.join(', ')}`,
+    );
+  }
   const fillRequest: FillRequest = {
     ...{ content, reference, layout, object, stateDirectory, processes, clock, task },
     image: await readImageContent(content.entries()),
