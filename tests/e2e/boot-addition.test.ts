@@ -52,10 +52,10 @@ async function boot(
     ...{ root: maker.tree.path, kernelVersion: maker.kernel, initramfs, purpose: where.purpose },
     ...(fileSystem !== undefined && { hostFileSystem: fileSystem }),
   });
-  const options = bootArguments({ root: where, initramfs, trialSeconds: 10, options: [] });
+  const options = bootArguments({ root: where, initramfs, trialSeconds: 25, options: [] });
   const console = await directBoot({
     ...{ directory, kernel: maker.golden.kernel, initrds: [maker.golden.initrd, addition] },
-    ...{ words: [...options, ...words, ...more], disks: [disk], timeout: 150_000 },
+    ...{ words: [...options, ...words, ...more], disks: [disk], timeout: 240_000 },
   });
   return { console, report: readReport(console) };
 }
@@ -135,7 +135,7 @@ describe.each([
   ['initramfs-tools', 'xfs'],
   ['dracut', 'btrfs'],
 ] as const)('%s mounts an image file on %s', (initramfs, fileSystem) => {
-  test('as the root, with the host partition in it', { timeout: 200_000 }, async () => {
+  test('as the root, with the host partition in it', { timeout: 300_000 }, async () => {
     const { report, console } = await boot(initramfs, makeHost(fileSystem), image, ['imprint.kind=good'], fileSystem);
     expect(report, console.slice(-3000)).toMatchObject({
       root: expect.stringMatching(/^\/dev\/loop0 \/ ext4 ro/),
@@ -147,7 +147,7 @@ describe.each([
   });
 });
 
-test('a dropped image becomes this machine', { timeout: 200_000 }, async () => {
+test('a dropped image becomes this machine', { timeout: 300_000 }, async () => {
   const trial = ['imprint.kind=new', 'imprint.try=2'];
   const { report, console } = await boot('initramfs-tools', makeHost('xfs', true), dropped, trial, 'xfs');
   expect(report, console.slice(-3000)).toMatchObject({
@@ -167,7 +167,7 @@ test.each([
   ],
 ] as const)(
   'with %s a trial with an %s restarts by itself',
-  { timeout: 200_000 },
+  { timeout: 300_000 },
   async (initramfs, _what, more, expected) => {
     const trial = ['imprint.kind=trial', 'imprint.try=2', ...more];
     const { console } = await boot(initramfs, makeHost('ext4'), image, trial, 'ext4');
@@ -181,7 +181,7 @@ describe.each([
   ['initramfs-tools', 'undo', { state: 'old', name: 'old', etc: 'gone hostname os-release' }],
   ['dracut', 'undo', { state: 'old', name: 'old', etc: 'gone hostname os-release' }],
 ] as const)('with %s, an in-place update that was cut', (initramfs, direction, expected) => {
-  test(`is ended by ${direction} before anything of the root runs`, { timeout: 200_000 }, async () => {
+  test(`is ended by ${direction} before anything of the root runs`, { timeout: 300_000 }, async () => {
     const where = { purpose: 'in-place', uuid: root, journal: { direction, id: 'update-1' } } as const;
     const { report, console } = await boot(initramfs, makeUpdatedRoot(), where, ['imprint.kind=good']);
     expect(report, console.slice(-3000)).toMatchObject({

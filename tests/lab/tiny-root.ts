@@ -59,7 +59,7 @@ echo "mark=$(cat /var/lib/imprint/object 2>/dev/null)"
 echo "data=$(cat /data0/kept 2>/dev/null)"
 echo "etc=$(echo $(ls /etc))"
 echo "state=$(cat /.imprint/in-place/update-1/state 2>/dev/null)"
-grep -q report.wait /proc/cmdline && sleep 60
+grep -q report.wait /proc/cmdline && sleep 120
 echo ${reportMarks[1]}
 sync
 echo o >/proc/sysrq-trigger
