@@ -32,6 +32,10 @@ export const imagerTools: readonly ImagerTool[] = [
   { program: 'grub-mkimage', package: 'grub-common' },
   // Looks its own user up: /etc/passwd must have root.
   { program: 'ssh-keygen', package: 'openssh-client' },
+  // What initial RAM disks and kernel modules are compressed with, beside what Node knows.
+  { program: 'xz', package: 'xz-utils' },
+  { program: 'lz4', package: 'lz4' },
+  { program: 'bzip2', package: 'bzip2' },
   // Sees whether the agent's Node runs in the new system.
   { program: 'chroot', package: 'busybox' },
   { program: 'date', package: 'busybox' },
