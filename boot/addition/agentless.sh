@@ -232,11 +232,12 @@ show() {
   ln -sfn "$2" "$host/$1.imprint-new" && mv -fT "$host/$1.imprint-new" "$host/$1"
 }
 
-# Frozen for a moment, a file system has everything in its place. Another process thaws it, should this one be stopped meanwhile.
+# Frozen for a moment, a file system has everything in its place. The root may lie on it: should nothing more be started meanwhile, another
+# process thaws it, which needs no program and no file for that.
 checkpoint() {
   sync
   mountpoint -q "$host" || return 0
-  { sleep 5 && fsfreeze --unfreeze "$host"; } </dev/null >/dev/null 2>&1 &
+  { sleep 5 && echo j >"${IMPRINT_SYSRQ:-/proc/sysrq-trigger}"; } </dev/null >/dev/null 2>&1 &
   fsfreeze --freeze "$host" && fsfreeze --unfreeze "$host" && kill $! 2>/dev/null
   return 0
 }

@@ -81,6 +81,7 @@ export class AgentlessPlace implements Disposable {
         IMPRINT_RUN: join(this.directory, 'run'),
         IMPRINT_HOST: this.host,
         IMPRINT_ROOT: join(this.directory, 'root'),
+        IMPRINT_SYSRQ: join(this.directory, 'sysrq'),
         IMPRINT_CMDLINE: join(this.directory, 'cmdline'),
         IMPRINT_PATH: `${join(this.directory, 'bin')}:/usr/sbin:/usr/bin:/sbin:/bin`,
       },
