@@ -156,7 +156,7 @@ export class UpdatedMachine implements AsyncDisposable {
   }
 
   /** `imprint …` on it, with `--json`. */
-  async imprint<Result>(command: string, timeout = 4 * minute): Promise<Result> {
+  async imprint<Result>(command: string, timeout = 10 * minute): Promise<Result> {
     const text = await this.shell(
       `imprint ${command} --json 2>/run/imprint.log || { tail -n 5 /run/imprint.log; false; }`,
       timeout,

@@ -12,6 +12,7 @@ const own: readonly string[] = [
   'etc/systemd/system/imprint-*',
   'etc/systemd/system/*.wants/imprint-*',
   'boot/grub',
+  'boot/efi',
   'boot/loader',
   'hostpart',
   'data0',

@@ -1,0 +1,22 @@
+/** Run by `update-power-cut.test.ts`: FILE DIRECTORY STORE. Lives the story on the disk FILE and leaves the log beside it; each chapter is a mark in it. */
+import { RecordedDisk } from '../lab/recorded-disk.ts';
+import { SimulatedMachine } from '../lab/simulated-machine.ts';
+import { story } from './cut-story.ts';
+
+const [file = '', directory = '', store = ''] = process.argv.slice(2);
+await using disk = await RecordedDisk.attach(file);
+const machine = new SimulatedMachine(disk.device, directory);
+try {
+  await machine.boot();
+  for (const { name, act } of story) {
+    disk.mark(name);
+    await act(machine, store);
+  }
+  await machine.shutDown();
+} catch (error) {
+  // Before the disk goes, which may have its own to say then.
+  console.error(error);
+  process.exitCode = 1;
+} finally {
+  await machine.abandon();
+}
