@@ -2,12 +2,12 @@ import type { Processes } from './run.ts';
 
 /**
  * Everything of a file system in its place, so that GRUB, which replays no journal, sees it: frozen for a moment and thawed. What thaws it does not
- * hang on this process, nor on anybody who would end it politely: the running root may lie on it.
+ * hang on this process, nor on anybody who would end it politely, nor on a program that would have to be read first: the running root may lie on it.
  */
 const script = `
 trap '' TERM INT HUP
 sync -f "$1"
-{ sleep 5; fsfreeze --unfreeze "$1" 2>/dev/null; } </dev/null >/dev/null 2>&1 &
+{ sleep 5; echo j >/proc/sysrq-trigger || fsfreeze --unfreeze "$1"; } </dev/null >/dev/null 2>&1 &
 fsfreeze --freeze "$1" || { kill -9 $! 2>/dev/null; exit 1; }
 fsfreeze --unfreeze "$1"
 status=$?
