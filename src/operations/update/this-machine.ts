@@ -39,15 +39,21 @@ export interface MachinePlace {
   bootDevice?: string;
 }
 
-/** This machine. Errors: `input-invalid` (settings), `boot-partition-missing` where it has none of ours. */
+/**
+ * This machine. Errors: `input-invalid` (settings), `machine-unmanaged` where GRUB did not start it from a boot menu of ours,
+ * `boot-partition-missing`.
+ */
 export async function findThisMachine(place: MachinePlace): Promise<ThisMachine> {
   const { processes, clock, root = '/' } = place;
   const path = join(root, agentFiles.settings);
   const settings = parseAgentSettings(await readIfThere(path), path);
   const commandLine =
     place.commandLine ?? (await readIfThere(softWordsPath)) ?? (await readIfThere('/proc/cmdline')) ?? '';
+  const words = bootWords(commandLine);
+  // Before anything is looked for, let alone mounted: a disk that is plugged in here may be another machine's.
+  if (words === undefined) throw notOurs();
   const bootDevice = place.bootDevice ?? (await findBootPartition(processes, commandLine));
-  return { processes, clock, root, settings, words: bootWords(commandLine), bootDevice };
+  return { processes, clock, root, settings, words, bootDevice };
 }
 
 /** All that its boot partition says, at one moment. */
@@ -72,8 +78,7 @@ export async function viewMachine(machine: ThisMachine, boot: BootPartition): Pr
     });
   }
   const { words } = machine;
-  if (words === undefined)
-    throw new ImprintError('machine-unmanaged', { problem: 'it was not started by its boot menu' });
+  if (words === undefined) throw notOurs();
   const [layout, tries, entries, failure, note] = [
     await boot.layout(),
     await boot.tries(),
@@ -96,6 +101,10 @@ export function openBoot(
   { readOnly = false }: { readOnly?: boolean } = {},
 ): Promise<BootPartition> {
   return BootPartition.open(processes, bootDevice, { readOnly, clock });
+}
+
+function notOurs(): ImprintError {
+  return new ImprintError('machine-unmanaged', { problem: 'it was not started by a boot menu of Imprint' });
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {
