@@ -16,7 +16,7 @@ import { checkOut, takeUpdateStore } from '../lab/update-store.ts';
 import { WriteLog } from '../lab/write-log.ts';
 import { story } from './cut-story.ts';
 
-const randomCount = Number(process.env.IMPRINT_CUTS ?? 300);
+const randomCount = Number(process.env.IMPRINT_CUTS ?? 75);
 const isRoot = process.getuid?.() === 0;
 
 let work: string;
@@ -113,7 +113,7 @@ async function chooseCuts(base: string, log: WriteLog): Promise<Cut[]> {
   const cuts = randomCuts(entries, 0, end, randomCount, random);
   // Thousands in the middle of a kernel that no record names yet show nothing new.
   const around = criticalCuts(entries, 0, end, bootPartition, random);
-  const step = Math.max(1, Math.floor(around.length / 160));
+  const step = Math.max(1, Math.floor((2 * around.length) / randomCount));
   cuts.push(...around.filter((_, index) => index % step === 0));
   for (const path of [...bootPartitionPaths.pointers, bootPartitionPaths.tries]) {
     const from = await placeOfFile(base, bootPartitionNumber, path);
