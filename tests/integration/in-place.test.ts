@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Digest, rawPath } from '../../src/foundation/brand.ts';
 import { Task } from '../../src/foundation/task.ts';
@@ -34,12 +34,12 @@ import { stageInPlace } from '../../src/operations/update/in-place/stage-in-plac
 import type { UpdateContent } from '../../src/operations/update/update-content.ts';
 import { DirectoryStore } from '../../src/store/directory-store.ts';
 import { restoreTree } from '../../src/tree/restore-tree.ts';
+import { namesOnTheWay, runInPlaceScript } from './in-place-script.ts';
 import { fetchedVersion, planFor } from './in-place-version.ts';
 import { type LoopFileSystem, mountLoop } from './loop-file-system.ts';
 import { snapshotDifference, treeSnapshot } from './tree-snapshot.ts';
 import { captureTree } from './version-content.ts';
 
-const script = resolve(import.meta.dirname, '../../boot/in-place/in-place.sh');
 /** Imprint's own, and what a test looks at apart. */
 const ours = ['.imprint', 'var/lib/imprint', 'lost+found'];
 const beforePath = 'var/lib/imprint/version.json';
@@ -199,35 +199,24 @@ function bring(root: string, id: string, direction: InPlaceDirection): void {
   bringRoot({ paths: updatePaths(root, id), direction });
 }
 
-/** As the initramfs does it, in a mount namespace of its own; `commands` that are begun before it is cut. Returns its status. */
-function runScript(root: string, id: string, direction: InPlaceDirection, shell = ['dash'], commands?: number): number {
-  const counter = join(base, 'commands');
-  writeFileSync(counter, `${commands ?? 100_000}\n`);
-  const text = `
-    tick() { read -r left < ${counter}; echo $((left - 1)) > ${counter}; [ "$left" -gt 0 ] || kill -KILL $$; }
-    for name in mv rm rmdir sync; do eval "$name() { tick; /usr/bin/$name \\"\\$@\\"; }"; done
-    cp() { tick; /usr/bin/cp "$@"; }
-    mount() { :; }
-    . ${script}
-    imprint_in_place ${direction} "$1" ${id}`;
-  const [command = '', ...more] = shell;
-  const { status, stderr, stdout } = spawnSync(command, [...more, '-c', text, 'sh', root], {
-    encoding: 'latin1',
-    timeout: 60_000,
-  });
-  if (status === null) return -1;
-  if (status !== 0 && !/damaged/.test(stdout)) expect(`${status} ${stdout}${stderr}`).toBe('0');
+/** As the initramfs does it; `commands` that are begun before it is cut. Returns its status, −1 where it was cut. */
+function runScript(
+  root: string,
+  id: string,
+  direction: InPlaceDirection,
+  shell = ['dash'],
+  commands = 100_000,
+): number {
+  const { status, said } = runInPlaceScript(root, id, direction, { shell, commands, counter: join(base, 'commands') });
+  if (status > 0 && !/damaged/.test(said)) expect(`${status} ${said}`).toBe('0');
   return status;
 }
 
 /** What a cut in the middle of `cp --remove-destination` leaves: a file taken away, and not there again. */
 function takeAway(root: string, id: string, random: () => number): void {
-  const place = join(root, '.imprint/in-place', id);
-  if (!/ing/.test(readFileSync(join(place, 'state'), 'latin1'))) return;
-  const lines = readFileSync(join(place, 'journal'), 'latin1').split('\n');
-  const names = lines.filter((line) => /^f [\w/.-]+$/.test(line)).map((line) => line.slice(2));
-  const name = names[Math.floor(random() * names.length)] ?? '';
-  rmSync(join(root, name), { force: true });
+  const names = namesOnTheWay(root, id);
+  const name = names[Math.floor(random() * names.length)];
+  if (name !== undefined) rmSync(join(root, name), { force: true });
 }
 
 async function staged(root: string, content: UpdateContent): Promise<string> {
