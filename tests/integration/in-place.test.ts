@@ -29,7 +29,7 @@ import {
 } from '../../src/operations/update/in-place/apply-in-place.ts';
 import { bringRoot } from '../../src/operations/update/in-place/bring-root.ts';
 import { requireFeasible } from '../../src/operations/update/in-place/plan-in-place.ts';
-import { updatePaths } from '../../src/operations/update/in-place/root-paths.ts';
+import { isOther, look, updatePaths } from '../../src/operations/update/in-place/root-paths.ts';
 import { stageInPlace } from '../../src/operations/update/in-place/stage-in-place.ts';
 import type { UpdateContent } from '../../src/operations/update/update-content.ts';
 import { DirectoryStore } from '../../src/store/directory-store.ts';
@@ -216,7 +216,8 @@ function runScript(
 function takeAway(root: string, id: string, random: () => number): void {
   const names = namesOnTheWay(root, id);
   const name = names[Math.floor(random() * names.length)];
-  if (name !== undefined) rmSync(join(root, name), { force: true });
+  const place = name === undefined ? undefined : join(root, name);
+  if (place !== undefined && isOther(look(place))) unlinkSync(place);
 }
 
 async function staged(root: string, content: UpdateContent): Promise<string> {
