@@ -157,7 +157,7 @@ describe.skipIf(process.geteuid?.() !== 0)('a tree that becomes a version', () =
         await report.verify(rawPath(target), Task.silent());
         rmSync(target, { recursive: true });
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     );
   });
 
