@@ -1,9 +1,12 @@
-/** Run by `update-power-cut.test.ts`: FILE DIRECTORY STORE. Lives the story on the disk FILE and leaves the log beside it; each chapter is a mark in it. */
+/**
+ * Run by tests of power cuts: FILE DIRECTORY STORE [LAST]. Lives the story on the disk FILE, up to the chapter LAST, and leaves the log beside it; each
+ * chapter is a mark in it.
+ */
 import { RecordedDisk } from '../lab/recorded-disk.ts';
 import { SimulatedMachine } from '../lab/simulated-machine.ts';
 import { story } from './cut-story.ts';
 
-const [file = '', directory = '', store = ''] = process.argv.slice(2);
+const [file = '', directory = '', store = '', last] = process.argv.slice(2);
 await using disk = await RecordedDisk.attach(file);
 const machine = new SimulatedMachine(disk.device, directory);
 try {
@@ -11,6 +14,7 @@ try {
   for (const { name, act } of story) {
     disk.mark(name);
     await act(machine, store);
+    if (name === last) break;
   }
   await machine.shutDown();
 } catch (error) {
