@@ -43,7 +43,8 @@ export class BundleFile implements AsyncDisposable {
   readonly #offsets: number[] = [];
   readonly #decompressor = createPrefixDecompressor();
   readonly #places = new Map<string, Place>();
-  readonly #contents = new Map<number, Buffer>();
+  /** Also those that are still being made: many chunks of one may be asked for at once. */
+  readonly #contents = new Map<number, Promise<Buffer | undefined>>();
   #prefix = { key: '', buffer: new NativeBuffer(1 << 20), length: 0 };
   #content = new NativeBuffer(1 << 20);
 
@@ -143,26 +144,26 @@ export class BundleFile implements AsyncDisposable {
     await this.#file.close();
   }
 
-  async #frame(index: number, local: LocalChunks): Promise<Buffer | undefined> {
-    const known = this.#contents.get(index);
-    if (known !== undefined) {
-      this.#contents.delete(index);
-      this.#contents.set(index, known);
-      return known;
-    }
-    const frame = this.#table.frames[index];
-    if (frame === undefined) return undefined;
-    const stored = await this.#stored(this.#table.manifest.length + index, frame.stored);
-    this.#gather(frame, local);
-    if (this.#content.size < frame.content) this.#content = new NativeBuffer(frame.content);
-    if (this.#decompressor.decompress(stored, this.#prefix, this.#content) !== frame.content) return undefined;
-    const content = Buffer.from(this.#content.bytes.subarray(0, frame.content));
+  #frame(index: number, local: LocalChunks): Promise<Buffer | undefined> {
+    const content = this.#contents.get(index) ?? this.#decompressed(index, local);
+    this.#contents.delete(index);
     this.#contents.set(index, content);
     for (const oldest of this.#contents.keys()) {
       if (this.#contents.size <= keptFrames) break;
       this.#contents.delete(oldest);
     }
     return content;
+  }
+
+  async #decompressed(index: number, local: LocalChunks): Promise<Buffer | undefined> {
+    const frame = this.#table.frames[index];
+    if (frame === undefined) return undefined;
+    const stored = await this.#stored(this.#table.manifest.length + index, frame.stored);
+    // Without waiting from here on: the buffers are everybody's.
+    this.#gather(frame, local);
+    if (this.#content.size < frame.content) this.#content = new NativeBuffer(frame.content);
+    if (this.#decompressor.decompress(stored, this.#prefix, this.#content) !== frame.content) return undefined;
+    return Buffer.from(this.#content.bytes.subarray(0, frame.content));
   }
 
   /** Puts the prefix together; what is not there any longer is zeros, and what is made of it will not have its hash. */

@@ -37,6 +37,8 @@ export class FetchedContent implements UpdateContent {
   readonly #sources: ContentSources;
   /** Frames of packs by pack and offset; the one that was used last at the end. */
   readonly #frames = new Map<string, Uint8Array>();
+  /** Frames that are being fetched: many chunks of one may be asked for at once. */
+  readonly #fetching = new Map<string, Promise<Uint8Array | undefined>>();
   #kept = 0;
   /** Frames that are being read: who asks for several chunks at once mostly asks for those of one frame. */
   readonly #coming = new Map<string, Promise<Uint8Array | undefined>>();
@@ -125,6 +127,12 @@ export class FetchedContent implements UpdateContent {
   }
 
   async #readFrame(place: ChunkLocation, key: string): Promise<Uint8Array | undefined> {
+    const fetching = this.#fetching.get(key) ?? this.#fetchFrame(place, key).finally(() => this.#fetching.delete(key));
+    this.#fetching.set(key, fetching);
+    return fetching;
+  }
+
+  async #fetchFrame(place: ChunkLocation, key: string): Promise<Uint8Array | undefined> {
     const { packs, store, passed } = this.#sources;
     for (const range of packs.missing([place])) await packs.fetch(store, range, passed);
     const stored = await packs.read(place);
