@@ -47,7 +47,7 @@ const projects: readonly Check[] = [
   vitestCheck('integration', 20, true),
 ];
 /** Takes minutes by its nature: not part of the quick run. */
-const endurance = vitestCheck('endurance', 20, true);
+const endurance = vitestCheck('endurance', 40, true);
 const machines = vitestCheck('e2e', 55, true);
 
 function vitestCheck(project: string, limit: number, needsRoot: boolean): Check {

@@ -119,7 +119,7 @@ export class UpdatedMachine implements AsyncDisposable {
     this.#mark = 0;
     this.#machine = await Machine.start({
       ...{ name: this.name, directory, network, number, firmware, disks: [this.#lab.diskOf(this.name)] },
-      ...{ fromDisk: true, logName: `${this.name}-${this.#boots}` },
+      ...{ fromDisk: true, freshBoots: true, logName: `${this.name}-${this.#boots}` },
     });
   }
 

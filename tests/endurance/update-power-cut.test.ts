@@ -34,7 +34,8 @@ beforeAll(async () => {
   tags.forEach((tag, index) => {
     versions.set(`web:${index + 1}`, join(work, 'versions', tag));
   });
-});
+  // The first time it builds two Debian systems and a dozen versions.
+}, 25 * 60_000);
 
 afterAll(async () => {
   if (work !== undefined) await rm(work, { recursive: true, force: true });
