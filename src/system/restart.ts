@@ -46,15 +46,16 @@ export async function restartMeans(processes: Processes): Promise<RestartMeans> 
 }
 
 /**
- * Restarts this machine in full: asks systemd, and where that leads nowhere in three minutes, the kernel. Never rejects, and does not
- * come back where it worked.
+ * Restarts this machine in full: asks systemd, and where that leads nowhere in three minutes, the kernel. Never rejects. It comes back
+ * only where `signal` is aborted: systemd has begun to stop the services, this one among them, and waits for nobody but those that linger.
  */
-export async function restartFully(processes: Processes, clock: Clock): Promise<void> {
+export async function restartFully(processes: Processes, clock: Clock, signal?: AbortSignal): Promise<void> {
   const asked = await processes.run('systemctl', ['--no-block', 'reboot'], { timeout: patience }).then(
     () => true,
     () => false,
   );
-  if (asked) await clock.sleep(stopPatience);
+  if (asked) await clock.sleep(stopPatience, signal).catch(() => {});
+  if (signal?.aborted) return;
   await systemPower(processes, clock).reboot();
 }
 

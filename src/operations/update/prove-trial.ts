@@ -42,6 +42,6 @@ export async function proveTrial(machine: ThisMachine, view: MachineView, proof:
     const time = new Date(clock.now()).toISOString();
     await boot.writeFailure({ sequence: pointer.sequence, entry: situation.entry, reason, time });
   }
-  await restartFully(processes, clock);
+  await restartFully(processes, clock, signal);
   throw new ImprintError('trial-failed', { reference: view.running?.reference ?? 'The dropped image', reason });
 }

@@ -22,23 +22,31 @@ export async function planRestart({ processes }: ThisMachine, wish: RestartWish)
   return chooseRestart({ asked, inPlace, reasons, sameKernel, hasKexec, lockedDown, systemd });
 }
 
-/** Restarts into `entry`, which the pointer has boot next. Where a quick way fails, in full. Does not come back where it worked. */
-export async function restartInto(machine: ThisMachine, entry: string, method: RestartChoice['method']): Promise<void> {
+/**
+ * Restarts into `entry`, which the pointer has boot next. Where a quick way fails, in full. Comes back only where `signal` is aborted, which
+ * it is when systemd has begun to stop what runs.
+ */
+export async function restartInto(
+  machine: ThisMachine,
+  entry: string,
+  method: RestartChoice['method'],
+  signal: AbortSignal,
+): Promise<void> {
   const { processes, clock } = machine;
   if (method === 'none') return;
   try {
     if (method === 'kexec') {
       await loadEntry(machine, entry);
       await startLoadedKernel(processes);
-      await clock.sleep(stopPatience);
+      await clock.sleep(stopPatience, signal);
     } else if (method === 'soft') {
       await restartSoftly(processes, { path: softWordsPath, text: await wordsFor(machine, entry) });
-      await clock.sleep(stopPatience);
+      await clock.sleep(stopPatience, signal);
     }
   } catch {
     // In full it works always.
   }
-  await restartFully(processes, clock);
+  if (!signal.aborted) await restartFully(processes, clock, signal);
 }
 
 const stopPatience = 180_000;

@@ -36,7 +36,10 @@ export async function updateMachine(
     return { result: currentResult(work), restart: async () => {} };
   }
   const done = isInPlace(work) ? await updateInPlace(work) : await updateSlot(work);
-  return { result: done.result, restart: () => restartInto(machine, done.result.entry, done.choice.method) };
+  return {
+    result: done.result,
+    restart: () => restartInto(machine, done.result.entry, done.choice.method, task.signal),
+  };
 }
 
 /** What `updateMachine` would do; nothing is changed. */
