@@ -194,6 +194,8 @@ export class UpdatedMachine implements AsyncDisposable {
       await this.powerOn();
     } else this.mark();
     await this.isUp();
+    // What a panic was, the agent of the good version writes down.
+    await this.settles('settled');
     const slots = await this.imprint<{ failure?: { reason: string } }>('slots');
     return slots.failure?.reason ?? '';
   }

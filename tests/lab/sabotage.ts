@@ -42,7 +42,7 @@ export const sabotages = {
   serviceFails: {
     title: 'nginx does not start',
     script: "printf 'this is no configuration\\n' > /etc/nginx/nginx.conf\n",
-    shows: /Failed to start nginx\.service/,
+    shows: /Failed to start .*nginx\.service/,
   },
   startHangs: {
     title: 'the start never ends: a service waits for ever before the login is there',

@@ -32,9 +32,8 @@ export const goodTags = ['good1', 'good2', 'good3', 'good4'] as const;
 export async function updateStore(): Promise<string> {
   const golden = await goldenMachine();
   const trixie = await goldenMachine({ suite: 'trixie', initramfs: 'initramfs-tools' });
-  const recipe = await Promise.all(
-    [import.meta.filename, join(import.meta.dirname, 'sabotage.ts')].map((path) => readFile(path, 'utf8')),
-  );
+  const scripts = Object.entries(sabotages).map(([name, { script }]) => `${name}: ${script}`);
+  const recipe = [await readFile(import.meta.filename, 'utf8'), ...scripts];
   return locked('update-store', () =>
     cached('update-store', [...recipe, golden.disk, trixie.disk], async (directory) => {
       const imprint = async (...args: string[]) => {
