@@ -22,25 +22,29 @@ async function minimalDebian(): Promise<string> {
   return join(directory, 'root.tar');
 }
 
-it('set-up and the quick tests pass in a fresh minimal Debian: our list of packages is complete', async () => {
-  const work = await mkdtemp(join(tmpdir(), 'imprint-fresh-'));
-  const root = join(work, 'root');
-  try {
-    await mkdir(root);
-    await run('tar', ['-x', '-p', '--xattrs', '--xattrs-include=*', '-f', await minimalDebian(), '-C', root]);
-    await lendNetwork(root);
-    await copyCheckout(join(root, 'imprint'));
-    const { stdout, status } = await systemProcesses.run('unshare', [...isolation(), 'sh', '-c', inside(root)], {
-      timeout: 14 * minute,
-      accept: [0, 1],
-      env: { IMPRINT_CACHE: '/tmp/cache', HOME: '/root' },
-    });
-    expect(status, stdout.slice(-6000)).toBe(0);
-    expect(stdout).toMatch(/\n\d+ passed, 0 failed\n/);
-  } finally {
-    await rm(work, { recursive: true, force: true, maxRetries: 3 });
-  }
-});
+it(
+  'set-up and the quick tests pass in a fresh minimal Debian: our list of packages is complete',
+  async () => {
+    const work = await mkdtemp(join(tmpdir(), 'imprint-fresh-'));
+    const root = join(work, 'root');
+    try {
+      await mkdir(root);
+      await run('tar', ['-x', '-p', '--xattrs', '--xattrs-include=*', '-f', await minimalDebian(), '-C', root]);
+      await lendNetwork(root);
+      await copyCheckout(join(root, 'imprint'));
+      const { stdout, status } = await systemProcesses.run('unshare', [...isolation(), 'sh', '-c', inside(root)], {
+        timeout: 25 * minute,
+        accept: [0, 1],
+        env: { IMPRINT_CACHE: '/tmp/cache', HOME: '/root' },
+      });
+      expect(status, stdout.slice(-6000)).toBe(0);
+      expect(stdout).toMatch(/\n\d+ passed, 0 failed\n/);
+    } finally {
+      await rm(work, { recursive: true, force: true, maxRetries: 3 });
+    }
+  },
+  30 * 60_000,
+);
 
 /** Mounts and processes of its own: whatever it leaves behind goes with the last of its processes. */
 function isolation(): string[] {
