@@ -19,10 +19,14 @@ interface Scene {
   readonly lab: Laboratory;
   readonly tell: Narrator;
   readonly firmware: Firmware;
+  /** Goes on with an update, a bad version and the way back. */
+  readonly updates: boolean;
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { uefi: { type: 'boolean' }, keep: { type: 'boolean' } } });
+  const { values } = parseArgs({
+    options: { uefi: { type: 'boolean' }, keep: { type: 'boolean' }, updates: { type: 'boolean' } },
+  });
   if (values.keep && !inBackground()) process.exit(await runInBackground());
   const tell = new Narrator();
   await tell.stage('The laboratory', async () => {
@@ -35,7 +39,7 @@ async function main(): Promise<void> {
   });
   await using lab = await Laboratory.open(values.keep ? 'imprint-demo' : undefined);
   lab.onOutput = (line) => tell.said(line);
-  const scene: Scene = { lab, tell, firmware: values.uefi ? 'uefi' : 'bios' };
+  const scene: Scene = { lab, tell, firmware: values.uefi ? 'uefi' : 'bios', updates: values.updates ?? false };
   try {
     await play(scene);
   } catch (error) {
@@ -53,7 +57,7 @@ async function main(): Promise<void> {
   }
 }
 
-async function play({ lab, tell, firmware }: Scene): Promise<void> {
+async function play({ lab, tell, firmware, updates }: Scene): Promise<void> {
   await tell.stage('1. A golden machine boots and runs', async () => {
     tell.waiting('booting Debian 12');
     await lab.startGolden();
@@ -78,7 +82,7 @@ async function play({ lab, tell, firmware }: Scene): Promise<void> {
   const goldenKeys = await lab.hostKeys(goldenAddress);
   const goldenId = await lab.ssh(goldenAddress, 'cat /etc/machine-id');
   const bare = await discovery(lab, tell, firmware);
-  await installation(lab, tell, bare);
+  await installation(lab, tell, bare, updates);
   await tell.stage('6. It is itself, not a copy', async () => {
     await servesPage(lab, address);
     tell.fact(`nginx on ${address} serves the golden machine’s page`);
@@ -91,7 +95,7 @@ async function play({ lab, tell, firmware }: Scene): Promise<void> {
     mustBe(keys.length > 0 && keys.every((key) => !goldenKeys.includes(key)), 'a host key is the golden machine’s');
     tell.fact(`its ${keys.length} SSH host keys are its own`);
   });
-  await updateStages({ lab, tell, machine: bare, name, address, page: goldenPage });
+  if (updates) await updateStages({ lab, tell, machine: bare, name, address, page: goldenPage });
 }
 
 async function discovery(lab: Laboratory, tell: Narrator, firmware: Firmware): Promise<Machine> {
@@ -112,12 +116,12 @@ async function discovery(lab: Laboratory, tell: Narrator, firmware: Firmware): P
   return machine;
 }
 
-async function installation(lab: Laboratory, tell: Narrator, bare: Machine): Promise<void> {
+async function installation(lab: Laboratory, tell: Narrator, bare: Machine, updates: boolean): Promise<void> {
   await tell.stage('5. It is named, gets the image, installs itself, and boots its own disk', async () => {
     const [found] = (await lab.machines()) ?? [];
     const approve = ['machine', 'approve', found?.name ?? '', '--name', name, '--image', 'web', '--address', address];
     await imprint(lab, tell, approve);
-    await imprint(lab, tell, ['install', name, '--layout', 'slots', '--yes', '--wait']);
+    await imprint(lab, tell, ['install', name, ...(updates ? ['--layout', 'slots'] : []), '--yes', '--wait']);
     tell.fact('installed, every chunk verified');
     tell.waiting('rebooting from its own disk');
     await bare.serial.expect(/E2E-READY [^\n]*\n/, 5 * minute);
