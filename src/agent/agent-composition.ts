@@ -12,6 +12,7 @@ import { proveTrial } from '../operations/update/prove-trial.ts';
 import { settleBoot } from '../operations/update/settle-boot.ts';
 import { findThisMachine, lookAtMachine, openBoot, type ThisMachine } from '../operations/update/this-machine.ts';
 import { updateLockPath } from '../operations/update/update-lock.ts';
+import { ifThere } from '../store/directory-files.ts';
 import { readMachineFacts } from '../system/machine-facts.ts';
 import { systemProcesses } from '../system/run.ts';
 import { setSystemTime } from '../system/set-time.ts';
@@ -83,8 +84,8 @@ async function compose(program: string, signal: AbortSignal, log: (message: stri
 /** The server, where the settings name one and its key is there. */
 async function findClient() {
   const path = `/${agentFiles.settings}`;
-  const settings = parseAgentSettings(await readIfThere(path), path);
-  const key = await readIfThere(`/${agentFiles.serverKey}`);
+  const settings = parseAgentSettings(await ifThere(readFile(path, 'utf8')), path);
+  const key = await ifThere(readFile(`/${agentFiles.serverKey}`, 'utf8'));
   if (settings.server === undefined) return undefined;
   if (key === undefined) {
     throw new ImprintError('input-invalid', {
@@ -112,11 +113,4 @@ function commandLineProgram(): string[] {
     '--max-semi-space-size=4',
     join(import.meta.dirname, name),
   ];
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
 }

@@ -1,7 +1,7 @@
 import type { BootEntry } from './boot-pointer.ts';
 import { entryIdPattern, sequencePattern, triesPattern } from './boot-pointer-block.ts';
 import { bootScriptFunctions } from './boot-script-functions.ts';
-import { quoteForGrub } from './grub-config.ts';
+import { quoteForGrub, renderTerminals } from './grub-config.ts';
 import { hostPaths } from './installed-layout.ts';
 
 /** What `grub.cfg` of the boot partition depends on: nothing that an update changes. */
@@ -22,14 +22,6 @@ export interface PointerConfigOptions {
  */
 export function renderPointerConfig(options: PointerConfigOptions): string {
   const { serial, host } = options;
-  const terminals =
-    serial === undefined
-      ? []
-      : [
-          `serial --unit=${serial.unit} --speed=${serial.speed}`,
-          'terminal_input console serial',
-          'terminal_output console serial',
-        ];
   // GRUB sets the variable only where it finds the file system.
   const search =
     host === undefined
@@ -45,7 +37,7 @@ export function renderPointerConfig(options: PointerConfigOptions): string {
     'set timeout_style=menu',
     `set timeout=${options.timeout}`,
     'set default=0',
-    ...terminals,
+    ...renderTerminals(serial),
     `for module in ${scriptModules.join(' ')}; do insmod $module; done`,
     'set imprint_part=$root',
     'set imprint_dir=($imprint_part)/imprint',

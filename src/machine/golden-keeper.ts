@@ -140,8 +140,9 @@ start)
     else
       ( exec unshare -m --propagation private sh "$dir/keeper" inner "$dir" "$@" 6> "$dir/up" ) 3<&- &
       inner=$!
-      # Opening waits for the other side, which may never come: then it is opened here, both ways, which waits for nobody.
-      ( sleep 1; while kill -0 $inner 2>/dev/null; do sleep 1; done
+      # Opening waits for the other side, which may never come: then it is opened here, both ways, which waits for nobody. Where the first
+      # process reaps no orphans (containers), a dead one still counts as there: the directory tells, too.
+      ( sleep 1; while [ -d "$dir" ] && kill -0 $inner 2>/dev/null; do sleep 1; done
         while [ -p "$dir/up" ]; do : <> "$dir/up"; sleep 1; done ) > /dev/null 2>&1 3<&- &
       opener=$!
       read -r word < "$dir/up"

@@ -22,21 +22,12 @@ export interface BootMenu {
  * by its UUID, so the disk boots from any controller and in either firmware. Where the kernel talks on a serial line, GRUB does so too.
  */
 export function renderGrubConfig(menu: BootMenu): string {
-  const serial = serialConsole(menu.options);
-  const terminals =
-    serial === undefined
-      ? []
-      : [
-          `serial --unit=${serial.unit} --speed=${serial.speed}`,
-          'terminal_input console serial',
-          'terminal_output console serial',
-        ];
   const lines = [
     '# Written by Imprint. update-grub, or grub2-mkconfig, may write it anew at any time.',
     'set default=0',
     `set timeout=${menu.timeout}`,
     'set timeout_style=menu',
-    ...terminals,
+    ...renderTerminals(serialConsole(menu.options)),
     'insmod part_gpt',
     `insmod ${grubModuleOf[menu.root.type]}`,
     `search --no-floppy --fs-uuid --set=root ${menu.boot?.uuid ?? menu.root.uuid}`,
@@ -49,6 +40,16 @@ export function renderGrubConfig(menu: BootMenu): string {
     '',
   ];
   return lines.join('\n');
+}
+
+/** Lines by which GRUB speaks on a serial line, too; none without one. */
+export function renderTerminals(serial: { unit: number; speed: number } | undefined): string[] {
+  if (serial === undefined) return [];
+  return [
+    `serial --unit=${serial.unit} --speed=${serial.speed}`,
+    'terminal_input console serial',
+    'terminal_output console serial',
+  ];
 }
 
 /** The small configuration inside GRUB's core: finds a file system and hands over to the menu in a directory of it. */

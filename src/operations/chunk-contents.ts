@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import type { Digest } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { ChunkReference, Entry } from '../image/entry.ts';
+import { KeptFrames } from '../store/kept-frames.ts';
 import type { ChunkLocation, Store } from '../store/store.ts';
 import { readFrame } from './verify-content.ts';
 
@@ -15,10 +16,8 @@ const keptBytes = 64 << 20;
 export class ChunkContents {
   readonly #store: Store;
   readonly #digest: Digest;
-  /** By pack and offset, the one that was used last at the end. */
-  readonly #frames = new Map<string, Uint8Array>();
+  readonly #frames = new KeptFrames(keptBytes);
   #places: ReadonlyMap<string, ChunkLocation> = new Map();
-  #kept = 0;
 
   constructor(store: Store, digest: Digest) {
     this.#store = store;
@@ -36,33 +35,27 @@ export class ChunkContents {
   async read(chunk: ChunkReference): Promise<Uint8Array> {
     const name = hex(chunk.hash);
     const place = this.#places.get(name);
-    if (place === undefined || place.length !== chunk.length) {
-      throw new ImprintError('chunk-missing', { chunk: name, digest: this.#digest, store: this.#store.location });
-    }
-    const frame = await this.#frame(place);
+    if (place === undefined || place.length !== chunk.length) throw this.#missing(name);
+    return this.#content(place, name);
+  }
+
+  /** The bytes of any chunk of the version by its name, 64 hexadecimal digits, wherever it lies. Not to be changed. */
+  async readNamed(name: string): Promise<Uint8Array> {
+    const place = (await this.#store.locate([name], this.#digest)).get(name);
+    if (place === undefined) throw this.#missing(name);
+    return this.#content(place, name);
+  }
+
+  async #content(place: ChunkLocation, name: string): Promise<Uint8Array> {
+    const frame = await this.#frames.get(place, () => readFrame(this.#store, place));
     const content = frame.subarray(place.offset, place.offset + place.length);
     if (hash('sha256', content, 'hex') === name) return content;
     const problem = `the content ${name} is not what it should be`;
     throw new ImprintError('corrupt-pack', { pack: place.pack, store: this.#store.location, problem });
   }
 
-  async #frame(place: ChunkLocation): Promise<Uint8Array> {
-    const key = `${place.pack}:${place.frameOffset}`;
-    const known = this.#frames.get(key);
-    if (known !== undefined) {
-      this.#frames.delete(key);
-      this.#frames.set(key, known);
-      return known;
-    }
-    const frame = await readFrame(this.#store, place);
-    this.#frames.set(key, frame);
-    this.#kept += frame.length;
-    for (const [oldest, content] of this.#frames) {
-      if (this.#kept <= keptBytes || oldest === key) break;
-      this.#frames.delete(oldest);
-      this.#kept -= content.length;
-    }
-    return frame;
+  #missing(name: string): ImprintError {
+    return new ImprintError('chunk-missing', { chunk: name, digest: this.#digest, store: this.#store.location });
   }
 }
 

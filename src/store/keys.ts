@@ -3,6 +3,7 @@ import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promis
 import { dirname, join } from 'node:path';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import { createSigner, formatPublicKey, type Signer } from '../image/signature.ts';
+import { ifThere } from './directory-files.ts';
 
 /** The key with which a server signs, and its public half as a minisign public key file. */
 export interface ServerKey {
@@ -42,18 +43,19 @@ export async function ensureServerKey(dataDirectory: string): Promise<ServerKey>
 /** The server's key, undefined where there is none yet. Writes `server.pub` again where it is missing or differs. */
 export async function readServerKey(dataDirectory: string): Promise<ServerKey | undefined> {
   const directory = join(dataDirectory, 'keys');
-  const pem = await readIfThere(join(directory, 'server.key'));
+  const pem = await ifThere(readFile(join(directory, 'server.key'), 'utf8'));
   if (pem === undefined) return undefined;
   const signer = signerFromPem(pem, join(directory, 'server.key'));
   const publicKeyText = formatPublicKey(signer.publicKey);
   const publicKeyPath = join(directory, 'server.pub');
-  if ((await readIfThere(publicKeyPath)) !== publicKeyText) await replaceFile(publicKeyPath, publicKeyText);
+  if ((await ifThere(readFile(publicKeyPath, 'utf8'))) !== publicKeyText)
+    await replaceFile(publicKeyPath, publicKeyText);
   return { signer, publicKeyText, publicKeyPath, created: false };
 }
 
 /** A signer from a private key file (ed25519, PEM PKCS#8). Errors: `input-invalid` where there is none, `usage` for one of another kind. */
 export async function readSigner(path: string): Promise<Signer> {
-  const pem = await readIfThere(path).catch((error) => {
+  const pem = await ifThere(readFile(path, 'utf8')).catch((error) => {
     throw toImprintError(error);
   });
   if (pem === undefined) throw new ImprintError('input-invalid', { field: 'key', problem: `${path} is not there` });
@@ -75,7 +77,7 @@ export async function createKeyFiles(path: string): Promise<Signer> {
   const publicPath = `${path}.pub`;
   try {
     for (const each of [privatePath, publicPath])
-      if ((await readIfThere(each)) !== undefined) throw new ImprintError('key-exists', { path: each });
+      if ((await ifThere(readFile(each, 'utf8'))) !== undefined) throw new ImprintError('key-exists', { path: each });
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     const { privateKey } = generateKeyPairSync('ed25519');
     const pem = privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
@@ -126,13 +128,4 @@ async function writeDurably(path: string, text: string, mode: number): Promise<v
   await using file = await open(path, 'w', mode);
   await file.writeFile(text);
   await file.sync();
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

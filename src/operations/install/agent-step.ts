@@ -1,9 +1,7 @@
-import { toImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
-import { agentFiles } from '../../machine/agent-files.ts';
 import type { StepOf } from '../../planning/step.ts';
 import type { InstallAgent, InstallContext } from './install-context.ts';
-import { installAgent, removeAgent, writeKeptVersion } from './write-agent.ts';
+import { installAgent, nodeProblem, removeAgent, writeKeptVersion } from './write-agent.ts';
 import { writeFirstBoot } from './write-system-files.ts';
 
 /**
@@ -34,21 +32,9 @@ async function putAgent(
     ...(trust === undefined ? {} : { trust }),
   };
   await installAgent(target, { program, settings });
-  const problem = await nodeProblem(context, task);
+  const problem = await nodeProblem(context.processes, target, task);
   if (problem === undefined) return true;
   task.warn(`the agent cannot run in this image, which can then only be updated by installing it anew: ${problem}`);
   await removeAgent(target);
   return false;
-}
-
-/** Why Node does not run in the new system: undefined where it does. */
-async function nodeProblem({ processes, target }: InstallContext, task: Task): Promise<string | undefined> {
-  try {
-    const args = [target, `/${agentFiles.node}`, '--version'];
-    await processes.run('chroot', args, { timeout: 120_000, signal: task.signal });
-    return undefined;
-  } catch (thrown) {
-    task.signal.throwIfAborted();
-    return toImprintError(thrown).message;
-  }
 }

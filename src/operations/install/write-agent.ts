@@ -2,10 +2,12 @@ import { chmod, copyFile, cp, mkdir, readdir, rename, rm, symlink, writeFile } f
 import { dirname, join } from 'node:path';
 import type { Digest } from '../../foundation/brand.ts';
 import { toImprintError } from '../../foundation/errors.ts';
+import type { Task } from '../../foundation/task.ts';
 import { agentFiles, renderAgentCommand, renderAgentUnit } from '../../machine/agent-files.ts';
 import { renderAgentSettings } from '../../machine/agent-settings.ts';
 import { agentPaths } from '../../machine/installed-layout.ts';
 import { type RootFiles, rootFiles } from '../../system/root-files.ts';
+import type { Processes } from '../../system/run.ts';
 import { keepConfiguration } from '../update/kept-configuration.ts';
 
 /** The agent's programs, as they lie where this program runs; see `runningAgentProgram`. */
@@ -87,6 +89,20 @@ export async function removeAgent(root: string): Promise<void> {
   const files = rootFiles(root);
   for (const path of [agentFiles.wanted, agentPaths.unit, agentPaths.command]) await files.remove(path);
   await rm(await files.resolve(agentPaths.program), { recursive: true, force: true });
+}
+
+/** Why Node does not run in a system: undefined where it does. */
+export async function nodeProblem(processes: Processes, root: string, task: Task): Promise<string | undefined> {
+  try {
+    await processes.run('chroot', [root, `/${agentFiles.node}`, '--version'], {
+      timeout: 120_000,
+      signal: task.signal,
+    });
+    return undefined;
+  } catch (thrown) {
+    task.signal.throwIfAborted();
+    return toImprintError(thrown).message;
+  }
 }
 
 async function writePrograms(files: RootFiles, program: AgentProgram): Promise<void> {

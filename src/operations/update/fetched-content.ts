@@ -4,6 +4,7 @@ import type { VersionRecord } from '../../contract/image.ts';
 import type { Digest } from '../../foundation/brand.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Entry } from '../../image/entry.ts';
+import { KeptFrames } from '../../store/kept-frames.ts';
 import { entriesOfManifest } from '../../store/manifest-reader.ts';
 import type { ChunkLocation, Store, StoredVersion } from '../../store/store.ts';
 import { decompress } from '../../store/zstd.ts';
@@ -35,13 +36,7 @@ export class FetchedContent implements UpdateContent {
   readonly digest: Digest;
   readonly manifestFile: string;
   readonly #sources: ContentSources;
-  /** Frames of packs by pack and offset; the one that was used last at the end. */
-  readonly #frames = new Map<string, Uint8Array>();
-  /** Frames that are being fetched: many chunks of one may be asked for at once. */
-  readonly #fetching = new Map<string, Promise<Uint8Array | undefined>>();
-  #kept = 0;
-  /** Frames that are being read: who asks for several chunks at once mostly asks for those of one frame. */
-  readonly #coming = new Map<string, Promise<Uint8Array | undefined>>();
+  readonly #frames = new KeptFrames(keptBytes);
   readonly #before: { bytes: number; requests: number };
   readonly #resources: AsyncDisposable;
 
@@ -79,7 +74,10 @@ export class FetchedContent implements UpdateContent {
     if (brought !== undefined) return brought;
     const place = await this.#locate(name);
     for (const mayBeOld of [true, false]) {
-      if (!mayBeOld) packs.forget(place);
+      if (!mayBeOld) {
+        packs.forget(place);
+        this.#frames.forget(place);
+      }
       const content = await this.#ofFrame(place, name);
       if (content !== undefined) return content;
     }
@@ -105,51 +103,19 @@ export class FetchedContent implements UpdateContent {
 
   /** A chunk out of its frame, which is fetched where it is not there; undefined where it is not sound. */
   async #ofFrame(place: ChunkLocation, name: string): Promise<Uint8Array | undefined> {
-    const frame = await this.#frame(place);
+    const frame = await this.#frames.get(place, () => this.#readFrame(place));
     const content = frame?.subarray(place.offset, place.offset + place.length);
     return content !== undefined && hash('sha256', content, 'hex') === name ? content : undefined;
   }
 
-  async #frame(place: ChunkLocation): Promise<Uint8Array | undefined> {
-    const key = `${place.pack}:${place.frameOffset}`;
-    const known = this.#frames.get(key);
-    if (known !== undefined) {
-      this.#frames.delete(key);
-      this.#frames.set(key, known);
-      return known;
-    }
-    let coming = this.#coming.get(key);
-    if (coming === undefined) {
-      coming = this.#readFrame(place, key).finally(() => this.#coming.delete(key));
-      this.#coming.set(key, coming);
-    }
-    return coming;
-  }
-
-  async #readFrame(place: ChunkLocation, key: string): Promise<Uint8Array | undefined> {
-    const fetching = this.#fetching.get(key) ?? this.#fetchFrame(place, key).finally(() => this.#fetching.delete(key));
-    this.#fetching.set(key, fetching);
-    return fetching;
-  }
-
-  async #fetchFrame(place: ChunkLocation, key: string): Promise<Uint8Array | undefined> {
+  async #readFrame(place: ChunkLocation): Promise<Uint8Array | undefined> {
     const { packs, store, passed } = this.#sources;
     for (const range of packs.missing([place])) await packs.fetch(store, range, passed);
     const stored = await packs.read(place);
-    if (stored === undefined) return undefined;
-    let frame: Uint8Array;
     try {
-      frame = decompress(stored, place.frameContentLength);
+      return stored === undefined ? undefined : decompress(stored, place.frameContentLength);
     } catch {
       return undefined;
     }
-    this.#frames.set(key, frame);
-    this.#kept += frame.length;
-    for (const [oldest, content] of this.#frames) {
-      if (this.#kept <= keptBytes || oldest === key) break;
-      this.#frames.delete(oldest);
-      this.#kept -= content.length;
-    }
-    return frame;
   }
 }

@@ -13,7 +13,15 @@ import { flushFile, makeImageFile } from '../../system/image-file.ts';
 import { attachedInodes, attachImage } from '../../system/loop-image.ts';
 import type { Processes } from '../../system/run.ts';
 import { entryFiles } from './entry-files.ts';
-import { type FilledSlot, type FillRequest, fillTree, reportOf, verifyFilled, withSlot } from './fill-slot.ts';
+import {
+  type FilledSlot,
+  type FillRequest,
+  fillTree,
+  mendable,
+  reportOf,
+  verifyFilled,
+  withSlot,
+} from './fill-slot.ts';
 
 export interface FillFileRequest extends FillRequest {
   /** Where the host partition is mounted. Default: `/hostpart`. */
@@ -68,15 +76,6 @@ export async function fillFileSlot(request: FillFileRequest): Promise<FilledSlot
     throw toImprintError(thrown);
   }
 }
-
-/** What a new file system may mend. */
-const mendable: ReadonlySet<string> = new Set([
-  'disk-full',
-  'io-failed',
-  'read-only',
-  'tree-differs',
-  'process-failed',
-]);
 
 interface ImageFill {
   host: string;

@@ -12,6 +12,7 @@ import {
   type FilledTree,
   type FillRequest,
   fillTree,
+  mendable,
   reportOf,
   type SlotRoot,
   useOf,
@@ -60,15 +61,6 @@ export async function fillPartitionSlot(request: FillPartitionRequest): Promise<
   await makeRootFileSystem(processes, { device, fileSystem, uuid, size, inodes }, task.signal);
   return fill(request, slot, device, false);
 }
-
-/** What a new file system may mend. */
-const mendable: ReadonlySet<string> = new Set([
-  'disk-full',
-  'io-failed',
-  'read-only',
-  'tree-differs',
-  'process-failed',
-]);
 
 async function fill(
   request: FillPartitionRequest,

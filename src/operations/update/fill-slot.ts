@@ -12,6 +12,15 @@ import { forgetSlotVersion, isImprints, readSlotVersion } from './slot-version.t
 
 export type { FilledSlot, FilledTree, FillReport, FillRequest, SlotRoot } from './fill-request.ts';
 
+/** Codes of errors that a new file system may mend. */
+export const mendable: ReadonlySet<string> = new Set([
+  'disk-full',
+  'io-failed',
+  'read-only',
+  'tree-differs',
+  'process-failed',
+]);
+
 export const slotMountPoint = '/run/imprint/slot';
 
 /**

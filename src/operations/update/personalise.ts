@@ -3,7 +3,6 @@ import { readdir, stat, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type RawPath, rawPath } from '../../foundation/brand.ts';
 import { toImprintError } from '../../foundation/errors.ts';
-import type { Task } from '../../foundation/task.ts';
 import { agentFiles } from '../../machine/agent-files.ts';
 import { objectPaths } from '../../machine/carried-state.ts';
 import { installedMounts } from '../../machine/fstab.ts';
@@ -12,9 +11,8 @@ import { agentPaths } from '../../machine/installed-layout.ts';
 import { ownCertificatePaths, renderOwnCertificateUnit } from '../../machine/own-certificate.ts';
 import { readXattrs, setXattr } from '../../native/attributes.ts';
 import { type RootFiles, rootFiles } from '../../system/root-files.ts';
-import type { Processes } from '../../system/run.ts';
 import { removeContents } from '../../tree/remove-contents.ts';
-import { type AgentProgram, installAgent, removeAgent } from '../install/write-agent.ts';
+import { type AgentProgram, installAgent, nodeProblem, removeAgent } from '../install/write-agent.ts';
 import { writeMounts } from '../install/write-system-files.ts';
 import type { FillRequest, SlotRoot } from './fill-request.ts';
 import { copyAttributes, copyCarried, findCarried } from './object-files.ts';
@@ -173,14 +171,3 @@ async function sameFiles(one: string, other: string): Promise<boolean> {
 
 /** Pieces of the same length from both. */
 const streams = { highWaterMark: 1 << 20 };
-
-async function nodeProblem(processes: Processes, target: string, task: Task): Promise<string | undefined> {
-  try {
-    const args = [target, `/${agentFiles.node}`, '--version'];
-    await processes.run('chroot', args, { timeout: 120_000, signal: task.signal });
-    return undefined;
-  } catch (thrown) {
-    task.signal.throwIfAborted();
-    return toImprintError(thrown).message;
-  }
-}

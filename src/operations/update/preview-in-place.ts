@@ -1,7 +1,6 @@
 import type { UpdatePlan } from '../../contract/update.ts';
 import type { Digest } from '../../foundation/brand.ts';
 import type { Task } from '../../foundation/task.ts';
-import type { ChunkReference, Entry } from '../../image/entry.ts';
 import { readImageContent } from '../../machine/image-content.ts';
 import type { Store, StoredVersion } from '../../store/store.ts';
 import { ChunkContents } from '../chunk-contents.ts';
@@ -47,12 +46,7 @@ function contentInStore(store: Store, version: StoredVersion): UpdateContent {
     ...{ record, recordText, digest, manifestFile: '', transferred: { bytes: 0, requests: 0 } },
     ...(signature === undefined ? {} : { signature }),
     entries: () => store.entries(digest),
-    content: async (hash) => {
-      const place = (await store.locate([hash], digest)).get(hash);
-      const chunk = { hash: Buffer.from(hash, 'hex'), length: place?.length ?? 0 } as unknown as ChunkReference;
-      await contents.find([{ chunks: [chunk] } as unknown as Entry]);
-      return contents.read(chunk);
-    },
+    content: (name) => contents.readNamed(name),
     [Symbol.asyncDispose]: async () => {},
   };
 }

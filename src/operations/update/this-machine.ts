@@ -9,6 +9,7 @@ import type { BootFailure } from '../../machine/boot-records.ts';
 import type { InstalledLayout } from '../../machine/installed-layout.ts';
 import { type BootSituation, type BootWords, bootWords, situationOf } from '../../machine/trial.ts';
 import type { UpdateNote } from '../../machine/update-note.ts';
+import { ifThere } from '../../store/directory-files.ts';
 import { BootPartition } from '../../system/boot-partition.ts';
 import { findBootPartition } from '../../system/find-boot-partition.ts';
 import type { Processes } from '../../system/run.ts';
@@ -46,9 +47,12 @@ export interface MachinePlace {
 export async function findThisMachine(place: MachinePlace): Promise<ThisMachine> {
   const { processes, clock, root = '/' } = place;
   const path = join(root, agentFiles.settings);
-  const settings = parseAgentSettings(await readIfThere(path), path);
+  const settings = parseAgentSettings(await ifThere(readFile(path, 'utf8')), path);
   const commandLine =
-    place.commandLine ?? (await readIfThere(softWordsPath)) ?? (await readIfThere('/proc/cmdline')) ?? '';
+    place.commandLine ??
+    (await ifThere(readFile(softWordsPath, 'utf8'))) ??
+    (await ifThere(readFile('/proc/cmdline', 'utf8'))) ??
+    '';
   const words = bootWords(commandLine);
   // Before anything is looked for, let alone mounted: a disk that is plugged in here may be another machine's.
   if (words === undefined) throw notOurs();
@@ -105,13 +109,4 @@ export function openBoot(
 
 function notOurs(): ImprintError {
   return new ImprintError('machine-unmanaged', { problem: 'it was not started by a boot menu of Imprint' });
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

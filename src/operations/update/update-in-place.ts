@@ -23,7 +23,7 @@ import { commitEntry } from './settle-boot.ts';
 import type { SlotVersion } from './slot-version.ts';
 import { openBoot, type ThisMachine, viewMachine } from './this-machine.ts';
 import type { UpdateContent } from './update-content.ts';
-import { fetchPlace, fetchRequest, trialSeconds } from './update-slot.ts';
+import { fetchPlace, fetchRequest, noteUpdate, trialSeconds } from './update-slot.ts';
 import type { DoneUpdate, UpdateWork } from './update-work.ts';
 
 /** What an update in place has come to. */
@@ -103,7 +103,7 @@ async function retire(machine: ThisMachine, slot: string): Promise<void> {
 
 /** The entries for the way back and the way forth, and the record that has the new version tried. Returns the new entry. */
 async function decide(work: InPlaceWork, paths: UpdatePaths): Promise<BootEntry> {
-  const { machine, running, base, content, request, reference, digest, before, view, task } = work;
+  const { machine, running, base, content, request, before, view, task } = work;
   const { processes, clock, root, settings } = machine;
   const forward: InPlaceEntry = await forwardEntry(
     {
@@ -115,17 +115,7 @@ async function decide(work: InPlaceWork, paths: UpdatePaths): Promise<BootEntry>
   );
   task.signal.throwIfAborted();
   await using boot = await openBoot(machine);
-  if (view.failure !== undefined) await boot.writeFailure(undefined);
-  await boot.writeUpdateNote({
-    format: 1,
-    kind: 'update',
-    ...(request.order === undefined ? {} : { order: request.order }),
-    entry: forward.entry.id,
-    from: { image: running.reference, digest: running.digest },
-    to: { image: reference, digest },
-    started: clock.now(),
-    failedUnits: before,
-  });
+  await noteUpdate(work, boot, forward.entry.id, before);
   const { pointer } = await viewMachine(machine, boot);
   const tries = request.options.tries ?? settings.tries;
   await decideInPlace(boot, pointer, { back: backEntry(running, paths, clock), running, forward, tries }, task);

@@ -42,17 +42,7 @@ export async function updateSlot(work: UpdateWork): Promise<DoneUpdate> {
     task.signal.throwIfAborted();
     await using boot = await openBoot(machine);
     await boot.addEntry(filled.entry, filled.files);
-    if (view.failure !== undefined) await boot.writeFailure(undefined);
-    await boot.writeUpdateNote({
-      format: 1,
-      kind: 'update',
-      ...(request.order === undefined ? {} : { order: request.order }),
-      entry: filled.entry.id,
-      from: { image: view.running?.reference ?? 'unknown', digest: view.running?.digest ?? digest },
-      to: { image: reference, digest },
-      started: machine.clock.now(),
-      failedUnits: before,
-    });
+    await noteUpdate(work, boot, filled.entry.id, before);
     const { pointer } = await viewMachine(machine, boot);
     await boot.writePointer(withTrial(pointer, filled.entry.id, tries));
   });
@@ -80,6 +70,26 @@ export async function updateSlot(work: UpdateWork): Promise<DoneUpdate> {
       warnings: [...filled.report.warnings, ...choice.remarks],
     },
   };
+}
+
+/** Writes down on the boot partition which update goes on; what went wrong earlier is of no interest any more. */
+export async function noteUpdate(
+  { machine, view, request, reference, digest }: UpdateWork,
+  boot: BootPartition,
+  entry: string,
+  failedUnits: string[],
+): Promise<void> {
+  if (view.failure !== undefined) await boot.writeFailure(undefined);
+  await boot.writeUpdateNote({
+    format: 1,
+    kind: 'update',
+    ...(request.order === undefined ? {} : { order: request.order }),
+    entry,
+    from: { image: view.running?.reference ?? 'unknown', digest: view.running?.digest ?? digest },
+    to: { image: reference, digest },
+    started: machine.clock.now(),
+    failedUnits,
+  });
 }
 
 /** Where an update puts what it fetched: on the host partition where there is one, else in the running root. */
