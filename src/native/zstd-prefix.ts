@@ -1,6 +1,7 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { requireFfi } from './library.ts';
 import { NativeBuffer } from './native-buffer.ts';
+import { bindZstd, isZstdError, zstdParameters } from './zstd-library.ts';
 
 /** Memory that a call works on: `length` bytes from the beginning of `buffer`. */
 export interface Filled {
@@ -25,8 +26,6 @@ export interface PrefixDecompressor {
   free(): void;
 }
 
-/** Of zstd.h: ZSTD_c_compressionLevel, ZSTD_c_windowLog, ZSTD_c_enableLongDistanceMatching. */
-const parameters = { level: 100, windowLog: 101, longDistance: 160 } as const;
 const smallestWindow = 17;
 /** Also looks for what lies far back beyond this length of prefix, by a table of its own. */
 const longDistanceFrom = 1 << 20;
@@ -43,19 +42,19 @@ export function createPrefixDecompressor(): PrefixDecompressor {
 
 /** By direct calls; undefined where they are not to be had. */
 export function nativePrefixCompressor(level: number): PrefixCompressor | undefined {
-  const zstd = bind();
+  const zstd = bindZstd();
   if (zstd === undefined) return undefined;
   const context = zstd.ZSTD_createCCtx();
   const set = (parameter: number, value: number) => check(zstd.ZSTD_CCtx_setParameter(context, parameter, value));
-  set(parameters.level, level);
+  set(zstdParameters.level, level);
   let target = new NativeBuffer(1 << 20);
   return {
     compress(prefix, source) {
       const room = source.length + (source.length >> 7) + 1024;
       if (target.size < room) target = new NativeBuffer(room);
-      set(parameters.windowLog, windowFor(prefix.length + source.length));
+      set(zstdParameters.windowLog, windowFor(prefix.length + source.length));
       // 1: on, 2: off.
-      set(parameters.longDistance, prefix.length >= longDistanceFrom ? 1 : 2);
+      set(zstdParameters.longDistance, prefix.length >= longDistanceFrom ? 1 : 2);
       check(zstd.ZSTD_CCtx_refPrefix(context, prefix.buffer.pointer, BigInt(prefix.length)));
       const length = check(
         zstd.ZSTD_compress2(context, target.pointer, BigInt(target.size), source.buffer.pointer, BigInt(source.length)),
@@ -68,13 +67,14 @@ export function nativePrefixCompressor(level: number): PrefixCompressor | undefi
 
 /** By direct calls; undefined where they are not to be had. */
 export function nativePrefixDecompressor(): PrefixDecompressor | undefined {
-  const zstd = bind();
+  const zstd = bindZstd();
   if (zstd === undefined) return undefined;
   const { getRawPointer } = requireFfi();
   const context = zstd.ZSTD_createDCtx();
   return {
     decompress(frame, prefix, target) {
-      if (isError(zstd.ZSTD_DCtx_refPrefix(context, prefix.buffer.pointer, BigInt(prefix.length)))) return undefined;
+      if (isZstdError(zstd.ZSTD_DCtx_refPrefix(context, prefix.buffer.pointer, BigInt(prefix.length))))
+        return undefined;
       const length = zstd.ZSTD_decompressDCtx(
         context,
         target.pointer,
@@ -82,7 +82,7 @@ export function nativePrefixDecompressor(): PrefixDecompressor | undefined {
         getRawPointer(frame),
         BigInt(frame.length),
       );
-      return isError(length) ? undefined : Number(length);
+      return isZstdError(length) ? undefined : Number(length);
     },
     free: () => void zstd.ZSTD_freeDCtx(context),
   };
@@ -134,27 +134,7 @@ function windowFor(bytes: number): number {
   return log;
 }
 
-const isError = (result: bigint) => result > 0xffff_ffff_ffff_0000n;
-
 function check(result: bigint): number {
-  if (isError(result)) throw new RangeError('zstd refuses what it was asked');
+  if (isZstdError(result)) throw new RangeError('zstd refuses what it was asked');
   return Number(result);
-}
-
-function bind() {
-  try {
-    return requireFfi().dlopen(null, {
-      ZSTD_createCCtx: { arguments: [], return: 'pointer' },
-      ZSTD_freeCCtx: { arguments: ['pointer'], return: 'u64' },
-      ZSTD_CCtx_setParameter: { arguments: ['pointer', 'i32', 'i32'], return: 'u64' },
-      ZSTD_CCtx_refPrefix: { arguments: ['pointer', 'pointer', 'u64'], return: 'u64' },
-      ZSTD_compress2: { arguments: ['pointer', 'pointer', 'u64', 'pointer', 'u64'], return: 'u64' },
-      ZSTD_createDCtx: { arguments: [], return: 'pointer' },
-      ZSTD_freeDCtx: { arguments: ['pointer'], return: 'u64' },
-      ZSTD_DCtx_refPrefix: { arguments: ['pointer', 'pointer', 'u64'], return: 'u64' },
-      ZSTD_decompressDCtx: { arguments: ['pointer', 'pointer', 'u64', 'pointer', 'u64'], return: 'u64' },
-    }).functions;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,7 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { requireFfi } from './library.ts';
 import { NativeBuffer } from './native-buffer.ts';
+import { bindZstd, isZstdError, zstdParameters } from './zstd-library.ts';
 
 /** Compresses frames one after another with one set of tables. Not for use by two threads. */
 export interface Compressor {
@@ -37,22 +38,15 @@ export function createDecompressor(): Decompressor {
   return nativeDecompressor() ?? zlibDecompressor();
 }
 
-/** ZSTD_c_compressionLevel, ZSTD_c_windowLog and ZSTD_c_hashLog of zstd.h. */
-const compressionLevel = 100;
-const compressionWindow = 101;
-const compressionHash = 102;
-
-const isError = (result: bigint) => result > 0xffff_ffff_ffff_0000n;
-
 /** By direct calls; undefined where they are not to be had. */
 export function nativeCompressor(level: number, windowLog = 0, hashLog = 0): Compressor | undefined {
-  const functions = bind();
+  const functions = bindZstd();
   if (functions === undefined) return undefined;
   const { getRawPointer } = requireFfi();
   const context = functions.ZSTD_createCCtx();
-  functions.ZSTD_CCtx_setParameter(context, compressionLevel, level);
-  if (windowLog > 0) functions.ZSTD_CCtx_setParameter(context, compressionWindow, windowLog);
-  if (hashLog > 0) functions.ZSTD_CCtx_setParameter(context, compressionHash, hashLog);
+  functions.ZSTD_CCtx_setParameter(context, zstdParameters.level, level);
+  if (windowLog > 0) functions.ZSTD_CCtx_setParameter(context, zstdParameters.windowLog, windowLog);
+  if (hashLog > 0) functions.ZSTD_CCtx_setParameter(context, zstdParameters.hashLog, hashLog);
   let target = new NativeBuffer(compressBound(1 << 20));
   return {
     compress(source) {
@@ -65,7 +59,7 @@ export function nativeCompressor(level: number, windowLog = 0, hashLog = 0): Com
         getRawPointer(source),
         BigInt(source.length),
       );
-      if (isError(result)) throw new RangeError(`zstd cannot compress ${source.length} bytes`);
+      if (isZstdError(result)) throw new RangeError(`zstd cannot compress ${source.length} bytes`);
       return target.bytes.subarray(0, Number(result));
     },
     free: () => void functions.ZSTD_freeCCtx(context),
@@ -74,7 +68,7 @@ export function nativeCompressor(level: number, windowLog = 0, hashLog = 0): Com
 
 /** By direct calls; undefined where they are not to be had. */
 export function nativeDecompressor(): Decompressor | undefined {
-  const functions = bind();
+  const functions = bindZstd();
   if (functions === undefined) return undefined;
   const { getRawPointer } = requireFfi();
   const context = functions.ZSTD_createDCtx();
@@ -87,26 +81,10 @@ export function nativeDecompressor(): Decompressor | undefined {
         getRawPointer(source),
         BigInt(source.length),
       );
-      return isError(result) ? undefined : Number(result);
+      return isZstdError(result) ? undefined : Number(result);
     },
     free: () => void functions.ZSTD_freeDCtx(context),
   };
-}
-
-function bind() {
-  try {
-    return requireFfi().dlopen(null, {
-      ZSTD_createCCtx: { arguments: [], return: 'pointer' },
-      ZSTD_freeCCtx: { arguments: ['pointer'], return: 'u64' },
-      ZSTD_CCtx_setParameter: { arguments: ['pointer', 'i32', 'i32'], return: 'u64' },
-      ZSTD_compress2: { arguments: ['pointer', 'pointer', 'u64', 'pointer', 'u64'], return: 'u64' },
-      ZSTD_createDCtx: { arguments: [], return: 'pointer' },
-      ZSTD_freeDCtx: { arguments: ['pointer'], return: 'u64' },
-      ZSTD_decompressDCtx: { arguments: ['pointer', 'pointer', 'u64', 'pointer', 'u64'], return: 'u64' },
-    }).functions;
-  } catch {
-    return undefined;
-  }
 }
 
 /** By `node:zlib`: the same frames at about twice the cost. */
