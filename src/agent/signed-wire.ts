@@ -25,6 +25,16 @@ export interface SignedWire<Order extends SignedOrder> {
   tell(what: 'events' | 'outcome', body: unknown, signal?: AbortSignal): Promise<Reception>;
 }
 
+/** A server as one kind of program speaks to it, the wire with its own words. */
+export interface SignedClient<Hello, Events, Outcome, Order extends SignedOrder> {
+  readonly url: string;
+  /** Asks what to do; waits up to `waitSeconds` for an order. The answer was signed by our key and answers this very question. */
+  hello(question: Omit<Hello, 'nonce'>, signal?: AbortSignal): Promise<Order>;
+  /** As `hello`, but for `signature-wrong`: a report gets no answer that anything follows from. */
+  events(events: Events, signal?: AbortSignal): Promise<Reception>;
+  outcome(outcome: Outcome, signal?: AbortSignal): Promise<Reception>;
+}
+
 const answerPatience = 20_000;
 /** Not found, in conflict, gone: the order was taken back, or given to another boot of this machine. */
 const staleStatuses: ReadonlySet<number> = new Set([404, 409, 410]);
@@ -48,6 +58,18 @@ export function signedWire<Order extends SignedOrder>(
       return openSigned(text, { nonce, key, server, schema });
     },
     tell: (what, body, signal) => report(server, `${prefix}/${what}`, body, signal),
+  };
+}
+
+/** The client of a wire whose questions and reports are of these types. */
+export function signedClient<Hello extends { waitSeconds: number }, Events, Outcome, Order extends SignedOrder>(
+  wire: SignedWire<Order>,
+): SignedClient<Hello, Events, Outcome, Order> {
+  return {
+    url: wire.url,
+    hello: wire.ask,
+    events: (events, signal) => wire.tell('events', events, signal),
+    outcome: (outcome, signal) => wire.tell('outcome', outcome, signal),
   };
 }
 

@@ -59,8 +59,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     const urlFor = (request: FastifyRequest) => options.url ?? ownUrl(request);
     operationRoutes(routes, context, authentication, serverOperations(facts));
     eventRoutes(routes, context, authentication, stopping);
-    imagerRoutes(routes, context, urlFor, stopping);
-    agentRoutes(routes, context, urlFor, stopping);
+    imagerRoutes(routes, { context, urlFor, stopping });
+    agentRoutes(routes, { context, urlFor, stopping });
     bootRoutes(routes, context, urlFor);
     const bundles = new BundleQueue(context, stopping);
     storeRoutes(routes, /^https?:/i.test(context.storeLocation) ? undefined : context.storeLocation, bundles);
