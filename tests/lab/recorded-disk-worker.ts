@@ -5,13 +5,12 @@ import {
   errors,
   finishAnswer,
   formatError,
-  inHeaderLength,
   opcodes,
   outHeaderLength,
-  parseRequest,
   putAttributesAnswer,
   type Request,
 } from '../../src/system/fuse/protocol.ts';
+import { answerRequests } from '../../src/system/fuse/request-loop.ts';
 import { formatLogEntry, formatLogSuper, logFlags, logSector } from './write-log.ts';
 
 /** The thread behind `recorded-disk`: answers the kernel for one file, which is a disk, and notes what is written to it. */
@@ -38,7 +37,6 @@ const disk = openSync(file, 'r+');
 const journal = openSync(log, 'r+');
 let logAt = logSector;
 let entries = 0;
-const room = Buffer.alloc(largest + 4096);
 const answer = Buffer.alloc(largest + outHeaderLength);
 const zeros = Buffer.alloc(largest);
 writeSync(journal, formatLogSuper(0), 0, logSector, 0);
@@ -143,29 +141,15 @@ function takeMark({ unique, body }: Request): Buffer {
   return formatError(unique, 0);
 }
 
-for (;;) {
-  let length: number;
-  try {
-    length = readSync(device, room, 0, room.length, null);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'EINTR' || code === 'EAGAIN') continue;
-    // ENODEV: unmounted.
-    break;
-  }
-  if (length < inHeaderLength) continue;
-  const request = parseRequest(room.subarray(0, length));
-  if (request === undefined) continue;
-  let reply: Buffer | undefined;
-  try {
-    reply = answerTo(request);
-  } catch {
-    reply = formatError(request.unique, errors.io);
-  }
-  try {
-    if (reply !== undefined) writeSync(device, reply);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') break;
-  }
-}
+answerRequests({
+  device,
+  longest: largest + 4096,
+  answer(request) {
+    try {
+      return answerTo(request);
+    } catch {
+      return formatError(request.unique, errors.io);
+    }
+  },
+});
 port.close();

@@ -1,9 +1,9 @@
-import { openSync, readSync, writeSync } from 'node:fs';
+import { openSync, readSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { ImprintError, toImprintError } from '../../foundation/errors.ts';
 import { FrameCache } from './frame-cache.ts';
 import type { MountWorkerData, MountWorkerMessage } from './mount-message.ts';
-import { parseRequest } from './protocol.ts';
+import { answerRequests } from './request-loop.ts';
 import { VersionFileSystem } from './version-file-system.ts';
 
 /** The thread behind `mount-version`: reads a request, answers it, reads the next; all calls synchronous. */
@@ -13,7 +13,6 @@ if (port === null) throw new Error('mount-worker runs as a thread only');
 const { table, store, device, files, state, frame } = workerData as MountWorkerData;
 const say = (message: MountWorkerMessage) => port.postMessage(message);
 const cells = new Int32Array(state);
-const room = Buffer.alloc(128 << 10);
 const open = new Map<string, number>();
 let stored = Buffer.alloc(4 << 20);
 
@@ -50,26 +49,6 @@ const fileSystem = new VersionFileSystem(table, frames, (node, error) =>
   say({ kind: 'damage', node, error: toImprintError(error).toValue() }),
 );
 
-for (;;) {
-  let length: number;
-  try {
-    length = readSync(device, room, 0, room.length, null);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    // A request that was taken back, or a signal.
-    if (code === 'ENOENT' || code === 'EINTR' || code === 'EAGAIN') continue;
-    // ENODEV: unmounted.
-    break;
-  }
-  const request = parseRequest(room.subarray(0, length));
-  if (request === undefined) continue;
-  const answer = fileSystem.answer(request);
-  try {
-    if (answer !== undefined) writeSync(device, answer);
-  } catch (error) {
-    // ENOENT: nobody waits for it any more.
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') break;
-  }
-}
+answerRequests({ device, longest: 128 << 10, answer: (request) => fileSystem.answer(request) });
 say({ kind: 'ended' });
 port.close();
