@@ -45,7 +45,9 @@ export async function runOrder(order: WorkOrder, run: OrderRun): Promise<UpdateR
     }),
     readLines(child.stderr, (value) => {
       if ('error' in value && !('kind' in value)) failure = ImprintError.fromValue(value.error as never);
-      else if ('seq' in value) run.event(ownEvent(value as unknown as TaskEvent, order));
+      else if ('seq' in value && !endsCommand(value as unknown as TaskEvent)) {
+        run.event(ownEvent(value as unknown as TaskEvent, order));
+      }
     }),
   ];
   const { status, stderr } = await child.ended;
@@ -78,6 +80,11 @@ function optionArguments(options: UpdateOptions): string[] {
     ...(restartServices ? ['--restart-services'] : []),
     ...(rate === undefined ? [] : ['--rate', String(rate)]),
   ];
+}
+
+/** The end of the command is not the end of the order: what is written has to be proven, and the outcome is told by itself. */
+function endsCommand({ path, kind }: TaskEvent): boolean {
+  return path.length === 1 && (kind === 'finished' || kind === 'failed');
 }
 
 /** The event as one of the order's task, whose root the server calls by the task's title. */
