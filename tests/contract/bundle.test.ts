@@ -1,18 +1,13 @@
 import { hash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type Digest, rawPath } from '../../src/foundation/brand.ts';
 import { Task } from '../../src/foundation/task.ts';
-import { setModifiedTime } from '../../src/native/attributes.ts';
 import { fetchUpdate } from '../../src/operations/update/fetch-update.ts';
-import type { UpdateContent } from '../../src/operations/update/update-content.ts';
-import { DirectoryStore } from '../../src/store/directory-store.ts';
-import { HttpStore } from '../../src/store/http-store.ts';
-import { bundlePath, manifestPath } from '../../src/store/layout.ts';
-import type { StoredVersion } from '../../src/store/store.ts';
+import { bundlePath } from '../../src/store/layout.ts';
 import { makeBundle } from '../../src/tree/make-bundle.ts';
-import { attributes, commitFiles, type Misbehaviour, serveDirectory, temporaryDirectory } from './store-fixture.ts';
+import type { Misbehaviour } from './store-fixture.ts';
+import { contents, digestOf, setVersionTime, sums, updateWorld } from './update-world.ts';
 
 const program = randomBytes(400_000);
 const old = { 'libx-1.2.so': program, motd: Buffer.from('old'), same: randomBytes(50_000), tool: randomBytes(200_000) };
@@ -29,28 +24,12 @@ function edited(content: Buffer, text: string): Buffer {
   return Buffer.concat([content.subarray(0, 1000), Buffer.from(text), content.subarray(1200)]);
 }
 
-const digestOf = ({ record }: StoredVersion) => record.digest as Digest;
-const sums = (all: Record<string, Buffer>) =>
-  Object.fromEntries(Object.entries(all).map(([name, content]) => [name, hash('sha256', content)]));
-
 /** A store with two versions and the bundle between them behind HTTP, and a machine that has the first. */
 async function world(misbehave?: Misbehaviour) {
-  const stack = new AsyncDisposableStack();
-  const directory = stack.use(await temporaryDirectory());
-  const kept = stack.use(await DirectoryStore.open(join(directory.path, 'store'), { create: true }));
-  const first = await commitFiles(kept, 'web', old);
-  const version = await commitFiles(kept, 'web', files);
-  const root = join(directory.path, 'root');
-  await mkdir(root);
-  for (const [name, content] of Object.entries(old)) {
-    await writeFile(join(root, name), content);
-    setModifiedTime(rawPath(join(root, name)), attributes.mtime.seconds, attributes.mtime.nanoseconds);
-  }
+  const there = await updateWorld(old, files, { retries: 1, misbehave });
+  const { kept, first, version, base, store, directory } = there;
   const report = await makeBundle(kept, digestOf(first), digestOf(version), { task: Task.silent(), threads: 1 });
   const bundle = kept.path(bundlePath(digestOf(first), digestOf(version)));
-  const base = { digest: digestOf(first), manifestFile: kept.path(manifestPath(digestOf(first))), root };
-  const server = stack.use(await serveDirectory(kept.directory, misbehave));
-  const store = stack.use(await HttpStore.open(server.url, { retries: 1 }));
   let places = 0;
   const fetching = (extra: { place?: string; patience?: number; warn?: (message: string) => void } = {}) => {
     const { place = `place-${places++}`, warn, ...options } = extra;
@@ -59,28 +38,7 @@ async function world(misbehave?: Misbehaviour) {
       fetchUpdate({ store, version, base, place: join(directory.path, place), task, ...options }),
     );
   };
-  return {
-    kept,
-    store,
-    server,
-    first,
-    version,
-    root,
-    bundle,
-    report,
-    fetching,
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
-  };
-}
-
-async function contents(update: UpdateContent): Promise<Record<string, Buffer>> {
-  const found: Record<string, Buffer> = {};
-  for await (const batch of update.entries())
-    for (const { path, type, chunks = [] } of batch) {
-      const parts = chunks.map((chunk) => update.content(Buffer.from(chunk.hash).toString('hex')));
-      if (type === 'file') found[path] = Buffer.concat(await Promise.all(parts));
-    }
-  return found;
+  return { ...there, bundle, report, fetching };
 }
 
 test('an update is one file, much smaller than what is new', async () => {
@@ -112,7 +70,7 @@ test('what was changed on the machine is not built upon', async () => {
   // One that gives nothing away is found out by what comes of it.
   const path = join(there.root, 'libx-1.2.so');
   await writeFile(path, Buffer.alloc(program.length));
-  setModifiedTime(rawPath(path), attributes.mtime.seconds, attributes.mtime.nanoseconds);
+  setVersionTime(path);
   await utimes(join(there.root, 'motd'), 1, 1);
   await using second = await there.fetching();
   expect(sums(await contents(second))).toEqual(sums(files));

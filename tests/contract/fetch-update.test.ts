@@ -1,81 +1,35 @@
 import { generateKeyPairSync, hash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type Digest, rawPath } from '../../src/foundation/brand.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { Task, type TaskEvent } from '../../src/foundation/task.ts';
 import { createSigner } from '../../src/image/signature.ts';
 import { trustOfKey } from '../../src/image/trust-document.ts';
-import { setModifiedTime } from '../../src/native/attributes.ts';
 import { FetchPlace } from '../../src/operations/update/fetch-place.ts';
 import { type FetchRequest, fetchUpdate } from '../../src/operations/update/fetch-update.ts';
-import type { LocalBase, UpdateContent } from '../../src/operations/update/update-content.ts';
 import { DirectoryStore } from '../../src/store/directory-store.ts';
 import { HttpStore } from '../../src/store/http-store.ts';
 import { manifestPath } from '../../src/store/layout.ts';
-import type { StoredVersion } from '../../src/store/store.ts';
 import { createGuard } from '../../src/store/version-guard.ts';
 import { fixtureSigner } from './image-format-tree.ts';
-import { attributes, commitFiles, type Misbehaviour, serveDirectory, temporaryDirectory } from './store-fixture.ts';
+import { commitFiles, type Misbehaviour } from './store-fixture.ts';
+import { contents, digestOf, setVersionTime, sums, updateWorld } from './update-world.ts';
 
 const old = { changed: randomBytes(200_000), same: randomBytes(300_000), small: Buffer.from('old') };
 const files = { changed: randomBytes(200_000), new: randomBytes(1000), same: old.same, small: Buffer.from('new') };
 
-/** A store with two versions behind HTTP, a machine that has the first, and a place to fetch the second to. */
+/** `updateWorld` with a place to fetch to. */
 async function world(misbehave?: Misbehaviour) {
-  const stack = new AsyncDisposableStack();
-  const directory = stack.use(await temporaryDirectory());
-  const kept = await DirectoryStore.open(join(directory.path, 'store'), { create: true });
-  const first = await commitFiles(kept, 'web', old);
-  const version = await commitFiles(kept, 'web', files);
-  const root = join(directory.path, 'root');
-  await mkdir(root);
-  for (const [name, content] of Object.entries(old)) {
-    await writeFile(join(root, name), content);
-    await setTime(join(root, name));
-  }
-  const base: LocalBase = { digest: digestOf(first), manifestFile: kept.path(manifestPath(digestOf(first))), root };
-  const server = stack.use(await serveDirectory(kept.directory, misbehave));
-  const store = stack.use(await HttpStore.open(server.url, { retries: 2 }));
+  const there = await updateWorld(old, files, { retries: 2, misbehave });
+  const { store, version, base, directory } = there;
   const place = join(directory.path, 'place');
-  const request = { store, version, base, place };
-  return {
-    kept,
-    store,
-    server,
-    version,
-    base,
-    root,
-    place,
-    request,
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
-  };
-}
-
-const digestOf = ({ record }: StoredVersion) => record.digest as Digest;
-
-async function setTime(path: string): Promise<void> {
-  const { seconds, nanoseconds } = attributes.mtime;
-  setModifiedTime(rawPath(path), seconds, nanoseconds);
+  return { ...there, place, request: { store, version, base, place } };
 }
 
 const fetching = (request: Omit<FetchRequest, 'task'>) => fetchUpdate({ ...request, task: Task.silent() });
 
-/** All content of the version, as `content` gives it. */
-async function contents(update: UpdateContent): Promise<Record<string, Buffer>> {
-  const found: Record<string, Buffer> = {};
-  for await (const batch of update.entries())
-    for (const { path, type, chunks = [] } of batch) {
-      const parts = chunks.map((chunk) => update.content(Buffer.from(chunk.hash).toString('hex')));
-      if (type === 'file') found[path] = Buffer.concat(await Promise.all(parts));
-    }
-  return found;
-}
-
 const names = (update: Record<string, Buffer>) => Object.keys(update);
-const sums = (all: Record<string, Buffer>) =>
-  Object.fromEntries(Object.entries(all).map(([name, content]) => [name, hash('sha256', content)]));
 
 test('what is here already is not fetched, and the rest is there without the store', async () => {
   await using there = await world();
@@ -94,7 +48,7 @@ test('files that were changed here count as missing: by their time beforehand, b
   await using there = await world();
   const claims = join(there.root, 'same');
   await writeFile(claims, randomBytes(300_000));
-  await setTime(claims);
+  setVersionTime(claims);
   await using update = await fetching(there.request);
   const lacking = update.transferred.bytes;
   expect(sums(await contents(update))).toEqual(sums(files));
