@@ -2,8 +2,9 @@ import { PassThrough, Readable } from 'node:stream';
 import { expect, it } from 'vitest';
 import { fakeProcesses } from '../../tests/fake-processes.ts';
 import type { UpdateResult } from '../contract/operations/updates.ts';
+import { ImprintError } from '../foundation/errors.ts';
 import type { TaskEvent } from '../foundation/task.ts';
-import { runOrder, type WorkOrder } from './run-order.ts';
+import { type OrderRun, runOrder, type WorkOrder } from './run-order.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 const order: WorkOrder = {
@@ -13,10 +14,10 @@ const result: UpdateResult = {
   ...{ kind: 'staged', to: { reference: 'web:2', digest }, slot: 'b', entry: 'b-2', warnings: [] },
   reboot: { method: 'full', reasons: [] },
 };
-const event = (path: string[], kind: TaskEvent['kind']) => ({ taskId: 't', seq: 1, time: 1, path, kind });
+const event = (path: string[], kind: TaskEvent['kind']) => ({ taskId: 't', seq: 1, time: 1, path, kind, message: '' });
 
 /** What the agent hears of an order whose command says this on its outputs. */
-async function heard(stdout: readonly object[], stderr: readonly object[]) {
+async function heard(stdout: readonly object[], stderr: readonly object[], more: Partial<OrderRun> = {}) {
   const events: TaskEvent[] = [];
   const staged: UpdateResult[] = [];
   const lines = (values: readonly object[]) => Readable.from(values.map((value) => `${JSON.stringify(value)}\n`));
@@ -30,6 +31,7 @@ async function heard(stdout: readonly object[], stderr: readonly object[]) {
     event: (each) => void events.push(each),
     staged: (each) => void staged.push(each),
     signal: new AbortController().signal,
+    ...more,
   });
   return { events, staged };
 }
@@ -42,4 +44,22 @@ it('tells what the command does as the order’s own, but not its end: the trial
     ['o1', 'update web01 to web:2 / fetch', 'finished'],
   ]);
   expect(staged).toMatchObject([{ kind: 'staged', entry: 'b-2' }]);
+});
+
+it('rejects with the error of the command, and makes nothing of what is none of its words', async () => {
+  const error = new ImprintError('disk-full', { path: '/' }).toValue();
+  const running = heard([{ kind: 'wrong' }], [{ seq: 'x' }, { error }, { error: { code: 'unheard-of' } }]);
+  await expect(running).rejects.toMatchObject({ code: 'disk-full' });
+  await expect(heard([], [])).rejects.toMatchObject({ code: 'process-failed' });
+});
+
+it('lets the command end before it says what is wrong with us', async () => {
+  const seen: string[] = [];
+  const hear = (each: TaskEvent) => {
+    seen.push(each.message);
+    throw new Error(`cannot take ${each.seq}`);
+  };
+  const running = heard([result], [event(['update'], 'log'), event(['update'], 'log')], { event: hear });
+  await expect(running).rejects.toThrow('cannot take 1');
+  expect(seen.length).toBe(2);
 });

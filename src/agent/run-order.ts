@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline';
 import type { AgentOrder } from '../contract/agent-protocol.ts';
-import type { UpdateResult } from '../contract/operations/updates.ts';
+import { type UpdateResult, updateResultSchema } from '../contract/operations/updates.ts';
+import { errorValueSchema, parseTaskEvent } from '../contract/task-event.ts';
 import type { UpdateOptions } from '../contract/update.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { TaskEvent } from '../foundation/task.ts';
@@ -37,21 +38,20 @@ export async function runOrder(order: WorkOrder, run: OrderRun): Promise<UpdateR
   child.stdin.end();
   let result: UpdateResult | undefined;
   let failure: ImprintError | undefined;
-  const reading = [
+  const [{ status, stderr }] = await Promise.all([
+    child.ended,
     readLines(child.stdout, (value) => {
-      if (!('kind' in value)) return;
-      result = value as unknown as UpdateResult;
-      run.staged(result);
+      const { success, data } = updateResultSchema.safeParse(value);
+      if (!success) return;
+      result = data;
+      run.staged(data);
     }),
     readLines(child.stderr, (value) => {
-      if ('error' in value && !('kind' in value)) failure = ImprintError.fromValue(value.error as never);
-      else if ('seq' in value && !endsCommand(value as unknown as TaskEvent)) {
-        run.event(ownEvent(value as unknown as TaskEvent, order));
-      }
+      const event = parseTaskEvent(value);
+      if (event === undefined) failure = failureIn(value) ?? failure;
+      else if (!endsCommand(event)) run.event(ownEvent(event, order));
     }),
-  ];
-  const { status, stderr } = await child.ended;
-  await Promise.all(reading);
+  ]);
   if (result !== undefined) return result;
   throw failure ?? new ImprintError('process-failed', { command: order.kind, status: `status ${status}`, stderr });
 }
@@ -93,13 +93,31 @@ function ownEvent(event: TaskEvent, order: WorkOrder): TaskEvent {
   return { ...event, taskId: order.id, path: [`${order.kind} ${order.name} to ${image}`, ...event.path.slice(1)] };
 }
 
+function failureIn(value: object): ImprintError | undefined {
+  const { success, data } = errorValueSchema.safeParse('error' in value ? value.error : undefined);
+  return success ? ImprintError.fromValue(data) : undefined;
+}
+
+/** Hands over the object of each line that is one. Reads on where `take` throws, lest the process be held up or end by it, and throws that then. */
 async function readLines(stream: NodeJS.ReadableStream, take: (value: object) => void): Promise<void> {
+  const thrown: unknown[] = [];
   for await (const line of createInterface({ input: stream })) {
+    const value = parseObject(line);
     try {
-      const value: unknown = JSON.parse(line);
-      if (typeof value === 'object' && value !== null) take(value);
-    } catch {
-      // A line that is none of ours says nothing to us.
+      if (value !== undefined) take(value);
+    } catch (error) {
+      thrown.push(error);
     }
+  }
+  if (thrown.length > 0) throw thrown[0];
+}
+
+/** Undefined for a line that is none of ours. */
+function parseObject(line: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch {
+    return undefined;
   }
 }

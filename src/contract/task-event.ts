@@ -23,6 +23,13 @@ export const taskEventSchema = z.object({
   error: errorValueSchema.optional(),
 });
 
+/** The event in a value that came as JSON; undefined where it is none. */
+export function parseTaskEvent(value: unknown): TaskEvent | undefined {
+  const { success, data } = taskEventSchema.safeParse(value);
+  // What came as JSON has no field that is there and undefined.
+  return success ? (data as TaskEvent) : undefined;
+}
+
 /** A task as it is listed. */
 export const taskSummarySchema = z.object({
   id: z.string(),
