@@ -107,6 +107,11 @@ export function openBoot(
   return BootPartition.open(processes, bootDevice, { readOnly, clock });
 }
 
+/** Seconds after which a trial ends by itself: later than the agent gives it up. */
+export function trialSeconds({ settings }: ThisMachine): number {
+  return Math.ceil(settings.health.timeout / 1000) + 120;
+}
+
 function notOurs(): ImprintError {
   return new ImprintError('machine-unmanaged', { problem: 'it was not started by a boot menu of Imprint' });
 }
