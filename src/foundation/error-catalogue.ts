@@ -311,7 +311,7 @@ export const errorCatalogue = {
     exit: 5,
     http: 409,
     message: '{reference} expired on {expired}, and no newer version vouches for it.',
-    hint: 'Get the newest records from the server. There: imprint image renew {reference}',
+    hint: 'Get the newest records from the server. There: imprint image renew {reference}. Should it be good still, the clock here is wrong (date).',
   },
   'trust-missing': {
     exit: 5,

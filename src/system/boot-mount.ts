@@ -34,8 +34,16 @@ export async function mountBootPartition(
     throw toImprintError(error);
   });
   const mounted = async () => {
-    const options = `${readOnly ? 'ro' : 'rw'},noatime,nosuid,nodev,noexec`;
-    await mountDevice(processes, { device, directory, type: 'ext4', options });
+    const options = 'noatime,nosuid,nodev,noexec';
+    const mount = (how: string) => mountDevice(processes, { device, directory, type: 'ext4', options: how });
+    if (!readOnly) return mount(`rw,${options}`);
+    await mount(`ro,${options}`).catch(async (error) => {
+      // Somebody who made a mount namespace of his own while it was writable keeps the file system so: it cannot be mounted read-only, but seen so.
+      await mount(`rw,${options}`).catch(() => {
+        throw error;
+      });
+      await processes.run('mount', ['-o', `remount,bind,ro,${options}`, directory], { timeout: toolPatience });
+    });
   };
   const unmounted = async () => {
     try {

@@ -35,7 +35,7 @@ export interface FillFileRequest extends FillRequest {
 /** The file that is being filled; nothing boots it, and what a cut leaves of it is begun anew. */
 const filling = `${hostPaths.images}/filling.img`;
 /** Of the host partition, beside what is written: the running image, where it shares blocks, takes new ones as it goes on. */
-const hostReserve = 96 << 20;
+export const hostReserve = 96 << 20;
 
 /**
  * Fills an image file with a version, `images/HEX.img`. Where the host's file system can share blocks between files (xfs, btrfs) it begins as a

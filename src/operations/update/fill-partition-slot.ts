@@ -1,3 +1,4 @@
+import type { VersionStats } from '../../contract/image.ts';
 import { formatBytes } from '../../foundation/bytes.ts';
 import { ImprintError, toImprintError } from '../../foundation/errors.ts';
 import type { PartitionSlot } from '../../machine/installed-layout.ts';
@@ -43,7 +44,7 @@ export async function fillPartitionSlot(request: FillPartitionRequest): Promise<
   const device = request.device ?? (await findPartition(processes, slot.partitionUuid, slot.name));
   const use = await useOf(device);
   if (use !== undefined) throw new ImprintError('slot-unfit', { slot: slot.name, problem: use });
-  await requireRoom(request, slot, device);
+  await requirePartitionRoom(content.record.stats, slot.name, device);
   if (await isSound(request, slot, device)) {
     try {
       return await fill(request, slot, device, true);
@@ -80,11 +81,12 @@ async function fill(
   });
 }
 
-async function requireRoom({ content }: FillRequest, slot: PartitionSlot, device: string): Promise<void> {
-  const [size, needed] = [await deviceSize(device), rootSpace(content.record.stats)];
+/** Refuses a version that a partition cannot hold. Errors: `slot-unfit`. */
+export async function requirePartitionRoom(stats: VersionStats, slot: string, device: string): Promise<void> {
+  const [size, needed] = [await deviceSize(device), rootSpace(stats)];
   if (size >= needed) return;
   const problem = `it holds ${formatBytes(size)}, and at least ${formatBytes(needed)} are needed`;
-  throw new ImprintError('slot-unfit', { slot: slot.name, problem });
+  throw new ImprintError('slot-unfit', { slot, problem });
 }
 
 /** Whether the file system that the install made is there, and nobody found it damaged. */

@@ -3,6 +3,7 @@ import { type ImprintError, toImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import { entryId } from '../../machine/installed-layout.ts';
 import { diffVersions } from '../diff-versions.ts';
+import { expectSlotRoom } from './expect-room.ts';
 import { planFetch } from './plan-fetch.ts';
 import { previewInPlace } from './preview-in-place.ts';
 import { planRestart } from './restart-into.ts';
@@ -21,7 +22,10 @@ export async function planUpdate(work: UpdateWork): Promise<UpdatePlan> {
   };
   let slot = running?.slot ?? 'root';
   try {
-    if (!inPlace) slot = slotFor(work);
+    if (!inPlace) {
+      slot = slotFor(work);
+      await expectSlotRoom(work, slot);
+    }
   } catch (thrown) {
     problem(thrown);
   }

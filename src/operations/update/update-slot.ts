@@ -8,6 +8,7 @@ import { agentPaths, hostMounts } from '../../machine/installed-layout.ts';
 import { forgetting, withTrial } from '../../machine/trial.ts';
 import { chooseSlot } from '../../planning/choose-slot.ts';
 import type { BootPartition } from '../../system/boot-partition.ts';
+import { expectSlotRoom } from './expect-room.ts';
 import { fetchUpdate } from './fetch-update.ts';
 import { fillFileSlot, removeUnreferencedImages } from './fill-file-slot.ts';
 import { fillPartitionSlot } from './fill-partition-slot.ts';
@@ -30,6 +31,7 @@ import type { DoneUpdate, UpdateWork } from './update-work.ts';
 export async function updateSlot(work: UpdateWork): Promise<DoneUpdate> {
   const { machine, view, request, reference, digest, task } = work;
   const slot = slotFor(work);
+  await expectSlotRoom(work, slot);
   await using content = await task.part('fetch what is missing', (part) => fetchUpdate(fetchRequest(work, part)));
   await task.part('see whether it would come up here', (part) =>
     requireFit({ content, reference, layout: view.layout, slot, processes: machine.processes }, part),

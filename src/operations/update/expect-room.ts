@@ -1,0 +1,58 @@
+import { readdir, stat, statfs } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { formatBytes } from '../../foundation/bytes.ts';
+import { ImprintError } from '../../foundation/errors.ts';
+import { hostMounts, hostPaths, imagePath } from '../../machine/installed-layout.ts';
+import { rootSpace } from '../../planning/install-space.ts';
+import { findPartition } from '../../system/find-partition.ts';
+import { hostReserve } from './fill-file-slot.ts';
+import { requirePartitionRoom } from './fill-partition-slot.ts';
+import { imageOf } from './settle-boot.ts';
+import type { UpdateWork } from './update-work.ts';
+
+/**
+ * Refuses a version that has no room in the slot, before anything of it is fetched and before the menu forgets what lies there. A file slot on xfs and btrfs
+ * begins as a clone, whose need is only known once the versions were compared: it is refused then, by `fillFileSlot`. Errors: `slot-unfit`.
+ */
+export async function expectSlotRoom(
+  work: Pick<UpdateWork, 'machine' | 'view' | 'source' | 'digest'>,
+  slot: string,
+): Promise<void> {
+  const { machine, view, source } = work;
+  const { layout } = view;
+  if (layout.host !== undefined) return expectHostRoom(work, layout.host.fileSystem);
+  const place = layout.slots.find(({ name }) => name === slot);
+  if (place === undefined) return;
+  const device = await findPartition(machine.processes, place.partitionUuid, slot);
+  await requirePartitionRoom(source.version.record.stats, slot, device);
+}
+
+async function expectHostRoom(
+  { machine, view, source, digest }: Pick<UpdateWork, 'machine' | 'view' | 'source' | 'digest'>,
+  fileSystem: string,
+): Promise<void> {
+  const { pointer, entries, running } = view;
+  if (fileSystem !== 'ext4' && running !== undefined) return;
+  const host = join(machine.root, hostMounts.host);
+  const kept = [pointer.good, pointer.previous, running?.id].map((id) => imageOf(entries, id));
+  const { bavail, bsize } = await statfs(host);
+  const free = bavail * bsize + (await bytesOfOthers(join(host, hostPaths.images), kept));
+  const needed = rootSpace(source.version.record.stats) + hostReserve;
+  if (free >= needed) return;
+  throw new ImprintError('slot-unfit', {
+    slot: imagePath(digest),
+    problem: `${host} has ${formatBytes(free)} free, and ${formatBytes(needed)} are needed`,
+  });
+}
+
+/** Bytes of image files that go before the slot is filled. */
+async function bytesOfOthers(directory: string, kept: readonly (string | undefined)[]): Promise<number> {
+  const names = await readdir(directory).catch((): string[] => []);
+  const stay = new Set(kept.map((path) => path && basename(path)));
+  let bytes = 0;
+  for (const name of names) {
+    if (stay.has(name) || !name.endsWith('.img')) continue;
+    bytes += ((await stat(join(directory, name)).catch(() => undefined))?.blocks ?? 0) * 512;
+  }
+  return bytes;
+}
