@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
+import { makeDirectories } from '../store/make-directories.ts';
 import { findDebianMirror } from '../system/debian-mirror.ts';
 import type { Processes } from '../system/run.ts';
 import { buildCpio, type CpioEntry } from './cpio.ts';
@@ -57,7 +58,7 @@ export async function ensureImagerBase(options: ImagerBaseOptions): Promise<Imag
       return { ...cached, cached: true };
     }
   }
-  await mkdir(join(options.cache, 'imager'), { recursive: true });
+  await makeDirectories(join(options.cache, 'imager'));
   const work = await mkdtemp(join(options.cache, 'imager', 'work-'));
   try {
     await makeBase(work, options);

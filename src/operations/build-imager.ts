@@ -1,18 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import {
-  access,
-  constants,
-  copyFile,
-  mkdir,
-  mkdtemp,
-  open,
-  readFile,
-  realpath,
-  rename,
-  rm,
-  stat,
-} from 'node:fs/promises';
+import { access, constants, copyFile, mkdtemp, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { NetbootMediaInput, NetbootMediaOutput } from '../contract/operations/media.ts';
@@ -20,6 +8,7 @@ import { ImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
 import { ensureImagerBase, type ImagerBase } from '../netboot/imager-base.ts';
 import { buildOverlay } from '../netboot/imager-overlay.ts';
+import { makeDirectories } from '../store/make-directories.ts';
 import type { Context } from './context.ts';
 import { trustForImager } from './trust/trust-for-imager.ts';
 
@@ -53,7 +42,7 @@ export async function buildImager(
   options: BuildImagerOptions = {},
 ): Promise<NetbootMediaOutput> {
   const directory = context.paths.netboot;
-  await mkdir(join(directory, 'tftp'), { recursive: true });
+  await makeDirectories(join(directory, 'tftp'));
   const key = await context.key();
   const epoch = sourceDateEpoch();
   const base = await ensureImagerBase({

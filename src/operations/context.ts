@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises';
 import type { Database } from '../database/database.ts';
 import { type Clock, systemClock } from '../foundation/clock.ts';
 import type { ServerKey } from '../store/keys.ts';
+import { makeDirectories } from '../store/make-directories.ts';
 import type { Store } from '../store/store.ts';
 import { type Processes, systemProcesses } from '../system/run.ts';
 import { type Changes, createChanges } from './changes.ts';
@@ -53,7 +53,7 @@ export function createContext(options: ContextOptions): Context {
   const storeLocation = options.store ?? `${paths.data}/store`;
   const database = once(async () => {
     const { openDatabase } = await import('../database/database.ts');
-    await mkdir(paths.data, { recursive: true });
+    await makeDirectories(paths.data);
     return openDatabase(paths.databaseFile);
   });
   const store = once(async () => {

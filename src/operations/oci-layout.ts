@@ -1,7 +1,8 @@
-import { mkdir, open, rename, writeFile } from 'node:fs/promises';
+import { open, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toImprintError } from '../foundation/errors.ts';
 import { plainTarHeader, tarEnd, tarPadding } from '../image/tar-writer.ts';
+import { makeDirectories } from '../store/make-directories.ts';
 import type { WriteBytes } from './export-formats.ts';
 import { openForWriting } from './export-target.ts';
 
@@ -64,7 +65,7 @@ export async function layoutInArchive(path: string): Promise<ImageLayout> {
 
 /** A layout in a directory that is empty. */
 export async function layoutInDirectory(directory: string): Promise<ImageLayout> {
-  await mkdir(join(directory, 'blobs/sha256'), { recursive: true });
+  await makeDirectories(join(directory, 'blobs/sha256'));
   let total = 0;
   let unfinished: AsyncDisposable | undefined;
   return {

@@ -1,4 +1,4 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { hostname, networkInterfaces } from 'node:os';
 import { dirname } from 'node:path';
 import type { PrepareInput, PrepareOutput } from '../contract/operations/prepare.ts';
@@ -8,6 +8,7 @@ import type { Task } from '../foundation/task.ts';
 import { leftOutMeaning } from '../machine/mounts.ts';
 import { consistencyWords, planSnapshots } from '../machine/snapshot-plan.ts';
 import { type MachineAnswers, surveySource } from '../machine/source-facts.ts';
+import { makeDirectories } from '../store/make-directories.ts';
 import { type Door, openDoor } from '../system/door.ts';
 import { askThisMachine } from '../system/local-survey.ts';
 import type { Context } from './context.ts';
@@ -99,7 +100,7 @@ function problemsOf(answers: MachineAnswers): string[] {
 }
 
 async function record(path: string, content: unknown): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeDirectories(dirname(path));
   await writeFile(`${path}.new`, `${JSON.stringify(content, undefined, 2)}\n`);
   await rename(`${path}.new`, path);
 }

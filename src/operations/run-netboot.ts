@@ -1,4 +1,4 @@
-import { access, chmod, copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { access, chmod, copyFile, readFile, stat, writeFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { z } from 'zod';
@@ -17,6 +17,7 @@ import {
   usualRange,
 } from '../netboot/dnsmasq.ts';
 import { createDnsmasqSupervisor, type DnsmasqSupervisor, endOrphan } from '../netboot/dnsmasq-supervisor.ts';
+import { makeDirectories } from '../store/make-directories.ts';
 import type { Context } from './context.ts';
 
 export interface NetbootOptions {
@@ -71,7 +72,7 @@ export async function runNetboot(context: Context, options: NetbootOptions): Pro
   const configurationFile = join(paths.dnsmasq, 'dnsmasq.conf');
   await endOrphan({ pidFile: files.pid, configurationFile, clock: context.clock });
   if (!options.proxyDhcp && !options.allowForeignDhcp) await refuseForeignDhcp(context, network, options.signal);
-  await mkdir(paths.dnsmasq, { recursive: true, mode: 0o755 });
+  await makeDirectories(paths.dnsmasq, 0o755);
   await prepareTftp(options, tftpRoot);
   const user = await chooseUser(tftpRoot);
   const supervisor = createDnsmasqSupervisor({
@@ -156,7 +157,7 @@ async function refuseForeignDhcp(context: Context, network: Interface, signal: A
 
 async function prepareTftp(options: NetbootOptions, tftpRoot: string): Promise<void> {
   const source = options.ipxeDirectory ?? '/usr/lib/ipxe';
-  await mkdir(tftpRoot, { recursive: true, mode: 0o755 });
+  await makeDirectories(tftpRoot, 0o755);
   for (const file of [tftpFiles.bios, tftpFiles.uefi]) {
     try {
       await copyFile(join(source, file), join(tftpRoot, file));

@@ -1,8 +1,9 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { FastifyRequest } from 'fastify';
 import { ImprintError } from '../foundation/errors.ts';
+import { makeDirectories } from '../store/make-directories.ts';
 
 /**
  * Who may ask. The admin token (`Authorization: Bearer …`) may do everything. A page that was shown the token once has a
@@ -50,7 +51,7 @@ export function createAuthentication(adminToken: string): Authentication {
 export async function ensureAdminToken(path: string): Promise<{ token: string; created: boolean }> {
   const existing = await readToken(path);
   if (existing !== undefined) return { token: existing, created: false };
-  await mkdir(dirname(path), { recursive: true });
+  await makeDirectories(dirname(path));
   const temporary = `${path}.${process.pid}.tmp`;
   await writeFile(temporary, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600, flush: true });
   try {

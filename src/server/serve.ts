@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
@@ -9,6 +8,7 @@ import { type Context, createContext } from '../operations/context.ts';
 import { noteSilence } from '../operations/note-silence.ts';
 import { findInterface, type Netboot, runNetboot } from '../operations/run-netboot.ts';
 import { expiringTrust } from '../operations/trust/expiry.ts';
+import { makeDirectories } from '../store/make-directories.ts';
 import { ensureAdminToken } from './authentication.ts';
 import { createHttpServer } from './http-server.ts';
 import { announceRunning, refuseSecond } from './running-server.ts';
@@ -67,7 +67,7 @@ export async function serve(options: ServeOptions): Promise<void> {
       }),
     );
     const { paths, storeLocation } = context;
-    await mkdir(paths.data, { recursive: true, mode: 0o755 });
+    await makeDirectories(paths.data, 0o755);
     await refuseSecond(paths.serverFile, paths.data);
     const network = options.netboot === undefined ? undefined : findInterface(options.netboot);
     const token = await ensureAdminToken(paths.adminToken);

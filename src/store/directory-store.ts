@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tagSchema, type VersionRecord } from '../contract/image.ts';
 import type { Digest } from '../foundation/brand.ts';
@@ -30,6 +30,7 @@ import {
 } from './layout.ts';
 import { Leases } from './leases.ts';
 import { lockStore } from './lock.ts';
+import { makeDirectories } from './make-directories.ts';
 import { PackTables } from './pack-tables.ts';
 import { type ImageListing, ReadingStore } from './reading-store.ts';
 import { removeVersions } from './removal.ts';
@@ -85,7 +86,7 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
     // What a cut left of a store being made is no obstacle.
     const others = (await files.names('')).filter((name) => name !== 'lost+found' && name !== temporaryDirectory);
     if (others.length > 0) throw new ImprintError('target-not-empty', { path: directory });
-    await writing(directory, () => mkdir(store.temporary, { recursive: true }));
+    await writing(directory, () => makeDirectories(store.temporary));
     await writeFileDurably(join(directory, storeFile), storeFileText, store.temporary);
     return store;
   }
@@ -95,7 +96,7 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
     const names = await this.directoryFiles.names('');
     const laterFormat = /^\{"format":\d+,"kind":"imprint-store"\}\n$/.test(text ?? '');
     if (laterFormat || !['images', 'manifests', 'packs'].every((name) => names.includes(name))) return false;
-    await writing(this.directory, () => mkdir(this.temporary, { recursive: true }));
+    await writing(this.directory, () => makeDirectories(this.temporary));
     await writeFileDurably(this.path(storeFile), storeFileText, this.temporary);
     return true;
   }
@@ -303,7 +304,7 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
     const directory = join(this.temporary, randomUUID());
     await writing(this.temporary, async () => {
       await rm(this.temporary, { recursive: true, force: true });
-      await mkdir(directory, { recursive: true, mode: 0o700 });
+      await makeDirectories(directory, 0o700);
     });
     return directory;
   }
@@ -387,7 +388,7 @@ export class DirectoryStore extends ReadingStore implements WritableStore {
     const lock = await lockStore(this.path(lockFile), this.directory, owner);
     try {
       // Under the lock, for another's transaction may just have been about to clear it away.
-      await writing(this.temporary, () => mkdir(this.temporary, { recursive: true }));
+      await writing(this.temporary, () => makeDirectories(this.temporary));
     } catch (error) {
       await lock[Symbol.asyncDispose]();
       throw error;

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
+import { makeDirectories } from './make-directories.ts';
 
 /** A file to be written: where, and what; `aside` names one that is written and durable already. */
 export type DurableFile = { path: string; content: Uint8Array | string } | { path: string; aside: string };
@@ -86,7 +87,7 @@ function writeError(error: unknown, path: string): ImprintError {
 }
 
 async function makeDirectoryDurably(directory: string): Promise<void> {
-  const first = await mkdir(directory, { recursive: true });
+  const first = await makeDirectories(directory);
   // `first` is the topmost directory that was made: its name, and those below it, must last as well.
   for (let made = directory; first !== undefined; made = dirname(made)) {
     await syncDirectory(dirname(made));

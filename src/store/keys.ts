@@ -1,9 +1,10 @@
 import { createPrivateKey, generateKeyPairSync, randomUUID } from 'node:crypto';
-import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { link, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import { createSigner, formatPublicKey, type Signer } from '../image/signature.ts';
 import { ifThere } from './directory-files.ts';
+import { makeDirectories } from './make-directories.ts';
 
 /** The key with which a server signs, and its public half as a minisign public key file. */
 export interface ServerKey {
@@ -25,7 +26,7 @@ export async function ensureServerKey(dataDirectory: string): Promise<ServerKey>
   try {
     const existing = await readServerKey(dataDirectory);
     if (existing) return existing;
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectories(directory, 0o700);
     const { privateKey } = generateKeyPairSync('ed25519');
     await createOnce(
       join(directory, 'server.key'),
@@ -78,7 +79,7 @@ export async function createKeyFiles(path: string): Promise<Signer> {
   try {
     for (const each of [privatePath, publicPath])
       if ((await ifThere(readFile(each, 'utf8'))) !== undefined) throw new ImprintError('key-exists', { path: each });
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeDirectories(dirname(path), 0o700);
     const { privateKey } = generateKeyPairSync('ed25519');
     const pem = privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
     await createOnce(privatePath, pem, 0o600);

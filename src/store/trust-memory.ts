@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { imageNameSchema, versionRecordSchema } from '../contract/image.ts';
@@ -9,6 +9,7 @@ import { FormatError } from '../image/format-error.ts';
 import { parseSignatures } from '../image/signature.ts';
 import { parseTrustDocument, type TrustDocument } from '../image/trust-document.ts';
 import { writeFilesDurably } from './durable.ts';
+import { makeDirectories } from './make-directories.ts';
 import type { Evidence, TrustMemory } from './version-guard.ts';
 
 /** A memory in files, with what `trust show` asks it. */
@@ -87,7 +88,7 @@ async function readEvidence(path: string, image: string): Promise<Evidence | und
 
 async function tryWriting(place: string, files: { path: string; content: string }[]): Promise<boolean> {
   try {
-    await mkdir(join(place, 'seen'), { recursive: true });
+    await makeDirectories(join(place, 'seen'));
     await writeFilesDurably(files, place);
     return true;
   } catch (error) {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, rm } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import type { Digest } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
@@ -20,6 +20,7 @@ import type { DirectoryStore } from '../store/directory-store.ts';
 import { renameDurably, writing } from '../store/durable.ts';
 import { bundleLockPath, bundlePartPath, bundlePath, bundlesDirectory, manifestPath } from '../store/layout.ts';
 import { lockStore } from '../store/lock.ts';
+import { makeDirectories } from '../store/make-directories.ts';
 import { contentOfManifest } from '../store/manifest-reader.ts';
 import type { ChunkLocation } from '../store/store.ts';
 import { compress } from '../store/zstd.ts';
@@ -55,7 +56,7 @@ export async function makeBundle(
 ): Promise<BundleReport> {
   const { task } = options;
   const directory = store.path(bundlesDirectory);
-  await writing(directory, () => mkdir(directory, { recursive: true }));
+  await writing(directory, () => makeDirectories(directory));
   await using _lock = await lockStore(store.path(bundleLockPath), store.location, 'making of a bundle');
   await using _old = await store.lease(from);
   await using _new = await store.lease(to);

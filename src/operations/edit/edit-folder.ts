@@ -7,6 +7,7 @@ import { rawPath } from '../../foundation/brand.ts';
 import type { Clock } from '../../foundation/clock.ts';
 import { ImprintError, toImprintError } from '../../foundation/errors.ts';
 import { tryLock } from '../../native/files.ts';
+import { makeDirectories } from '../../store/make-directories.ts';
 import { removeContents } from '../../tree/remove-contents.ts';
 import { type EditPlace, type EditState, editPlace, editsDirectory, readEditState } from './edit-state.ts';
 
@@ -22,7 +23,7 @@ export interface HeldEdit extends AsyncDisposable {
 export async function createEdit(data: string, image: string): Promise<HeldEdit> {
   const parent = editsDirectory(data);
   try {
-    await mkdir(parent, { recursive: true, mode: 0o700 });
+    await makeDirectories(parent, 0o700);
     const made = join(parent, `.new-${randomBytes(8).toString('hex')}`);
     await mkdir(made, { mode: 0o700 });
     const lock = await open(editPlace(made).lockFile, 'a+', 0o600);

@@ -13,6 +13,7 @@ import {
 } from '../../image/signature.ts';
 import { missingSignatures, parseTrustDocument, type TrustDocument } from '../../image/trust-document.ts';
 import { writeFilesDurably } from '../../store/durable.ts';
+import { makeDirectories } from '../../store/make-directories.ts';
 import { openWritableStore } from '../../store/open-store.ts';
 import type { Context } from '../context.ts';
 import { requireTrust } from './find-guard.ts';
@@ -58,7 +59,7 @@ export async function readDraft(path: string): Promise<TrustDraft> {
 /** Writes a draft, or only its signatures. */
 export async function writeDraft({ path, document, signatures }: TrustDraft): Promise<void> {
   const directory = dirname(path);
-  await mkdir(directory, { recursive: true });
+  await makeDirectories(directory);
   const aside = join(directory, `.${randomUUID()}`);
   await mkdir(aside, { mode: 0o700 });
   try {

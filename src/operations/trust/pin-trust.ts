@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import type { trustPin } from '../../contract/operations/trust.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import { writeFileDurably } from '../../store/durable.ts';
+import { makeDirectories } from '../../store/make-directories.ts';
 import type { Context } from '../context.ts';
 import { parseStart, pinnedPath } from './find-guard.ts';
 import { shownTrust } from './shown-trust.ts';
@@ -22,7 +23,7 @@ export async function pinTrust(
   const output = { path, current: await shownTrust(context, start) };
   if (dryRun) return output;
   const aside = join(context.paths.trust, `.${randomUUID()}`);
-  await mkdir(aside, { recursive: true });
+  await makeDirectories(aside);
   try {
     await writeFileDurably(path, `${text.trimEnd()}${start.version === 0 ? '\n' : ''}`, aside);
   } finally {

@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rm, statfs } from 'node:fs/promises';
+import { readdir, readFile, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ImprintError } from '../../foundation/errors.ts';
 import { writeFileDurably, writing } from '../../store/durable.ts';
+import { makeDirectories } from '../../store/make-directories.ts';
 
 /** Left free on the file system beside what is fetched: it is a running system's. */
 const reserve = 16 << 20;
@@ -17,7 +18,7 @@ export class FetchPlace {
   /** Opens the place for what `key` names; what lies there for anything else goes. Errors: `disk-full`, `read-only`, `io-failed`. */
   static async open(directory: string, key: string): Promise<FetchPlace> {
     const place = new FetchPlace(directory);
-    await writing(directory, () => mkdir(directory, { recursive: true, mode: 0o700 }));
+    await writing(directory, () => makeDirectories(directory, 0o700));
     if ((await place.read('key')) !== key) {
       await writing(directory, async () => {
         for (const name of await readdir(directory)) await rm(join(directory, name), { recursive: true, force: true });

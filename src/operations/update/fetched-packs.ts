@@ -1,8 +1,9 @@
-import { type FileHandle, mkdir, open, readdir, readFile } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ByteRanges } from '../../foundation/byte-ranges.ts';
 import { writing } from '../../store/durable.ts';
 import { isHexHash } from '../../store/layout.ts';
+import { makeDirectories } from '../../store/make-directories.ts';
 import type { ChunkLocation, Store } from '../../store/store.ts';
 
 /** Frames that lie closer together than this are fetched with what is between them: another request costs more. */
@@ -31,7 +32,7 @@ export class FetchedPacks {
 
   static async open(directory: string): Promise<FetchedPacks> {
     const packs = new FetchedPacks(directory);
-    await writing(directory, () => mkdir(directory, { recursive: true }));
+    await writing(directory, () => makeDirectories(directory));
     for (const name of await readdir(directory)) {
       const pack = name.slice(0, 64);
       if (!isHexHash(pack) || name !== `${pack}.have`) continue;
