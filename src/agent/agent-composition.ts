@@ -8,6 +8,7 @@ import { parsePublicKey } from '../image/signature.ts';
 import { agentFiles } from '../machine/agent-files.ts';
 import { parseAgentSettings } from '../machine/agent-settings.ts';
 import { rememberServerTime } from '../operations/update/machine-clock.ts';
+import { keepServerRules } from '../operations/update/machine-rules.ts';
 import { proveTrial } from '../operations/update/prove-trial.ts';
 import { settleBoot } from '../operations/update/settle-boot.ts';
 import { findThisMachine, lookAtMachine, openBoot, type ThisMachine } from '../operations/update/this-machine.ts';
@@ -72,6 +73,10 @@ async function compose(program: string, signal: AbortSignal, log: (message: stri
     },
     readFacts: () => readMachineFacts(processes),
     runOrder: (order, hooks) => runOrder(order, { processes, command: commandLineProgram(), ...hooks }),
+    takeRules: async (rules) => {
+      if (!(await keepServerRules('/', rules))) return;
+      if (machine !== undefined) machine = await findThisMachine({ processes, clock });
+    },
     serverTime: async (time) => {
       if (Math.abs(clock.now() - time) > clockTolerance) await setSystemTime(processes, clock, time);
       if (Math.abs(time - timeWritten) < timeKept) return;

@@ -84,6 +84,7 @@ function agentWith(orders: (AgentOrder['order'] | ImprintError)[], more: Partial
     },
     readFacts: async () => ({ interfaces: [] }) as unknown as MachineFacts,
     runOrder: async () => result,
+    takeRules: async () => {},
     serverTime: async () => {},
     ...more,
   };

@@ -1,5 +1,6 @@
 import type { AgentOutcome } from '../contract/agent-protocol.ts';
 import type { MachineFacts } from '../contract/machine.ts';
+import type { MachineRules } from '../contract/machine-rules.ts';
 import type { UpdateResult } from '../contract/operations/updates.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { type ErrorValue, type ImprintError, toImprintError } from '../foundation/errors.ts';
@@ -36,6 +37,8 @@ export interface Agent {
     order: WorkOrder,
     hooks: { event(event: TaskEvent): void; staged(result: UpdateResult): void; signal: AbortSignal },
   ): Promise<UpdateResult>;
+  /** Called with what each signed answer says of this machine's own paths. */
+  takeRules(rules: MachineRules): Promise<void>;
   /** Called with the time of each signed answer. */
   serverTime(time: number): Promise<void>;
   log(message: string): void;
@@ -136,11 +139,12 @@ class AgentRun {
     while (!signal.aborted) {
       const asked = clock.now();
       try {
-        const { order, time } = await this.#ask(client, waitSeconds);
+        const { order, time, rules } = await this.#ask(client, waitSeconds);
         pause = 1000;
         told = '';
         this.#reached = true;
         await this.#agent.serverTime(time);
+        await this.#takeRules(rules);
         await this.#tellOutcome();
         if (order.kind !== 'wait') this.#begin(order);
         // A server that does not wait as it was asked to must not be asked without end.
@@ -158,6 +162,15 @@ class AgentRun {
         waitSeconds = 0;
       }
     }
+  }
+
+  /** A disk that is full must not keep an order from being carried out. */
+  async #takeRules(rules: MachineRules | undefined): Promise<void> {
+    const { takeRules, log } = this.#agent;
+    if (rules === undefined) return;
+    await takeRules(rules).catch((thrown) =>
+      log(`what the server says of this machine’s own paths could not be kept: ${toImprintError(thrown).message}`),
+    );
   }
 
   async #ask(client: AgentClient, waitSeconds: number) {

@@ -72,8 +72,17 @@ export const machineCommands: readonly CommandDefinition[] = [
       { flags: '--address <address>', description: 'its IPv4 address; 10.0.0.11+ counts up through the range' },
       { flags: '--mac <address>', description: 'all its MAC addresses; repeatable', repeat: true },
       ...installOptions,
+      {
+        flags: '--keep <glob>',
+        description: 'all paths that an update in place leaves alone; repeatable',
+        repeat: true,
+      },
+      { flags: '--carry <glob>', description: 'all state that goes from slot to slot; repeatable', repeat: true },
     ],
-    examples: [['imprint machine set web01 --disk serial=S3Z9NB0K', 'say which of its disks is to be written']],
+    examples: [
+      ['imprint machine set web01 --disk serial=S3Z9NB0K', 'say which of its disks is to be written'],
+      ['imprint machine set web[01-20] --carry /etc/letsencrypt', 'what their updates carry along'],
+    ],
     load: () => import('./commands/machine-set.ts'),
   },
   {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { agentReportSchema, agentVersionSchema } from './agent-report.ts';
 import { digestSchema } from './image.ts';
 import { machineFactsSchema } from './machine.ts';
+import { machineRulesSchema } from './machine-rules.ts';
 import { errorValueSchema, taskEventSchema } from './task-event.ts';
 import { updateOptionsSchema } from './update.ts';
 
@@ -52,6 +53,8 @@ export const agentOrderSchema = z.object({
   nonce: z.string(),
   /** Server's time, milliseconds since 1970. */
   time: z.number(),
+  /** What this machine keeps of its own beside the usual, as the server has it. */
+  rules: machineRulesSchema.optional(),
   order: z.discriminatedUnion('kind', [idleOrderSchema, updateOrderSchema, revertOrderSchema]),
 });
 export type AgentOrder = z.infer<typeof agentOrderSchema>;

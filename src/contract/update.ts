@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { digestSchema } from './image.ts';
+import { statedRuleSchema } from './machine-rules.ts';
 
 /** How a machine restarts into another version. */
 export const rebootMethodSchema = z.enum(['auto', 'kexec', 'soft', 'full', 'none']);
@@ -45,6 +46,8 @@ export const updatePlanSchema = z.object({
   services: z.array(z.string()).optional(),
   /** Local changes that are in the way (in place). */
   drift: z.array(z.object({ path: z.string(), change: z.string(), action: z.string() })).optional(),
+  /** What stays this machine's own beside the usual, by what the image, the server and its settings say. */
+  rules: z.array(statedRuleSchema).optional(),
   /** How it restarts, and why it must. */
   reboot: z.object({ method: rebootMethodSchema, reasons: z.array(z.string()) }),
   /** Why it would be refused. */

@@ -4,6 +4,7 @@ import type { Kysely, Migration, MigrationProvider } from 'kysely';
 export const migrations: Readonly<Record<string, Migration>> = {
   '001-machines-and-tasks': { up: machinesAndTasks },
   '002-updates': { up: updates },
+  '003-rules': { up: rules },
 };
 
 export const migrationProvider: MigrationProvider = { getMigrations: async () => ({ ...migrations }) };
@@ -59,4 +60,8 @@ async function machinesAndTasks(database: Kysely<unknown>): Promise<void> {
 async function updates(database: Kysely<unknown>): Promise<void> {
   await database.schema.alterTable('machine').addColumn('update_order', 'text').execute();
   await database.schema.alterTable('machine').addColumn('agent', 'text').execute();
+}
+
+async function rules(database: Kysely<unknown>): Promise<void> {
+  await database.schema.alterTable('machine').addColumn('rules', 'text').execute();
 }

@@ -18,6 +18,7 @@ interface MachineTable {
   facts: string | null;
   image: string | null;
   options: string;
+  rules: string | null;
   install_order: string | null;
   update_order: string | null;
   agent: string | null;

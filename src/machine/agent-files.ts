@@ -12,6 +12,8 @@ export const agentFiles = {
   settings: `${agentPaths.settings}/agent.yaml`,
   /** Public key of the server, whose signed answers are believed. Absent: no server is asked. */
   serverKey: `${agentPaths.settings}/server.pub`,
+  /** What the server last said of this machine's own paths (`MachineRules`). */
+  serverRules: `${agentPaths.settings}/server-rules.json`,
   /** Whom to trust for versions (`pinned`), and what was seen of them. */
   trust: `${agentPaths.settings}/trust`,
   /** Programs that a version on trial must pass. */

@@ -1,5 +1,6 @@
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
+import { pathRuleSchema } from '../contract/machine-rules.ts';
 import { parseBytes } from '../foundation/bytes.ts';
 import { parseDuration } from '../foundation/duration.ts';
 import { ImprintError } from '../foundation/errors.ts';
@@ -62,11 +63,11 @@ const settingsSchema = z.strictObject({
   /** Bytes in a second that an update may fetch; absent: as fast as it goes. */
   rate: size.optional(),
   /** Paths, and globs, of state that goes from slot to slot beside the built-in list. */
-  carry: list(absolutePath).default([]),
+  carry: list(pathRuleSchema).default([]),
   /** Where the machine's identity and carried state are kept, versioned. */
   stateDirectory: absolutePath.optional(),
   /** Paths that an update in place leaves alone beside the built-in list. */
-  keep: list(absolutePath).default([]),
+  keep: list(pathRuleSchema).default([]),
   /** Local changes to files of the image, in an update in place. */
   drift: z.enum(['keep', 'merge', 'overwrite']).default('merge'),
 });

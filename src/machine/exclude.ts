@@ -33,6 +33,7 @@ export const defaultExcludes: readonly string[] = [
     '/usr/bin/imprint',
     '/etc/imprint/agent.yaml',
     '/etc/imprint/server.pub',
+    '/etc/imprint/server-rules.json',
     '/etc/imprint/trust',
     '/etc/systemd/system/imprint-*.service',
   ],

@@ -1,5 +1,6 @@
 import type { AgentReport } from '../contract/agent-report.ts';
 import type { InstallOptions, MachineFacts, MachineState } from '../contract/machine.ts';
+import type { MachineRules } from '../contract/machine-rules.ts';
 import type { UpdateOptions } from '../contract/update.ts';
 import type { Digest } from '../foundation/brand.ts';
 import { type ErrorValue, ImprintError } from '../foundation/errors.ts';
@@ -59,6 +60,8 @@ export interface MachineRecord {
   facts?: MachineFacts;
   image?: string;
   options: InstallOptions;
+  /** What it is to keep of its own. */
+  rules?: MachineRules;
   order?: MachineOrder;
   update?: MachineUpdate;
   /** How the machine is, as its agent last said, and when. */

@@ -28,7 +28,8 @@ export async function answerAgent(
       const time = context.clock.now();
       const left = until - time;
       if (order.kind !== 'wait' || left <= 0 || circumstances.signal.aborted) {
-        return await signAnswer(context, { nonce: hello.nonce, time, order });
+        const rules = (await (await context.database()).machines.byName(order.name))?.rules ?? {};
+        return await signAnswer(context, { nonce: hello.nonce, time, rules, order });
       }
       await change.within(left, order.name);
     } finally {

@@ -38,6 +38,7 @@ export async function setMachines(context: Context, input: Input): Promise<z.inp
         ...(macs !== undefined && { macs }),
         options: changeOptions(machine.options, input.options),
       };
+      if (input.rules !== undefined) machine = changeRules(machine, input.rules);
       if (input.image !== undefined) {
         machine = nextMachine(machine, { kind: 'image-set', image: input.image ?? undefined });
       }
@@ -58,6 +59,13 @@ export function changeOptions(
   const merged = { ...options, ...changes };
   const kept = Object.entries(merged).filter(([, value]) => value !== null && value !== undefined);
   return Object.fromEntries(kept) as InstallOptions;
+}
+
+/** `null` takes a list away, what is absent stays. */
+function changeRules(machine: MachineRecord, changes: NonNullable<Input['rules']>): MachineRecord {
+  const { rules: before, ...rest } = machine;
+  const kept = Object.entries({ ...before, ...changes }).filter(([, value]) => value !== null && value !== undefined);
+  return kept.length === 0 ? rest : { ...rest, rules: Object.fromEntries(kept) };
 }
 
 function withoutAddress(machine: MachineRecord): MachineRecord {

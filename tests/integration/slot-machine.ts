@@ -10,6 +10,7 @@ import { parseAgentSettings } from '../../src/machine/agent-settings.ts';
 import type { BootPointer } from '../../src/machine/boot-pointer.ts';
 import { entryId, type InstalledLayout } from '../../src/machine/installed-layout.ts';
 import { writeKeptVersion } from '../../src/operations/install/write-agent.ts';
+import { readRules, withRules } from '../../src/operations/update/machine-rules.ts';
 import type { ThisMachine } from '../../src/operations/update/this-machine.ts';
 import { updateMachine } from '../../src/operations/update/update-machine.ts';
 import type { UpdateMachineRequest } from '../../src/operations/update/update-work.ts';
@@ -148,9 +149,10 @@ export async function slotMachine(
   const said: TaskEvent[] = [];
   const machine = async (clock = systemClock): Promise<ThisMachine> => {
     const path = join(root, 'etc/imprint/agent.yaml');
-    const settings = parseAgentSettings(await readFile(path, 'utf8').catch(() => undefined), path);
+    const own = parseAgentSettings(await readFile(path, 'utf8').catch(() => undefined), path);
+    const rules = await readRules(root, own);
     const words = { entry: entry.id, sequence: 1 };
-    return { processes: systemProcesses, clock, root, settings, words, bootDevice };
+    return { processes: systemProcesses, clock, root, settings: withRules(own, rules), rules, words, bootDevice };
   };
   const update: SlotMachine['update'] = async (request, { clock, signal } = {}) => {
     said.length = 0;

@@ -13,12 +13,14 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
   const address = invocation.text('address');
   const image = invocation.text('image');
   const options = readInstallOptions(invocation);
+  const rules = { ...rulesOf(invocation, 'keep'), ...rulesOf(invocation, 'carry') };
   const input = parseInput(machineSet.input, {
     machines: invocation.argumentList(0).join(','),
     ...(macs.length > 0 ? { macs } : {}),
     ...(address === undefined ? {} : { address: address || null }),
     ...(image === undefined ? {} : { image: image || null }),
     ...(Object.keys(options).length > 0 ? { options } : {}),
+    ...(Object.keys(rules).length > 0 ? { rules } : {}),
   });
   if (Object.keys(input).length === 1) {
     throw new ImprintError('usage', {
@@ -32,4 +34,12 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
   }
   const output = await callServer(session, machineSet, input);
   session.result(output, () => machineTable(session, output.machines));
+}
+
+/** An empty value takes the list away. */
+function rulesOf(invocation: Invocation, name: 'keep' | 'carry'): { [Name in 'keep' | 'carry']?: string[] | null } {
+  const globs = invocation.list(name);
+  if (globs.length === 0) return {};
+  const said = globs.filter((glob) => glob !== '');
+  return { [name]: said.length === 0 ? null : said };
 }

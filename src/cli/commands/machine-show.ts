@@ -38,6 +38,8 @@ function describe(machine: Machine, session: Session): string {
     ['address', machine.address],
     ['mac', machine.macs.join('\n')],
     ['options', optionsText(machine.options)],
+    ['keeps', machine.rules?.keep?.join('\n')],
+    ['carries', machine.rules?.carry?.join('\n')],
     ['seen', ago(machine.lastSeen) ?? 'never'],
     ['task', machine.task],
     ['hardware', facts && [facts.vendor, facts.product].filter(Boolean).join(' ')],

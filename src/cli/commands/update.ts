@@ -91,8 +91,10 @@ const ways = {
   'in-place': 'change the running root',
 };
 
+const ruleMakers = { image: 'the image', server: 'the server', machine: 'agent.yaml' };
+
 function planText(session: Session, plan: UpdatePlan): string {
-  const { files, fetch, packages = [], services = [], drift = [], reboot, problems } = plan;
+  const { files, fetch, packages = [], services = [], drift = [], rules = [], reboot, problems } = plan;
   const { paint } = session.stdout;
   return printFields(session.stdout, [
     ['from', plan.from?.reference ?? 'an unknown version'],
@@ -102,6 +104,7 @@ function planText(session: Session, plan: UpdatePlan): string {
     ['files', files && `${files.added} added, ${files.changed} changed, ${files.removed} removed`],
     ['packages', packages.map(({ name, from, to }) => `${name} ${from ?? '–'} → ${to ?? '–'}`).join('\n')],
     ['services', services.join(', ')],
+    ['own', rules.map(({ kind, glob, from }) => `${kind} ${glob} (${ruleMakers[from]})`).join('\n')],
     ['drift', drift.map(({ path, change, action }) => `${path}: ${change}, ${action}`).join('\n')],
     ['restart', `${reboot.method}${reboot.reasons.length > 0 ? `: ${reboot.reasons.join('; ')}` : ''}`],
     ['problems', problems.map((problem) => paint('red', problem)).join('\n')],

@@ -8,6 +8,7 @@ import {
   slotCountSchema,
   slotLayoutSchema,
 } from '../machine.ts';
+import { machineRuleChangesSchema } from '../machine-rules.ts';
 import { defineOperation } from '../operation.ts';
 
 /** Which machines: a node range of names (`web[01-20]`), names given to discovered ones, or MAC addresses. */
@@ -85,6 +86,7 @@ export const machineSet = defineOperation({
     /** All MAC addresses of the machine (one machine only). */
     macs: z.array(z.string()).optional(),
     options: installOptionChangesSchema.optional(),
+    rules: machineRuleChangesSchema.optional(),
   }),
   output: machinesOutput,
   errors: ['machine-not-found', 'machine-conflict', 'input-invalid'],

@@ -1,13 +1,15 @@
 import { createHash, hash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type RawPath, rawPath } from '../../foundation/brand.ts';
 import type { Clock } from '../../foundation/clock.ts';
 import { toImprintError } from '../../foundation/errors.ts';
 import type { Entry } from '../../image/entry.ts';
 import { carriedPath, identityPaths, keptObjects, objectPaths } from '../../machine/carried-state.ts';
+import { parseExcludes } from '../../machine/exclude.ts';
 import { isDirectory, readLink } from '../../native/status.ts';
+import { makeDirectories } from '../../store/make-directories.ts';
 import { ContentCheck } from '../../tree/check-content.ts';
 import { syncTree } from '../../tree/converge-tree.ts';
 import { hasAttributes, isOfKind } from '../../tree/entry-attributes.ts';
@@ -46,8 +48,7 @@ export interface KeepObjectOptions {
 export async function keepObject(options: KeepObjectOptions): Promise<KeptObject> {
   try {
     const { root, stateDirectory, carry = [], known } = options;
-    const globs = [...identityPaths, ...carry.map(carriedPath)];
-    const found = findCarried(root, globs);
+    const found = findOwn(root, carry);
     const own = known === undefined ? found : await withoutVersion(root, found, known);
     const entries = own.map((entry) => ({ path: entry.path, line: lineOf(root, entry) }));
     const digest = hash('sha256', entries.map(({ path, line }) => `${path}\0${line}\n`).join(''));
@@ -57,6 +58,22 @@ export async function keepObject(options: KeepObjectOptions): Promise<KeptObject
   } catch (error) {
     throw toImprintError(error);
   }
+}
+
+/** What is carried: the built-in list and `carry`, but for what a rule with `!` takes back and no later one names again. */
+function findOwn(root: string, carry: readonly string[]): CarriedEntry[] {
+  const taken = carry.filter((rule) => !rule.startsWith('!'));
+  const found = findCarried(root, [...identityPaths, ...taken.map(carriedPath)]);
+  if (taken.length === carry.length) return found;
+  // What is taken back is left out, and what is named again is not.
+  const excluder = parseExcludes(carry.map((rule) => (rule.startsWith('!') ? rule.slice(1) : `!${rule}`)));
+  const left = new Set<string>();
+  return found.filter(({ path, type }) => {
+    const above = path.slice(0, Math.max(0, path.lastIndexOf('/')));
+    if (!left.has(above) && !excluder.excludes(path, type === 'directory')) return true;
+    left.add(path);
+    return false;
+  });
 }
 
 /** The newest object of a state directory; undefined where there is none. */
@@ -94,7 +111,7 @@ export async function layObject(object: KeptObject, root: string, owner: string)
       copyAttributes(`${tree}/${entry.path}` as RawPath, entry, `${root}/${entry.path}` as RawPath);
     }
     const mark = join(root, objectPaths.mark);
-    await mkdir(join(mark, '..'), { recursive: true });
+    await makeDirectories(join(mark, '..'));
     await writeFile(mark, `${owner} ${object.number}\n`);
   } catch (error) {
     throw toImprintError(error);
@@ -114,12 +131,12 @@ async function write(
   digest: string,
   last: KeptObject | undefined,
 ): Promise<KeptObject> {
-  await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
+  await makeDirectories(stateDirectory, 0o700);
   const number = ((await objectNumbers(stateDirectory)).at(-1) ?? 0) + 1;
   const temporary = join(stateDirectory, '.new');
   await rm(temporary, { recursive: true, force: true });
   const tree = join(temporary, objectPaths.tree);
-  await mkdir(tree, { recursive: true, mode: 0o700 });
+  await makeDirectories(tree, 0o700);
   const before = new Map(last?.entries.map(({ path, line }) => [path, line]));
   const base = root === '/' ? '' : root;
   for (const [index, entry] of own.entries()) {

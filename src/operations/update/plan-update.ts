@@ -57,6 +57,7 @@ export async function planUpdate(work: UpdateWork): Promise<UpdatePlan> {
     entry: entryId(slot, digest),
     ...difference,
     ...(fetch === undefined ? {} : { fetch: { bytes: fetch.bytes, requests: fetch.requests } }),
+    ...(machine.rules && { rules: machine.rules.filter(({ kind }) => kind === (inPlace ? 'keep' : 'carry')) }),
     reboot: { method: choice.method, reasons: [...reasons, ...choice.remarks] },
     ...(preview && { files: preview.files, drift: preview.drift, services: preview.services }),
     problems: [...problems, ...(preview?.problems ?? [])],

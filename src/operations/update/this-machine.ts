@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { StatedRule } from '../../contract/machine-rules.ts';
 import type { Clock } from '../../foundation/clock.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import { agentFiles } from '../../machine/agent-files.ts';
@@ -13,6 +14,7 @@ import { ifThere } from '../../store/directory-files.ts';
 import { BootPartition } from '../../system/boot-partition.ts';
 import { findBootPartition } from '../../system/find-boot-partition.ts';
 import type { Processes } from '../../system/run.ts';
+import { readRules, withRules } from './machine-rules.ts';
 
 /** The installed machine that this runs on. */
 export interface ThisMachine {
@@ -21,6 +23,8 @@ export interface ThisMachine {
   /** Root of the running system: `/`. */
   readonly root: string;
   readonly settings: AgentSettings;
+  /** All rules in `settings.keep` and `settings.carry`, and who made them. */
+  readonly rules?: readonly StatedRule[];
   /** What GRUB told of the boot that goes on; undefined where no entry of ours was booted. */
   readonly words: BootWords | undefined;
   /** The boot partition's device. */
@@ -47,7 +51,8 @@ export interface MachinePlace {
 export async function findThisMachine(place: MachinePlace): Promise<ThisMachine> {
   const { processes, clock, root = '/' } = place;
   const path = join(root, agentFiles.settings);
-  const settings = parseAgentSettings(await ifThere(readFile(path, 'utf8')), path);
+  const own = parseAgentSettings(await ifThere(readFile(path, 'utf8')), path);
+  const rules = await readRules(root, own);
   const commandLine =
     place.commandLine ??
     (await ifThere(readFile(softWordsPath, 'utf8'))) ??
@@ -57,7 +62,7 @@ export async function findThisMachine(place: MachinePlace): Promise<ThisMachine>
   // Before anything is looked for, let alone mounted: a disk that is plugged in here may be another machine's.
   if (words === undefined) throw notOurs();
   const bootDevice = place.bootDevice ?? (await findBootPartition(processes, commandLine));
-  return { processes, clock, root, settings, words, bootDevice };
+  return { processes, clock, root, settings: withRules(own, rules), rules, words, bootDevice };
 }
 
 /** All that its boot partition says, at one moment. */
