@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { ImprintError } from '../foundation/errors.ts';
 import { commands } from './command-table.ts';
 import { readCommandLine } from './program.ts';
+import { refuseUnreadable } from './readable-words.ts';
 import type { Entries, Session } from './session.ts';
 import { openTerminal } from './terminal.ts';
 
@@ -35,6 +37,7 @@ export async function runCommandLine(words: readonly string[], version: string, 
   // For errors of the command line itself, whose options are not known yet.
   const options = { json: words.includes('--json'), debug: words.includes('--debug') };
   try {
+    await refuseUnreadable(words, () => readFile('/proc/self/cmdline'));
     const request = await readCommandLine(words, commands, version, stdout);
     if (request.kind === 'text') stdout.write(request.text);
     else {
