@@ -1,5 +1,5 @@
 import type { DataSegment, Entry, Timestamp } from './entry.ts';
-import { tarBlockSize } from './tar-header.ts';
+import { type TarHeader, tarBlockSize } from './tar-header.ts';
 
 /** Ends an archive: two blocks of zeros. */
 export const tarEnd: Uint8Array = new Uint8Array(2 * tarBlockSize);
@@ -60,7 +60,7 @@ export function tarHeaders(entry: Entry): Buffer {
     size: stored > sizeLimit ? 0 : stored,
     mtime: Math.min(Math.max(entry.mtime.seconds, 0), sizeLimit),
     flag: flags[entry.type],
-    link: target,
+    linkName: target,
     major: entry.major ?? 0,
     minor: entry.minor ?? 0,
   });
@@ -76,7 +76,7 @@ export function tarPadding(length: number): number {
 export function plainTarHeader(name: string, size: number, type: 'file' | 'directory' = 'file'): Buffer {
   const mode = type === 'file' ? 0o644 : 0o755;
   const flag = flags[type];
-  return headerBlock({ name, mode, uid: 0, gid: 0, size, mtime: 0, flag, link: '', major: 0, minor: 0 });
+  return headerBlock({ name, mode, uid: 0, gid: 0, size, mtime: 0, flag, linkName: '', major: 0, minor: 0 });
 }
 
 /** Bytes of data that a file has: its chunks, holes not counted. */
@@ -107,7 +107,7 @@ function paxHeader(records: readonly (readonly [keyword: string, value: string])
   if (records.length === 0) return [];
   const content = Buffer.from(records.map(([keyword, value]) => paxRecord(keyword, value)).join(''), 'latin1');
   const name = 'PaxHeaders/entry';
-  const fields = { mode: 0o644, uid: 0, gid: 0, mtime: 0, flag: 'x', link: '', major: 0, minor: 0 };
+  const fields = { mode: 0o644, uid: 0, gid: 0, mtime: 0, flag: 'x', linkName: '', major: 0, minor: 0 };
   return [headerBlock({ name, size: content.length, ...fields }), padded(content)];
 }
 
@@ -132,18 +132,8 @@ function isPlain({ seconds, nanoseconds }: Timestamp): boolean {
   return nanoseconds === 0 && seconds >= 0 && seconds <= sizeLimit;
 }
 
-interface HeaderFields {
-  name: string;
-  mode: number;
-  uid: number;
-  gid: number;
-  size: number;
-  mtime: number;
-  flag: string;
-  link: string;
-  major: number;
-  minor: number;
-}
+/** What a header is written from. */
+type HeaderFields = Omit<TarHeader, 'gnu'>;
 
 /** A length that octal digits cannot say is written in base 256, as GNU tar does. */
 function headerBlock(fields: HeaderFields): Buffer {
@@ -161,7 +151,7 @@ function headerBlock(fields: HeaderFields): Buffer {
   }
   octal(fields.mtime, 136, 12);
   block.write(fields.flag, 156, 1, 'latin1');
-  block.write(fields.link, 157, nameLimit, 'latin1');
+  block.write(fields.linkName, 157, nameLimit, 'latin1');
   block.write('ustar\x0000', 257, 'latin1');
   octal(fields.major, 329, 8);
   octal(fields.minor, 337, 8);
