@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { chooseServices, deletedFiles, mappedFiles, unitOfCgroup, unitOfPath } from './changed-services.ts';
+import {
+  chooseServices,
+  deletedFiles,
+  mappedFiles,
+  unitOfCgroup,
+  unitOfConfiguration,
+  unitOfPath,
+} from './changed-services.ts';
 
 // As recorded from sshd after its libraries were upgraded.
 const maps = `55d0c5a00000-55d0c5a0d000 r--p 00000000 fe:01 262741                     /usr/sbin/sshd (deleted)
@@ -35,6 +42,14 @@ describe('services whose files changed', () => {
     expect(unitOfPath('/etc/systemd/system/ssh.service.d/limits.conf')).toBe('ssh.service');
     expect(unitOfPath('etc/systemd/system/multi-user.target.wants/ssh.service')).toBeUndefined();
     expect(unitOfPath('usr/lib/systemd/system/basic.target')).toBeUndefined();
+  });
+
+  it('knows the service that a file configures', () => {
+    expect(unitOfConfiguration('etc/nginx/sites-enabled/default')).toBe('nginx.service');
+    expect(unitOfConfiguration('etc/default/ssh')).toBe('ssh.service');
+    expect(unitOfConfiguration('etc/chrony.conf')).toBe('chrony.service');
+    expect(unitOfConfiguration('etc/passwd')).toBeUndefined();
+    expect(unitOfConfiguration('usr/share/nginx/html')).toBeUndefined();
   });
 
   it('leaves sessions and the message bus alone', () => {

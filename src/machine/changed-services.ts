@@ -49,6 +49,13 @@ export function unitOfPath(path: string): string | undefined {
   return match.exec(path)?.[1];
 }
 
+/** The service whose configuration a path is by its name: `etc/NAME.conf`, `etc/default/NAME`, anything below `etc/NAME/`. */
+export function unitOfConfiguration(path: string): string | undefined {
+  const name = /^\/?etc\/(?:default\/([^/]+)$|([^/]+?)(?:\.d)?\/|([^/]+)\.conf$)/.exec(path);
+  const found = name?.[1] ?? name?.[2] ?? name?.[3];
+  return found === undefined ? undefined : `${found}.service`;
+}
+
 /** Services that must not be restarted behind people's backs: they take sessions, networks or Imprint's own work with them. */
 const untouchable =
   /^(dbus(-broker)?|systemd-logind|display-manager|gdm\d?|sddm|lightdm|lxdm|xdm|getty@.*|serial-getty@.*|user@.*|user-runtime-dir@.*|imprint-agent|emergency|rescue|systemd-(shutdownd|.*-sleep|suspend.*))\.service$/;

@@ -18,6 +18,15 @@ describe('why a machine must restart after an update in place', () => {
     ['the C library', { paths: ['usr/lib/x86_64-linux-gnu/libc.so.6'] }, [/C library/]],
     ['the message bus', { paths: ['usr/bin/dbus-daemon'] }, [/message bus/]],
     ['systemd', { paths: ['usr/lib/systemd/systemd'] }, [/systemd/]],
+    ['init', { paths: ['usr/sbin/init'] }, [/init is another one/]],
+    [
+      'what starts with the system',
+      { paths: ['etc/systemd/system/multi-user.target.wants/a.service', 'lib/systemd/system/b.target'] },
+      [/other services start/],
+    ],
+    ['a unit that runs', { paths: ['usr/lib/systemd/system/nginx.service'] }, []],
+    ['what the start needs', { paths: ['usr/bin/kmod', 'usr/lib/udev/rules.d/60-block.rules'] }, [/starts with/]],
+    ['a library of process 1', { usedByInit: ['/usr/lib/libx.so', '/usr/lib/liby.so'] }, [/libx\.so and 1 more/]],
   ];
   for (const [what, changes, reasons] of table) {
     it(what, () => {

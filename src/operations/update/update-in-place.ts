@@ -5,6 +5,7 @@ import { machineKernelOptions } from '../../machine/entry-options.ts';
 import { readImageContent } from '../../machine/image-content.ts';
 import { journalOfEntry } from '../../machine/in-place-journal.ts';
 import { withoutTrial } from '../../machine/trial.ts';
+import type { BootPartition } from '../../system/boot-partition.ts';
 import { restartServices } from '../../system/running-services.ts';
 import { fetchUpdate } from './fetch-update.ts';
 import { failedUnits } from './health-checks.ts';
@@ -21,9 +22,9 @@ import { proveHealth } from './prove-health.ts';
 import { planRestart } from './restart-into.ts';
 import { commitEntry } from './settle-boot.ts';
 import type { SlotVersion } from './slot-version.ts';
-import { openBoot, type ThisMachine, viewMachine } from './this-machine.ts';
+import { openBoot, type ThisMachine, trialSeconds, viewMachine } from './this-machine.ts';
 import type { UpdateContent } from './update-content.ts';
-import { fetchPlace, fetchRequest, noteUpdate, trialSeconds } from './update-slot.ts';
+import { fetchPlace, fetchRequest, noteUpdate } from './update-slot.ts';
 import type { DoneUpdate, UpdateWork } from './update-work.ts';
 
 /** What an update in place has come to. */
@@ -63,6 +64,7 @@ export async function updateInPlace(work: UpdateWork): Promise<DoneUpdate> {
   // Before the files change places: what is mapped now is what is used.
   const effects = await inPlaceEffects(plan, kernelChange(running, entry));
   await task.part('change the files', async () => applyInPlace(root, plan.id));
+  await forgetOlder(machine);
   await rm(fetchPlace(machine, view), { recursive: true, force: true });
   return await finish(all, entry, effects);
 }
@@ -96,9 +98,20 @@ async function retire(machine: ThisMachine, slot: string): Promise<void> {
     pointer.trial === undefined ? pointer : await boot.writePointer(withoutTrial(pointer)),
     slot,
   );
-  const left = await boot.entries();
-  const named = left.map(({ kernelOptions }) => journalOfEntry(kernelOptions)?.id).filter((id) => id !== undefined);
-  finishInPlace(machine.root, new Set(named));
+  await forgetUnnamed(machine, boot);
+}
+
+/** The update by which the version before came here: its way back is gone, and what it kept for that holds nothing but room. */
+async function forgetOlder(machine: ThisMachine): Promise<void> {
+  await using boot = await openBoot(machine, { readOnly: true });
+  await forgetUnnamed(machine, boot);
+}
+
+/** Updates in place that no entry of the boot menu names any more. */
+async function forgetUnnamed({ root }: ThisMachine, boot: BootPartition): Promise<void> {
+  const entries = await boot.entries();
+  const named = entries.map(({ kernelOptions }) => journalOfEntry(kernelOptions)?.id).filter((id) => id !== undefined);
+  finishInPlace(root, new Set(named));
 }
 
 /** The entries for the way back and the way forth, and the record that has the new version tried. Returns the new entry. */
@@ -137,8 +150,9 @@ async function finish(work: InPlaceWork, entry: BootEntry, effects: InPlaceEffec
   for (const remark of choice.remarks) task.warn(remark);
   const changed = [...services.restart, ...services.afterReboot];
   if (reasons.length === 0) {
-    if (request.options.restartServices) await restartChanged(work, services.restart);
-    await prove(work, entry);
+    const restarted = request.options.restartServices ? services.restart : [];
+    await restartChanged(work, restarted);
+    await prove(work, entry, restarted);
   }
   return {
     choice,
@@ -156,12 +170,14 @@ async function finish(work: InPlaceWork, entry: BootEntry, effects: InPlaceEffec
 }
 
 async function restartChanged({ machine, task }: InPlaceWork, units: readonly string[]): Promise<void> {
+  if (units.length === 0) return;
   const failed = await task.part('restart services', () => restartServices(machine.processes, units));
   for (const problem of failed) task.warn(problem);
 }
 
-/** Nothing has to restart: what runs is the new version, and proves it now; else the old one is back before this rejects. */
-async function prove({ machine, plan, before, reference, task }: InPlaceWork, entry: BootEntry): Promise<void> {
+/** Nothing has to restart: what runs is the new version, and proves it now; else the old one is back, and runs in its services, before this rejects. */
+async function prove(work: InPlaceWork, entry: BootEntry, restarted: readonly string[]): Promise<void> {
+  const { machine, plan, before, reference, task } = work;
   const { clock, root } = machine;
   const health = await task.part('look whether it is healthy', (part) =>
     proveHealth(machine, { failedBefore: before, signal: part.signal, since: clock.now() }),
@@ -177,5 +193,6 @@ async function prove({ machine, plan, before, reference, task }: InPlaceWork, en
   await boot.writeFailure({ sequence: pointer.sequence, entry: entry.id, reason, time });
   await boot.writePointer(withoutTrial(pointer));
   undoInPlace(root, plan.id);
+  await restartChanged(work, restarted);
   throw new ImprintError('trial-failed', { reference, reason });
 }

@@ -1,5 +1,10 @@
 import { displayPath } from '../../../foundation/brand.ts';
-import { chooseServices, type ServiceChoice, unitOfPath } from '../../../machine/changed-services.ts';
+import {
+  chooseServices,
+  type ServiceChoice,
+  unitOfConfiguration,
+  unitOfPath,
+} from '../../../machine/changed-services.ts';
 import { rebootReasons } from '../../../planning/reboot-reasons.ts';
 import { runningUnits, staleProcesses, usersOf } from '../../../system/running-services.ts';
 import type { InPlacePlan } from './in-place-plan.ts';
@@ -28,11 +33,13 @@ export async function inPlaceEffects(plan: InPlacePlan, kernel: KernelChange): P
   const units = new Set(users.map(({ unit }) => unit).filter((unit) => unit !== undefined));
   const running = await runningUnits();
   for (const path of paths) {
-    const unit = unitOfPath(path);
-    if (unit !== undefined && running.has(unit)) units.add(unit);
+    for (const unit of [unitOfPath(path), unitOfConfiguration(path)]) {
+      if (unit !== undefined && running.has(unit)) units.add(unit);
+    }
   }
   const reasons = rebootReasons({
     paths,
+    usedByInit: users.find(({ pid }) => pid === 1)?.files ?? [],
     runningKernel: kernel.running,
     newKernel: kernel.next,
     kernelFileChanged: kernel.fileChanged,
