@@ -7,6 +7,7 @@ imprint_trial() {
   cp "$here/words.sh" "$here/pointer.sh" "$here/agentless.sh" "$start/"
   units=${run%/imprint}/systemd/system
   [ -z "$word_host" ] || unit_checkpoint
+  no_other_reboot "$1"
   [ -n "$word_slot" ] && [ -n "$word_boot" ] || return 0
   if [ ! -e "$1/usr/lib/imprint/agent.mjs" ]; then unit_agentless; fi
   [ -n "$word_try" ] || return 0
@@ -14,6 +15,14 @@ imprint_trial() {
   start_watchdog
   start_guard
   return 0
+}
+
+# Debian's kexec-tools, as it installs itself, has every reboot start the kernel of the root that runs, past GRUB: no trial would ever be begun,
+# and none would end. Who asks for kexec gets it by `imprint`.
+no_other_reboot() {
+  for each in kexec-load kexec; do
+    [ ! -e "$1/etc/init.d/$each" ] || ln -sf /dev/null "$units/$each.service"
+  done
 }
 
 # GRUB replays no journal: what people drop on the host partition must be in its place when the machine goes down.

@@ -41,7 +41,7 @@ export async function concludeUpdate(session: Session, { result, restart }: Upda
     }
   }
   if (session.environment[orderVariable]) await session.clock.sleep(tellPatience, session.signal);
-  await restart();
+  await restart((message) => session.say(message));
 }
 
 function outcomeText({ kind, to, slot, reboot, fetched, services }: UpdateOutcome['result']): string {

@@ -10,6 +10,8 @@ export interface BootWords {
   sequence: number;
   /** `imprint.try`: tries that are left after this one; only on trials. */
   left?: number;
+  /** `imprint.up`: seconds that the kernel had run when it was restarted softly; absent: it was started with the system. */
+  up?: number;
 }
 
 /** How the boot that goes on stands to the pointer as it is now. */
@@ -37,7 +39,8 @@ export function bootWords(commandLine: string): BootWords | undefined {
   const sequence = count(value('imprint.seq'));
   if (entry === undefined || !/^[a-z0-9-]{1,40}$/.test(entry) || sequence === undefined) return undefined;
   const left = count(value('imprint.try'));
-  return { entry, sequence, ...(left === undefined ? {} : { left }) };
+  const up = count(value('imprint.up'));
+  return { entry, sequence, ...(left === undefined ? {} : { left }), ...(up === undefined ? {} : { up }) };
 }
 
 /** How the boot stands to the pointer, by what GRUB counted (undefined: it could not read the count, and so gave no try). */

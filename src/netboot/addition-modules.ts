@@ -19,7 +19,7 @@ const askedFor: Readonly<Record<RootFileSystem, readonly string[]>> = {
 };
 
 /** Watchdogs that machines have; udev does not load them. */
-const watchdogs = ['iTCO_wdt', 'sp5100_tco', 'i6300esb', 'hpwdt', 'sbsa_gwdt'];
+const watchdogs = ['iTCO_wdt', 'sp5100_tco', 'wdat_wdt', 'i6300esb', 'hpwdt', 'sbsa_gwdt'];
 
 export interface AdditionModulesRequest {
   root: string;

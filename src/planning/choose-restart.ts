@@ -11,9 +11,11 @@ export interface RestartSituation {
   sameKernel: boolean;
   /** The program is there. */
   hasKexec: boolean;
-  /** The kernel takes no other that is not signed (Secure Boot). */
-  lockedDown: boolean;
-  /** Of systemd; 0 where it is unknown. */
+  /** Why the kernel takes no other one by kexec, in words; absent: it does. */
+  kexecRefused?: string;
+  /** The root lies in an image file. */
+  rootInFile: boolean;
+  /** Version of the systemd that runs; 0 where it is unknown. */
   systemd: number;
 }
 
@@ -23,8 +25,8 @@ export interface RestartChoice {
   remarks: string[];
 }
 
-/** systemd from this version on can restart all but the kernel. */
-const softRebootSince = 254;
+/** systemd from this version on restarts all but the kernel, and lets a process live that watches it meanwhile. */
+const softRebootSince = 255;
 
 /**
  * How a machine restarts. `full` is the only way that everything takes; the quicker ones are taken where they were asked for and are safe, and
@@ -45,16 +47,17 @@ export function chooseRestart(situation: RestartSituation): RestartChoice {
   return { method: 'full', remarks: [] };
 }
 
-function softProblem({ inPlace, sameKernel, systemd }: RestartSituation): string | undefined {
+function softProblem({ inPlace, sameKernel, rootInFile, systemd }: RestartSituation): string | undefined {
   if (!inPlace) return 'another root has to be mounted';
   if (!sameKernel) return 'the kernel is another one';
+  if (rootInFile) return 'the root lies in an image file, whose host partition would have to stay mounted';
   if (systemd < softRebootSince) return `it needs systemd ${softRebootSince}, and this is ${systemd || 'unknown'}`;
   return undefined;
 }
 
-function kexecProblem({ hasKexec, lockedDown }: RestartSituation): string | undefined {
+function kexecProblem({ hasKexec, kexecRefused }: RestartSituation): string | undefined {
   if (!hasKexec) return 'the program kexec is not here (package kexec-tools)';
-  return lockedDown ? 'the kernel is locked down' : undefined;
+  return kexecRefused;
 }
 
 function instead(what: string, problem: string): RestartChoice {

@@ -22,7 +22,8 @@ export async function proveTrial(machine: ThisMachine, view: MachineView, proof:
   const { processes, clock } = machine;
   const { situation, note, pointer } = view;
   const { signal, log, serverReached } = proof;
-  const since = clock.now() - uptime() * 1000;
+  // After a soft reboot the kernel may have run for months.
+  const since = clock.now() - (uptime() - (machine.words?.up ?? 0)) * 1000;
   const failedBefore = note?.failedUnits ?? [];
   const health = await proveHealth(machine, { failedBefore, signal, since, ...(serverReached && { serverReached }) });
   const reason = health.problems.join('; ');

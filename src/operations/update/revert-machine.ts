@@ -60,7 +60,7 @@ export async function revertMachine(
     reboot: { method: choice.method, reasons },
     warnings: choice.remarks,
   };
-  return { result, restart: () => restartInto(machine, target.id, choice.method, task.signal) };
+  return { result, restart: (tell) => restartInto(machine, target.id, choice.method, { signal: task.signal, tell }) };
 }
 
 /** What one goes back to: the good one from a trial, or from what waits to be tried; else the one before it. */

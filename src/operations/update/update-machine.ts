@@ -38,7 +38,7 @@ export async function updateMachine(
   const done = isInPlace(work) ? await updateInPlace(work) : await updateSlot(work);
   return {
     result: done.result,
-    restart: () => restartInto(machine, done.result.entry, done.choice.method, task.signal),
+    restart: (tell) => restartInto(machine, done.result.entry, done.choice.method, { signal: task.signal, tell }),
   };
 }
 

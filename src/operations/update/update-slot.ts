@@ -19,7 +19,7 @@ import { keepObject } from './object-state.ts';
 import { requireFit } from './preflight.ts';
 import { planRestart } from './restart-into.ts';
 import { imageOf } from './settle-boot.ts';
-import { type MachineView, openBoot, type ThisMachine, viewMachine } from './this-machine.ts';
+import { type MachineView, openBoot, type ThisMachine, trialSeconds, viewMachine } from './this-machine.ts';
 import type { UpdateContent } from './update-content.ts';
 import type { DoneUpdate, UpdateWork } from './update-work.ts';
 
@@ -196,9 +196,4 @@ async function fill(work: UpdateWork, slot: string, content: UpdateContent): Pro
 async function imagesInUse(machine: ThisMachine): Promise<string[]> {
   await using boot = await openBoot(machine, { readOnly: true });
   return imagesOf((await viewMachine(machine, boot)).entries);
-}
-
-/** Seconds after which a trial ends by itself: later than the agent gives it up. */
-export function trialSeconds({ settings }: ThisMachine): number {
-  return Math.ceil(settings.health.timeout / 1000) + 120;
 }
