@@ -1,4 +1,4 @@
-import { displayPath, type RawPath } from '../foundation/brand.ts';
+import type { RawPath } from '../foundation/brand.ts';
 import type { Entry } from '../image/entry.ts';
 import { compareVersions } from './version-order.ts';
 
@@ -88,9 +88,4 @@ export function pairKernels(names: readonly string[]): BootKernel[] {
 /** Rescue kernels last: they are no default, however their names sort. */
 function rank(kernel: BootKernel): number {
   return /rescue|fallback/.test(kernel.version) ? 1 : 0;
-}
-
-/** For messages. */
-export function describeKernels(kernels: readonly BootKernel[]): string {
-  return kernels.map((kernel) => displayPath(kernel.kernel as RawPath)).join(', ');
 }

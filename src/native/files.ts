@@ -44,15 +44,6 @@ export function readAt(fd: number, target: bigint, length: number, position: num
   return done;
 }
 
-/** One read, as the kernel answers it: may return fewer bytes than there are. Throws on errors but EINTR. */
-export function readOnce(fd: number, target: bigint, length: number, position: number): number {
-  for (;;) {
-    const got = Number(call.pread(fd, target, BigInt(length), BigInt(position)));
-    if (got >= 0) return got;
-    if (lastErrno() !== 4) fail('read');
-  }
-}
-
 /** Writes all `length` bytes at the address `source` to `position`. */
 export function writeAt(fd: number, source: bigint, length: number, position: number, path?: string): void {
   let done = 0;
@@ -109,8 +100,4 @@ export function syncFileSystem(fd: number): void {
 export function tryLock(fd: number, kind: 'shared' | 'exclusive'): boolean {
   if (call.flock(fd, (kind === 'shared' ? 1 : 2) | 4) === 0) return true;
   return lastErrno() === 11 ? false : fail('flock');
-}
-
-export function unlock(fd: number): void {
-  if (call.flock(fd, 8) < 0) fail('flock');
 }

@@ -1,4 +1,4 @@
-import { chmod, copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readFile, symlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ImprintError } from '../foundation/errors.ts';
 import type { DebianRoot } from './debian-root.ts';
@@ -141,13 +141,6 @@ class TreeBuilder {
     await mkdir(dirname(place), { recursive: true });
     await symlink(target, place);
   }
-}
-
-/** Puts a text file into a tree. */
-export async function writeTreeFile(tree: string, path: string, text: string): Promise<void> {
-  const target = join(tree, path);
-  await mkdir(dirname(target), { recursive: true });
-  await writeFile(target, text);
 }
 
 function unbuilt(problem: string): ImprintError {

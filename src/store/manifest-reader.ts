@@ -41,11 +41,6 @@ export function entriesOfManifest(file: Buffer, digest: Digest, place: string): 
   return readBy(holding(file, place), digest, new ManifestDecoder());
 }
 
-/** The same, each entry as its bytes. */
-export function messagesOfManifest(file: Buffer, digest: Digest, place: string): AsyncGenerator<Buffer[]> {
-  return readBy(holding(file, place), digest, new ManifestSplitter());
-}
-
 /** All content of a manifest file, joined and verified: what its digest is of. Throws `corrupt-manifest`. */
 export async function contentOfManifest(file: Buffer, digest: Digest, place: string): Promise<Buffer> {
   return naming(place, digest, async () => {

@@ -29,11 +29,3 @@ export async function hashDisk(path: string): Promise<string> {
     await rm(raw, { force: true });
   }
 }
-
-/** How many bytes of a qcow2 disk were ever written. */
-export async function writtenBytes(path: string): Promise<number> {
-  const { stdout } = await systemProcesses.run('qemu-img', ['map', '-U', '--output=json', path], { timeout: 30_000 });
-  const map: unknown = JSON.parse(stdout);
-  if (!Array.isArray(map)) throw new Error(`qemu-img map ${path}: no list`);
-  return map.filter(({ data }) => data).reduce((total: number, { length }) => total + length, 0);
-}
