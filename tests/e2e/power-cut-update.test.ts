@@ -10,6 +10,7 @@ import { installDisk } from '../lab/installed-disk.ts';
 import { Laboratory } from '../lab/laboratory.ts';
 import { Machine } from '../lab/machine.ts';
 import { placeOfFile } from '../lab/partition-file.ts';
+import { runAlone } from '../lab/run-alone.ts';
 import { bootPartitionNumber } from '../lab/simulated-machine.ts';
 import { takeUpdateStore } from '../lab/update-store.ts';
 import { WriteLog } from '../lab/write-log.ts';
@@ -44,13 +45,9 @@ it('a machine whose power fails around the record of the pointer starts the old 
     });
     await systemProcesses.run('cp', ['--sparse=always', file, base], { timeout: 2 * minute });
     const recorder = join(import.meta.dirname, '../endurance/cut-recorder.ts');
-    const words = [recorder, file, join(lab.directory, 'machine'), join(lab.data, 'store'), 'update'];
     await mkdir(join(lab.directory, 'machine'));
-    await systemProcesses.run(
-      'unshare',
-      ['--mount', '--propagation', 'private', process.execPath, '--disable-warning=ExperimentalWarning', ...words],
-      { timeout: 5 * minute },
-    );
+    const words = [file, join(lab.directory, 'machine'), join(lab.data, 'store'), options.layout, 'update'];
+    await runAlone(recorder, words, 5 * minute);
     await using log = await WriteLog.open(`${file}.log`);
     await using cuts = await CutDisks.open(base, log);
     const seen: string[] = [];

@@ -1,17 +1,17 @@
 /**
- * Run by tests of power cuts: FILE DIRECTORY STORE [LAST]. Lives the story on the disk FILE, up to the chapter LAST, and leaves the log beside it; each
- * chapter is a mark in it.
+ * Run by tests of power cuts: FILE DIRECTORY STORE LAYOUT [LAST]. Lives the story of the layout on the disk FILE, up to the chapter LAST, and leaves the log
+ * beside it; each chapter is a mark in it.
  */
 import { RecordedDisk } from '../lab/recorded-disk.ts';
 import { SimulatedMachine } from '../lab/simulated-machine.ts';
-import { story } from './cut-story.ts';
+import { storyOf } from './cut-story.ts';
 
-const [file = '', directory = '', store = '', last] = process.argv.slice(2);
+const [file = '', directory = '', store = '', layout = '', last] = process.argv.slice(2);
 await using disk = await RecordedDisk.attach(file);
 const machine = new SimulatedMachine(disk.device, directory);
 try {
   await machine.boot();
-  for (const { name, act } of story) {
+  for (const { name, act } of storyOf(layout)) {
     disk.mark(name);
     await act(machine, store);
     if (name === last) break;

@@ -8,16 +8,21 @@ import { BootPartition } from '../../src/system/boot-partition.ts';
 import { systemProcesses } from '../../src/system/run.ts';
 import { CutDisks } from '../lab/cut-disks.ts';
 import { CutJudge } from '../lab/cut-judge.ts';
-import { type Cut, criticalCuts, randomCuts, seededRandom } from '../lab/cut-plan.ts';
+import { type Cut, criticalCuts, type Region, randomCuts, seededRandom } from '../lab/cut-plan.ts';
 import { installDisk } from '../lab/installed-disk.ts';
 import { attachDisk, partitionPlace, placeOfFile } from '../lab/partition-file.ts';
+import { runAlone } from '../lab/run-alone.ts';
 import { bootPartitionNumber } from '../lab/simulated-machine.ts';
 import { checkOut, takeUpdateStore } from '../lab/update-store.ts';
 import { WriteLog } from '../lab/write-log.ts';
-import { story } from './cut-story.ts';
+import { type Chapter, inPlaceStory, storyOf } from './cut-story.ts';
 
-const randomCount = Number(process.env.IMPRINT_CUTS ?? 75);
+const minute = 60_000;
 const isRoot = process.getuid?.() === 0;
+/** Cuts at random moments, of each layout. */
+const randomCount = Number(process.env.IMPRINT_CUTS ?? 75);
+/** Disks of each layout on which the update is done again after the cut: ten seconds each. */
+const finishedCount = Number(process.env.IMPRINT_FINISHED ?? 20);
 
 let work: string;
 let data: string;
@@ -35,7 +40,7 @@ beforeAll(async () => {
     versions.set(`web:${index + 1}`, join(work, 'versions', tag));
   });
   // The first time it builds two Debian systems and a dozen versions.
-}, 25 * 60_000);
+}, 25 * minute);
 
 afterAll(async () => {
   if (work !== undefined) await rm(work, { recursive: true, force: true });
@@ -43,6 +48,7 @@ afterAll(async () => {
 
 describe.skipIf(!isRoot)('the power fails at any moment of update, trial, commit and revert', () => {
   it.each<InstallOptions>([
+    { layout: 'single', fileSystem: 'ext4' },
     { layout: 'slots', fileSystem: 'ext4' },
     { layout: 'files', fileSystem: 'ext4' },
     { layout: 'files', fileSystem: 'xfs' },
@@ -63,16 +69,44 @@ async function play(options: InstallOptions, place: string): Promise<void> {
   await installDisk({ file, size: '4G', name: 'cut01', image: 'web:1', options, data, server: 'http://10.9.0.1:4280' });
   await systemProcesses.run('cp', ['--sparse=always', file, base], { timeout: 120_000 });
   const layout = await layoutOf(base);
-  await record(file, join(place, 'machine'));
+  // On a disk that is recorded.
+  const recorder = join(import.meta.dirname, 'cut-recorder.ts');
+  await runAlone(recorder, [file, join(place, 'machine'), join(data, 'store'), layout.layout], 8 * minute);
   await using log = await WriteLog.open(`${file}.log`);
+  const chapters = chaptersIn(log, storyOf(layout.layout));
+  const chosen = await chooseCuts(base, log, layout.layout === 'single');
+  const heading = `${options.layout} on ${options.fileSystem}: ${chosen.length} power cuts among ${log.entries.length} writes and flushes`;
+  const several = chosen.filter(({ after }) => (chapters(after)?.may.length ?? 0) > 1);
+  // Each waits most of the time for what it has started.
+  const results = await Promise.allSettled([
+    judgeAll({ base, log, layout, chosen, chapters, heading }),
+    finishAll({ base, log, chosen: everyOf(several, finishedCount), chapters, heading, place }),
+  ]);
+  expect(results.flatMap((result) => (result.status === 'fulfilled' ? result.value : [String(result.reason)]))).toEqual(
+    [],
+  );
+}
+
+interface Cutting {
+  base: string;
+  log: WriteLog;
+  chosen: readonly Cut[];
+  /** What is cut, for people. */
+  heading: string;
+  /** In which chapter this entry of the log was written. */
+  chapters(entry: number): Chapter | undefined;
+}
+
+/** What each disk boots after its cut: one of the versions that may, whole. Returns what is wrong, and prints what was seen. */
+async function judgeAll(cutting: Cutting & { layout: InstalledLayout }): Promise<string[]> {
+  const { base, log, chosen, chapters, layout, heading } = cutting;
   await using cuts = await CutDisks.open(base, log);
   const judge = await CutJudge.open(cuts, base, layout, versions);
-  const starts = story.map(({ name }) => log.mark(name));
-  const chosen = await chooseCuts(base, log);
   const wrong: string[] = [];
   const seen = new Map<string, number>();
+  const began = Date.now();
   for (const cut of chosen) {
-    const chapter = story[starts.findLastIndex((start) => start < cut.after)];
+    const chapter = chapters(cut.after);
     const { version, kind, problems } = await judge.judge(cut);
     const what = `${chapter?.name ?? 'before'}: ${version} (${kind})`;
     seen.set(what, (seen.get(what) ?? 0) + 1);
@@ -81,32 +115,50 @@ async function play(options: InstallOptions, place: string): Promise<void> {
     }
     if (wrong.length > 5) break;
   }
-  const heading = `${options.layout} on ${options.fileSystem}: ${chosen.length} power cuts among ${log.entries.length} writes and flushes`;
-  console.log(
-    [`${heading}, ${judge.looks} looks`, ...[...seen].map(([what, count]) => `${count} × ${what}`)].join('\n  '),
-  );
-  expect(wrong).toEqual([]);
+  const took = `${judge.looks} looks in ${seconds(began)} s`;
+  console.log([`${heading}, ${took}`, ...[...seen].map(([what, count]) => `${count} × ${what}`)].join('\n  '));
+  return wrong;
+}
+
+/** After each of these cuts the update is done again, and the machine is the new version in the end. Returns what is wrong. */
+async function finishAll(cutting: Cutting & { place: string }): Promise<string[]> {
+  const { base, log, chosen, chapters, heading, place } = cutting;
+  await using cuts = await CutDisks.open(base, log);
+  const finisher = join(import.meta.dirname, 'cut-finisher.ts');
+  const wrong: string[] = [];
+  const seen = new Map<string, number>();
+  const began = Date.now();
+  for (const cut of chosen) {
+    await using disk = await cuts.make(cut);
+    const wanted = chapters(cut.after)?.may.at(-1) ?? 'web:2';
+    const words = [disk.path, join(place, 'finished'), join(data, 'store'), wanted, versions.get(wanted) ?? ''];
+    const end = await runAlone(finisher, words, 3 * minute).catch((error: unknown) => String(error).slice(0, 500));
+    seen.set(end, (seen.get(end) ?? 0) + 1);
+    if (!end.startsWith('started')) wrong.push(`${wanted}, cut ${cut.why}: ${end}`);
+    if (wrong.length > 2) break;
+  }
+  const ends = [...seen].map(([end, count]) => `${count} × ${end}`);
+  const took = `updated again after ${chosen.length} of them in ${seconds(began)} s`;
+  console.log([`${heading}, ${took}`, ...ends].join('\n  '));
+  return wrong;
+}
+
+function chaptersIn(log: WriteLog, story: readonly Chapter[]): (entry: number) => Chapter | undefined {
+  const starts = story.map(({ name }) => log.mark(name));
+  return (entry) => story[starts.findLastIndex((start) => start < entry)];
+}
+
+/** `count` of a list, evenly spread. */
+function everyOf<Item>(list: readonly Item[], count: number): Item[] {
+  const step = Math.max(1, list.length / count);
+  return list.filter((_, index) => Math.floor(index / step) !== Math.floor((index - 1) / step)).slice(0, count);
 }
 
 /**
- * Lives the story on a disk that is recorded, in a process with mounts of its own: a process of somebody else that begins meanwhile must not keep
- * what is mounted there.
+ * By chance everywhere; around every write to the boot partition; and of its records even half. `inPlace`: twice as many where the one root that there is
+ * changes: after the decision, and at the starts.
  */
-async function record(file: string, directory: string): Promise<void> {
-  const script = join(import.meta.dirname, 'cut-recorder.ts');
-  const node = [
-    process.execPath,
-    '--disable-warning=ExperimentalWarning',
-    script,
-    file,
-    directory,
-    join(data, 'store'),
-  ];
-  await systemProcesses.run('unshare', ['--mount', '--propagation', 'private', ...node], { timeout: 400_000 });
-}
-
-/** By chance everywhere; around every write to the boot partition; and of its records even half. */
-async function chooseCuts(base: string, log: WriteLog): Promise<Cut[]> {
+async function chooseCuts(base: string, log: WriteLog, inPlace: boolean): Promise<Cut[]> {
   const random = seededRandom(20_261_121);
   const { entries } = log;
   const end = entries.length;
@@ -120,7 +172,26 @@ async function chooseCuts(base: string, log: WriteLog): Promise<Cut[]> {
     const from = await placeOfFile(base, bootPartitionNumber, path);
     cuts.push(...criticalCuts(entries, 0, end, { from, to: from + 1024 }, random, 1));
   }
+  if (inPlace) {
+    const stretches = inPlaceStory.map(({ name }) => stretchOf(log, name, bootPartition));
+    for (const [from, to] of stretches) {
+      cuts.push(...randomCuts(entries, from, to, Math.ceil((2 * randomCount) / stretches.length), random));
+    }
+  }
   return cuts.sort((a, b) => a.after - b.after);
+}
+
+/** The writes of a chapter; of an update those since the last one to the boot partition, when it has been decided and the files change places. */
+function stretchOf(log: WriteLog, name: string, boot: Region): [from: number, to: number] {
+  const { entries } = log;
+  const start = log.mark(name);
+  const next = entries.findIndex(({ kind }, index) => kind === 'mark' && index > start);
+  const to = next < 0 ? entries.length : next;
+  if (!/update|another/.test(name)) return [start, to];
+  const decided = entries.findLastIndex(
+    ({ kind, offset }, index) => index < to && kind === 'write' && offset >= boot.from && offset < boot.to,
+  );
+  return [decided, to];
 }
 
 async function layoutOf(file: string): Promise<InstalledLayout> {
@@ -129,4 +200,8 @@ async function layoutOf(file: string): Promise<InstalledLayout> {
     readOnly: true,
   });
   return await boot.layout();
+}
+
+function seconds(began: number): number {
+  return Math.round((Date.now() - began) / 1000);
 }

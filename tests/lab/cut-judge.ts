@@ -7,6 +7,7 @@ import type { InstalledLayout } from '../../src/machine/installed-layout.ts';
 import type { CutDisks } from './cut-disks.ts';
 import type { Cut, Region } from './cut-plan.ts';
 import { type GrubView, grubView } from './grub-view.ts';
+import { bringAsInitramfs } from './in-place-boot.ts';
 import { mountFile, type PartitionPlace, partitionPlaces } from './partition-file.ts';
 import { bootPartitionNumber } from './simulated-machine.ts';
 import { treeProblems } from './tree-problems.ts';
@@ -100,13 +101,16 @@ export class CutJudge {
     return problems;
   }
 
-  /** As the kernel mounts it, which carries journals on. */
+  /** As the kernel mounts it, which carries journals on, and its initramfs brings it to the version that the entry is of. */
   async #rootProblems(disk: string, place: PartitionPlace, entry: BootEntry): Promise<string[]> {
     const expected = this.#treeOf(entry.reference);
     const fileSystem = this.#layout.host?.fileSystem ?? this.#layout.slots[0]?.fileSystem;
     await using mounted = await mountFile(disk, place, fileSystem === 'xfs' ? ['nouuid'] : []);
     const image = entry.kernelOptions.find((word) => word.startsWith('imprint.image='))?.split('=')[1];
-    if (image === undefined) return await treeProblems(expected, mounted.path);
+    if (image === undefined) {
+      await bringAsInitramfs(entry, mounted.path);
+      return await treeProblems(expected, mounted.path);
+    }
     await using root = await mountFile(join(mounted.path, image));
     return await treeProblems(expected, root.path);
   }

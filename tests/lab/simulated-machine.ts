@@ -6,23 +6,32 @@ import { parseAgentSettings } from '../../src/machine/agent-settings.ts';
 import type { BootEntry } from '../../src/machine/boot-pointer.ts';
 import { renderTries } from '../../src/machine/boot-pointer-block.ts';
 import { decideBoot } from '../../src/machine/decide-boot.ts';
-import { bootPartitionPaths, type InstalledLayout } from '../../src/machine/installed-layout.ts';
+import { agentPaths, bootPartitionPaths, type InstalledLayout } from '../../src/machine/installed-layout.ts';
 import { bootWords } from '../../src/machine/trial.ts';
+import { runningAgentProgram } from '../../src/operations/install/agent-program.ts';
 import { commitMachine } from '../../src/operations/update/commit-machine.ts';
 import { revertMachine } from '../../src/operations/update/revert-machine.ts';
 import { imageOf, settleBoot } from '../../src/operations/update/settle-boot.ts';
-import type { ThisMachine } from '../../src/operations/update/this-machine.ts';
+import { softWordsPath, type ThisMachine } from '../../src/operations/update/this-machine.ts';
 import { updateMachine } from '../../src/operations/update/update-machine.ts';
 import { BootPartition } from '../../src/system/boot-partition.ts';
 import { systemProcesses } from '../../src/system/run.ts';
+import { bringAsInitramfs } from './in-place-boot.ts';
 import { partitionPlaces, placeOfFile } from './partition-file.ts';
 
 /** Number of the boot partition on a disk that Imprint has partitioned. */
 export const bootPartitionNumber = 3;
 
+export interface SimulatedUpdate {
+  readonly inPlace?: boolean;
+  readonly tries?: number;
+  readonly agent?: boolean;
+}
+
 /**
  * An installed machine whose disk is a device of this computer: it is booted as GRUB and the initramfs would boot it, and does what its agent would do,
- * by the product's own code, but nothing of it runs. `work` is a directory for its mounts. Shut it down before the disk goes.
+ * by the product's own code, but nothing of it runs. `work` is a directory for its mounts. Shut it down before the disk goes. It is for a process with a
+ * `/run/imprint` of its own (`run-alone.ts`).
  */
 export class SimulatedMachine {
   readonly #device: string;
@@ -49,6 +58,7 @@ export class SimulatedMachine {
    * the entry's id. `settle`: what the agent does first.
    */
   async boot({ settle = true } = {}): Promise<string> {
+    await rm(softWordsPath, { force: true });
     const { entry, layout, entries } = await this.#grub();
     const found = entries.find(({ id }) => id === entry);
     if (found === undefined) throw new Error(`GRUB boots ${entry}, which is no entry`);
@@ -64,14 +74,19 @@ export class SimulatedMachine {
     await systemProcesses.run('blockdev', ['--flushbufs', this.#device], { timeout: 60_000 });
   }
 
-  /** `imprint update`, up to the pointer. `image`: `DIR#web:2`. */
-  async update(image: string, options: { inPlace?: boolean; tries?: number } = {}): Promise<void> {
+  /**
+   * `imprint update`, up to the pointer. `image`: `DIR#web:2`. With `agent` the slot gets the agent of the root that runs, as on a real machine; a
+   * disk on which nothing will ever run needs none.
+   */
+  async update(image: string, { agent = false, ...options }: SimulatedUpdate = {}): Promise<void> {
     const machine = await this.machine();
     const request = { image, options: { ...options, reboot: 'none' as const }, trust: 'none' };
+    const bundle = join(this.root, agentPaths.program);
+    const program = agent ? await runningAgentProgram(bundle, join(bundle, 'node')) : undefined;
     await Task.run(
       'update',
       () => {},
-      async (task) => void (await updateMachine(machine, request, task)),
+      async (task) => void (await updateMachine(machine, { ...request, ...(program && { agent: program }) }, task)),
     );
   }
 
@@ -103,7 +118,8 @@ export class SimulatedMachine {
       clock: systemClock,
       root: this.root,
       settings: parseAgentSettings(await readFile(path, 'utf8').catch(() => undefined), path),
-      words: bootWords(this.#commandLine),
+      // An update in place gives what runs another name.
+      words: bootWords(await readFile(softWordsPath, 'utf8').catch(() => this.#commandLine)),
       bootDevice: this.bootDevice,
     };
   }
@@ -140,7 +156,8 @@ export class SimulatedMachine {
     const slot = layout.slots.find(({ name }) => name === entry.slot) ?? layout.slots[0];
     if (layout.host === undefined) {
       if (slot === undefined) throw new Error(`no slot ${entry.slot}`);
-      return this.#mount(await this.#partition(slot.partitionUuid), this.root);
+      await this.#mount(await this.#partition(slot.partitionUuid), this.root);
+      return bringAsInitramfs(entry, this.root);
     }
     const host = join(this.#work, 'host');
     await this.#mount(await this.#partition(layout.host.partitionUuid), host);

@@ -15,6 +15,7 @@ const own: readonly string[] = [
   'boot/efi',
   'boot/loader',
   'hostpart',
+  '.imprint',
   'data0',
   'lost+found',
   'var/lib/systemd/random-seed',

@@ -6,6 +6,7 @@ import type { BootEntry, BootPointer } from '../../machine/boot-pointer.ts';
 import { committed, withoutTrial, withTrial } from '../../machine/trial.ts';
 import type { BootPartition } from '../../system/boot-partition.ts';
 import { failedUnits } from './health-checks.ts';
+import { bringToEntry } from './in-place/match-entry.ts';
 import { planRestart, restartInto } from './restart-into.ts';
 import { showOnHost } from './settle-boot.ts';
 import { type MachineView, openBoot, type ThisMachine, viewMachine } from './this-machine.ts';
@@ -43,7 +44,8 @@ export async function revertMachine(
   const next = nextPointer(pointer, target.id, request.options.tries ?? machine.settings.tries);
   const written = next === undefined ? pointer : await boot.writePointer(next);
   const runs = running?.id === target.id;
-  if (!runs) await writeNote(machine, boot, view, target, request);
+  if (runs) bringToEntry(machine.root, target);
+  else await writeNote(machine, boot, view, target, request);
   const after = await viewMachine(machine, boot);
   if (written.trial === undefined) await showOnHost(machine, after);
   const reasons = runs ? [] : [`${target.reference} lies in the slot ${target.slot}`];

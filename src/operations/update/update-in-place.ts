@@ -14,6 +14,7 @@ import { decideInPlace, retireInPlace, sayWhatRuns } from './in-place/decide-in-
 import { type InPlaceEffects, inPlaceEffects } from './in-place/in-place-effects.ts';
 import { backEntry, forwardEntry, type InPlaceEntry } from './in-place/in-place-entries.ts';
 import type { InPlacePlan } from './in-place/in-place-plan.ts';
+import { bringToEntry, isAsEntry } from './in-place/match-entry.ts';
 import { planInPlace, requireFeasible } from './in-place/plan-in-place.ts';
 import type { UpdatePaths } from './in-place/root-paths.ts';
 import { stageInPlace } from './in-place/stage-in-place.ts';
@@ -21,7 +22,7 @@ import { requireFit } from './preflight.ts';
 import { proveHealth } from './prove-health.ts';
 import { planRestart } from './restart-into.ts';
 import { commitEntry } from './settle-boot.ts';
-import type { SlotVersion } from './slot-version.ts';
+import { readSlotVersion, type SlotVersion } from './slot-version.ts';
 import { openBoot, type ThisMachine, trialSeconds, viewMachine } from './this-machine.ts';
 import type { UpdateContent } from './update-content.ts';
 import { fetchPlace, fetchRequest, noteUpdate } from './update-slot.ts';
@@ -41,7 +42,8 @@ interface InPlaceWork extends UpdateWork {
  * Updates the root that runs (docs/update.md): all of it is laid ready and on the disk, the boot menu gets the old kernel with the way back and the new one
  * with the way forth, the pointer decides, and only then the files change places. Where nothing has to restart, the new version is proven at once.
  */
-export async function updateInPlace(work: UpdateWork): Promise<DoneUpdate> {
+export async function updateInPlace(asked: UpdateWork): Promise<DoneUpdate> {
+  const work = await withoutPending(asked);
   const { machine, view, base, reference, task } = work;
   const { running } = view;
   if (base === undefined || running === undefined) {
@@ -67,6 +69,21 @@ export async function updateInPlace(work: UpdateWork): Promise<DoneUpdate> {
   await forgetOlder(machine);
   await rm(fetchPlace(machine, view), { recursive: true, force: true });
   return await finish(all, entry, effects);
+}
+
+/**
+ * An update in place that waits for its restart has changed the root already: that is taken back first. Else the way back from this one would lead to
+ * the kernel that runs and the root of a version that never did.
+ */
+async function withoutPending(work: UpdateWork): Promise<UpdateWork> {
+  const { machine, view, task } = work;
+  const { running, pointer } = view;
+  if (running === undefined || isAsEntry(machine.root, running)) return work;
+  await using boot = await openBoot(machine);
+  if (pointer.trial !== undefined) await boot.writePointer(withoutTrial(pointer));
+  await task.part('take back what waits for a restart', async () => bringToEntry(machine.root, running));
+  const base = await readSlotVersion(machine.root);
+  return { ...work, view: await viewMachine(machine, boot), base };
 }
 
 /** What would change; nothing is written. */
