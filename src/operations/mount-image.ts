@@ -5,9 +5,9 @@ import type { imageMount } from '../contract/operations/comparisons.ts';
 import type { Digest } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
+import { makeDirectories } from '../store/make-directories.ts';
 import { type MountedVersion, mountVersion } from '../system/fuse/mount-version.ts';
 import { mountPoints } from '../system/mount.ts';
-import { makeDirectories } from '../tree/make-directories.ts';
 import { readVersionTable } from '../tree/version-table.ts';
 import type { Context } from './context.ts';
 

@@ -7,8 +7,8 @@ import type { Entry } from '../image/entry.ts';
 import { removeXattr, setMode } from '../native/attributes.ts';
 import { close, open, openFlags, syncFileSystem } from '../native/files.ts';
 import { type FileStatus, isDirectory, readDirectory, status } from '../native/status.ts';
+import { makeDirectories } from '../store/make-directories.ts';
 import type { Store, StoredVersion } from '../store/store.ts';
-import { makeDirectories } from './make-directories.ts';
 import { removeContents } from './remove-contents.ts';
 import { RestorePlan } from './restore-plan.ts';
 import { RestorePool } from './restore-pool.ts';
@@ -57,7 +57,7 @@ export async function restoreTree(options: RestoreOptions): Promise<RestoreRepor
     const plan = await RestorePlan.read(store, digest, task);
     requireRights(plan);
     task.expect(plan.bytes, 'bytes');
-    const created = await makeDirectories(options.target, 0o700);
+    const created = (await makeDirectories(options.target, 0o700)) !== undefined;
     try {
       return await write(options, plan, target);
     } catch (error) {
