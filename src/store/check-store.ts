@@ -3,6 +3,7 @@ import { ImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
 import { FormatError } from '../image/format-error.ts';
 import type { PublicKey } from '../image/signature.ts';
+import { checkBundles } from './check-bundles.ts';
 import { checkManifest } from './check-manifest.ts';
 import { checkPack } from './check-pack.ts';
 import { checkTrust } from './check-trust.ts';
@@ -23,7 +24,7 @@ export interface CheckOptions {
 
 /**
  * Reads every byte of a store and names all that is wrong: any bit that changed in any file. In a directory, packs found
- * damaged are marked, so that the next capture stores their content anew; a pack that is whole again loses its mark.
+ * damaged are marked, so that the next capture stores their content anew; a pack that is whole again loses its mark. Bad bundles are removed.
  * Progress counts manifests and packs.
  */
 export async function* checkStore(store: Store, task: Task, options: CheckOptions = {}): AsyncGenerator<Defect> {
@@ -57,6 +58,7 @@ export async function* checkStore(store: Store, task: Task, options: CheckOption
   if (store instanceof DirectoryStore) {
     yield* checkMarks(store);
     yield* checkHints(store);
+    yield* checkBundles(store);
   }
 }
 

@@ -16,6 +16,7 @@ export interface Defect {
     | 'pack'
     | 'mark'
     | 'hints'
+    | 'bundle'
     | 'trust';
   /** The file, relative to the store. */
   path: string;

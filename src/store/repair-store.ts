@@ -61,10 +61,10 @@ export async function repairStore(store: DirectoryStore, options: RepairOptions,
   const after = await check('check again');
   const left = new Set(after.map(({ path }) => path));
   const told = new Set(repaired.map(({ path }) => path));
-  for (const { path } of before)
+  for (const { kind, path } of before)
     if (!left.has(path) && !told.has(path)) {
       told.add(path);
-      repaired.push({ path, how: 'made again' });
+      repaired.push({ path, how: kind === 'bundle' ? 'removed' : 'made again' });
     }
   return { repaired: repaired.filter(({ path }) => !left.has(path)), before, after };
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Task } from '../../src/foundation/task.ts';
 import { fetchUpdate } from '../../src/operations/update/fetch-update.ts';
+import { checkStore } from '../../src/store/check-store.ts';
 import { bundlePath } from '../../src/store/layout.ts';
 import { makeBundle } from '../../src/tree/make-bundle.ts';
 import type { Misbehaviour } from './store-fixture.ts';
@@ -123,6 +124,27 @@ test('a bundle that is damaged, cut short, hostile or another’s does no harm: 
     expect(sums(await contents(update)), name).toEqual(sums(files));
     if (!name.startsWith('forged')) expect(warnings.join(), name).toContain('bundle');
   }
+});
+
+test('a check of the store removes a bundle that is damaged or not what its name says, and no other', async () => {
+  await using there = await world();
+  const check = () => Array.fromAsync(checkStore(there.kept, Task.silent()));
+  const sound = await readFile(there.bundle);
+  expect(await check()).toEqual([]);
+  const path = bundlePath(digestOf(there.first), digestOf(there.version));
+  for (const at of [3, 100, sound.length - 200, sound.length - 100, sound.length - 1]) {
+    const damaged = Buffer.from(sound);
+    damaged.writeUInt8(damaged.readUInt8(at) ^ 1, at);
+    await writeFile(there.bundle, damaged);
+    const problem = expect.stringContaining('removed');
+    expect(await check()).toMatchObject([{ kind: 'bundle', path, code: 'corrupt-record', problem }]);
+    expect(await check()).toEqual([]);
+  }
+  const back = bundlePath(digestOf(there.version), digestOf(there.first));
+  await writeFile(there.kept.path(back), sound);
+  expect(await check()).toMatchObject([{ kind: 'bundle', path: back }]);
+  await using update = await there.fetching();
+  expect(sums(await contents(update))).toEqual(sums(files));
 });
 
 test('a bundle goes with its versions', async () => {

@@ -1,21 +1,11 @@
-import { createHash, hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { hash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
 import type { Digest } from '../../foundation/brand.ts';
-import {
-  type BundleTable,
-  bundleFooterLength,
-  bundleHead,
-  type ChunkFrame,
-  checkBundleFrames,
-  decodeBundleFooter,
-  decodeBundleTable,
-  hashedPartOfFooter,
-} from '../../image/bundle.ts';
+import { type BundleTable, bundleHead, type ChunkFrame } from '../../image/bundle.ts';
 import { FormatError } from '../../image/format-error.ts';
 import { NativeBuffer } from '../../native/native-buffer.ts';
 import { createPrefixDecompressor } from '../../native/zstd-prefix.ts';
-import { decompress } from '../../store/zstd.ts';
+import { openBundle, readWholly } from '../../store/open-bundle.ts';
 import type { LocalChunks } from './local-chunks.ts';
 
 /** Frames whose content is kept: chunks are asked for in the order of the manifest, mostly. */
@@ -60,27 +50,8 @@ export class BundleFile implements AsyncDisposable {
 
   /** Opens a bundle and checks all of its bytes against its own checksum. Throws a `FormatError` where it is not whole, or another one. */
   static async open(path: string, from: Digest, to: Digest): Promise<BundleFile> {
-    const file = await open(path, 'r');
-    try {
-      const { size } = await file.stat();
-      const footerBytes = await readAt(file, Math.max(0, size - bundleFooterLength), bundleFooterLength);
-      const footer = decodeBundleFooter(footerBytes, size);
-      if (footer.from !== from || footer.to !== to) throw new FormatError('it leads from or to another version');
-      const sum = createHash('sha256');
-      const end = size - bundleFooterLength;
-      if (!(await readAt(file, 0, bundleHead.length)).equals(bundleHead))
-        throw new FormatError('its beginning is not that of a bundle');
-      for await (const part of createReadStream(path, { end: end - 1, highWaterMark: 1 << 20 })) sum.update(part);
-      if (!sum.update(hashedPartOfFooter(footerBytes)).digest().equals(footer.hash))
-        throw new FormatError('it does not match its checksum');
-      const stored = await readAt(file, footer.tableOffset, footer.tableLength);
-      const table = decodeBundleTable(decompress(stored, footer.contentLength));
-      checkBundleFrames(table, footer);
-      return new BundleFile(file, table);
-    } catch (error) {
-      await file.close();
-      throw error;
-    }
+    const { file, table } = await openBundle(path, from, to);
+    return new BundleFile(file, table);
   }
 
   /** The new manifest of `length` bytes, uncompressed, from the old one's; unverified. Throws a `FormatError`. */
@@ -181,17 +152,6 @@ export class BundleFile implements AsyncDisposable {
   }
 
   async #stored(index: number, length: number): Promise<Buffer> {
-    return readAt(this.#file, this.#offsets[index] ?? 0, length);
+    return readWholly(this.#file, this.#offsets[index] ?? 0, length);
   }
-}
-
-async function readAt(file: FileHandle, offset: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafeSlow(length);
-  let done = 0;
-  while (done < length) {
-    const { bytesRead } = await file.read(bytes, done, length - done, offset + done);
-    if (bytesRead === 0) throw new FormatError('it is cut short');
-    done += bytesRead;
-  }
-  return bytes;
 }
