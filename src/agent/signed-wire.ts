@@ -2,6 +2,7 @@ import { type KeyObject, randomBytes, verify } from 'node:crypto';
 import { signedAnswerSchema } from '../contract/imager-protocol.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { PublicKey } from '../image/signature.ts';
+import { type PostAnswer, postJson } from './post-json.ts';
 
 /** What became of a report: taken in; the order is no longer ours; or the server can make nothing of it. */
 export type Reception = 'taken' | 'stale' | 'refused';
@@ -22,7 +23,7 @@ export interface SignedWire<Order extends SignedOrder> {
   readonly url: string;
   /** Asks `hello`; the answer was signed by our key and answers this very question. */
   ask(question: { waitSeconds: number }, signal?: AbortSignal): Promise<Order>;
-  tell(what: 'events' | 'outcome', body: unknown, signal?: AbortSignal): Promise<Reception>;
+  tell(what: 'events' | 'outcome' | 'object', body: unknown, signal?: AbortSignal): Promise<Reception>;
 }
 
 /** A server as one kind of program speaks to it, the wire with its own words. */
@@ -53,9 +54,8 @@ export function signedWire<Order extends SignedOrder>(
       const nonce = randomBytes(32).toString('hex');
       const patience = question.waitSeconds * 1000 + answerPatience;
       const response = await post(server, `${prefix}/hello`, { ...question, nonce }, patience, signal);
-      const text = await bodyOf(server, response);
-      if (!response.ok) throw unreachable(server, `it answered ${response.status} ${explain(text)}`);
-      return openSigned(text, { nonce, key, server, schema });
+      if (!isOk(response)) throw unreachable(server, `it answered ${response.status} ${explain(response.text)}`);
+      return openSigned(response.text, { nonce, key, server, schema });
     },
     tell: (what, body, signal) => report(server, `${prefix}/${what}`, body, signal),
   };
@@ -90,13 +90,12 @@ export function openSigned<Order extends SignedOrder>(
 
 async function report(base: string, what: string, body: unknown, signal?: AbortSignal): Promise<Reception> {
   const response = await post(base, what, body, answerPatience, signal);
-  const text = await bodyOf(base, response);
-  if (response.ok) return 'taken';
+  if (isOk(response)) return 'taken';
   // 408 and 429 ask for patience; any other refusal will not change.
   const hopeless =
     response.status >= 400 && response.status < 500 && response.status !== 408 && response.status !== 429;
   if (hopeless) return staleStatuses.has(response.status) ? 'stale' : 'refused';
-  throw unreachable(base, `it answered ${response.status} ${explain(text)}`);
+  throw unreachable(base, `it answered ${response.status} ${explain(response.text)}`);
 }
 
 async function post(
@@ -105,24 +104,17 @@ async function post(
   body: unknown,
   patience: number,
   signal?: AbortSignal,
-): Promise<Response> {
+): Promise<PostAnswer> {
   const limits = [AbortSignal.timeout(patience), ...(signal === undefined ? [] : [signal])];
   try {
-    return await fetch(`${base}/${what}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-      signal: AbortSignal.any(limits),
-    });
+    return await postJson(`${base}/${what}`, body, AbortSignal.any(limits));
   } catch (thrown) {
     throw lost(base, thrown, signal);
   }
 }
 
-async function bodyOf(base: string, response: Response): Promise<string> {
-  return response.text().catch((thrown) => {
-    throw lost(base, thrown);
-  });
+function isOk({ status }: PostAnswer): boolean {
+  return status >= 200 && status < 300;
 }
 
 function lost(base: string, thrown: unknown, signal?: AbortSignal): ImprintError {

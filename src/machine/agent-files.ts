@@ -14,14 +14,20 @@ export const agentFiles = {
   serverKey: `${agentPaths.settings}/server.pub`,
   /** What the server last said of this machine's own paths (`MachineRules`). */
   serverRules: `${agentPaths.settings}/server-rules.json`,
+  /** The machine's own key (Ed25519, PKCS 8, PEM), by which the server knows whose objects it gets. */
+  machineKey: `${agentPaths.settings}/machine.key`,
   /** Whom to trust for versions (`pinned`), and what was seen of them. */
   trust: `${agentPaths.settings}/trust`,
   /** Programs that a version on trial must pass. */
   health: `${agentPaths.settings}/health.d`,
 } as const;
 
-/** Flags of Node: small nurseries and the optimiser at rest, for a process that mostly waits. */
-const agentFlags = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=1', '--optimize-for-size'];
+/** Flags of Node: small nurseries, and compilers that are never loaded, for a process that mostly waits. */
+const agentFlags = [
+  '--disable-warning=ExperimentalWarning',
+  ...['--max-semi-space-size=1', '--optimize-for-size'],
+  ...['--no-opt', '--no-maglev', '--no-sparkplug'],
+];
 const commandFlags = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=4'];
 
 /**
