@@ -33,7 +33,7 @@ export const story: readonly Chapter[] = [
 /** The same of a machine that is updated in place, where going back and forth is work: the initramfs takes one version away and puts the other. */
 export const inPlaceStory: readonly Chapter[] = [
   ...story,
-  { name: 'forth again', may: ['web:2', 'web:4'], act: (machine) => machine.revert() },
+  { name: 'forth again', may: ['web:2', 'web:4'], act: (machine, store) => goForth(machine, store) },
   { name: 'there again', may: ['web:4'], act: (machine) => restart(machine) },
   { name: 'an update', may: ['web:4', 'web:2'], act: (machine, store) => machine.update(`${store}#web:2`) },
   { name: 'taken back before it was started', may: ['web:2', 'web:4'], act: (machine) => takeBack(machine) },
@@ -55,6 +55,13 @@ export function storyOf(layout: string): readonly Chapter[] {
 async function restart(machine: SimulatedMachine): Promise<void> {
   await machine.shutDown();
   await machine.boot();
+}
+
+/** Until it restarts, what runs is not what boots next, and nothing can be laid over it. */
+async function goForth(machine: SimulatedMachine, store: string): Promise<void> {
+  await machine.revert();
+  const refusal = await machine.update(`${store}#web:3`).catch((error: unknown) => String(error));
+  if (!/boots next/.test(refusal ?? '')) throw new Error(`an update over a revert was not refused: ${refusal}`);
 }
 
 /** Nothing restarts, and yet the files must be those of the version that runs. */

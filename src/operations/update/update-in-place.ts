@@ -50,6 +50,11 @@ export async function updateInPlace(asked: UpdateWork): Promise<DoneUpdate> {
     const problem = 'it is not known which version runs, so its files cannot be told from the machine’s own';
     throw new ImprintError('in-place-unfit', { reference, problem, hint: 'Update into another slot.' });
   }
+  if (running.id !== view.pointer.good) {
+    // A revert that waits for its restart, or a choice in the boot menu.
+    const problem = `${running.reference} runs, but another entry boots next`;
+    throw new ImprintError('in-place-unfit', { reference, problem, hint: 'Restart, or run imprint commit first.' });
+  }
   await using content = await task.part('fetch what is missing', (part) => fetchUpdate(fetchRequest(work, part)));
   const { root, processes } = machine;
   await task.part('see whether it would come up here', (part) =>
