@@ -1,9 +1,11 @@
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import type { InstallOptions } from '../../src/contract/machine.ts';
-import { overlayDisk } from '../lab/disk.ts';
+import { systemProcesses } from '../../src/system/run.ts';
 import { installDisk } from '../lab/installed-disk.ts';
 import { Laboratory } from '../lab/laboratory.ts';
 import { type Firmware, Machine, macAddress } from '../lab/machine.ts';
+import { type OffLook, type OffStep, whileOff } from '../lab/machine-off.ts';
 import { type SabotageName, sabotages } from '../lab/sabotage.ts';
 import { startSiteDhcp } from '../lab/site-dhcp.ts';
 import { takeUpdateStore } from '../lab/update-store.ts';
@@ -12,12 +14,16 @@ import { failed } from './prepared.ts';
 const minute = 60_000;
 /** For a boot on a busy computer without KVM. */
 const bootPatience = 5 * minute;
+/** Until a trial has used up all its time, with what gives it up then, and the machine starts anew. */
+const trialPatience = 12 * minute;
 
 /** A machine that is installed and updated. */
 export interface UpdateRow {
   readonly number: number;
   readonly firmware: Firmware;
   readonly options: InstallOptions;
+  /** It has a hardware watchdog. */
+  readonly watchdog?: boolean;
 }
 
 /** How long a trial may take here, and that one try is enough to see what happens. */
@@ -55,34 +61,29 @@ export class UpdateLaboratory implements AsyncDisposable {
     }
   }
 
-  /** Installs and starts a machine; it runs `web:1` when this resolves. */
-  async start(row: UpdateRow): Promise<UpdatedMachine> {
+  /** Installs a machine that has `web:1`, and knows it at the server. It is off. */
+  async install(row: UpdateRow): Promise<UpdatedMachine> {
     const { lab } = this;
-    const { number, firmware, options } = row;
-    const name = `${options.layout}-${options.fileSystem}-${firmware}`;
-    const raw = join(lab.directory, `${name}.raw`);
+    const { number, options } = row;
+    const machine = new UpdatedMachine(lab, row);
+    const { name, disk } = machine;
     const install = { ...options, kernelOptions: 'console=ttyS0,115200 mitigations=off no_timer_check nokaslr' };
     await installDisk({
-      ...{ file: raw, size: '4G', name, image: 'web:good1', options: install, data: lab.data },
+      ...{ file: disk, size: '4G', name, image: 'web:good1', options: install, data: lab.data },
       server: 'http://10.9.0.1:4280',
     });
-    await overlayDisk(lab.diskOf(name), raw);
-    const mac = macAddress(number);
-    await lab.imprintJson([
-      'machine',
-      'add',
-      name,
-      '--mac',
-      mac,
-      '--image',
-      'web:good1',
-      '--address',
-      `10.9.0.${number}`,
-    ]);
-    const machine = new UpdatedMachine(lab, name, row);
+    const script = `cat > "$ROOT/etc/imprint/agent.yaml" <<'END'\n${agentSettings}END\n`;
+    await machine.whileOff([{ act: 'boot' }, { act: 'shell', script }]);
+    const where = ['--mac', macAddress(number), '--address', `10.9.0.${number}`];
+    await lab.imprintJson(['machine', 'add', name, '--image', 'web:good1', ...where]);
+    return machine;
+  }
+
+  /** Installs and starts a machine; it runs `web:1` when this resolves. */
+  async start(row: UpdateRow): Promise<UpdatedMachine> {
+    const machine = await this.install(row);
     await machine.powerOn();
     await machine.isUp();
-    await machine.shell(`cat > /etc/imprint/agent.yaml <<'END'\n${agentSettings}END\nsystemctl restart imprint-agent`);
     return machine;
   }
 
@@ -92,19 +93,32 @@ export class UpdateLaboratory implements AsyncDisposable {
   }
 }
 
-/** One of its machines. Its power is cut when it goes out of scope. */
+/** One of its machines. When it goes out of scope its power is cut, and its disk thrown away. */
 export class UpdatedMachine implements AsyncDisposable {
   readonly name: string;
+  /** Its disk, raw. */
+  readonly disk: string;
   readonly #lab: Laboratory;
   readonly #row: UpdateRow;
   #machine: Machine | undefined;
   #boots = 0;
   #mark = 0;
 
-  constructor(lab: Laboratory, name: string, row: UpdateRow) {
+  /** A machine of this row, whose disk is the laboratory's `FILE.raw`. */
+  constructor(lab: Laboratory, row: UpdateRow, file?: string) {
+    const { firmware, options } = row;
     this.#lab = lab;
-    this.name = name;
+    this.name = `${options.layout}-${options.fileSystem}-${firmware}`;
+    this.disk = join(lab.directory, `${file ?? this.name}.raw`);
     this.#row = row;
+  }
+
+  /** The same machine with a copy of its disk; at most one of the two may be on. */
+  async copy(file: string): Promise<UpdatedMachine> {
+    const machine = new UpdatedMachine(this.#lab, this.#row, file);
+    const words = ['--sparse=always', '--reflink=auto', this.disk, machine.disk];
+    await systemProcesses.run('cp', words, { timeout: 2 * minute });
+    return machine;
   }
 
   get serial() {
@@ -114,12 +128,12 @@ export class UpdatedMachine implements AsyncDisposable {
 
   async powerOn(): Promise<void> {
     const { directory, network } = this.#lab;
-    const { number, firmware } = this.#row;
+    const { number, firmware, watchdog = false } = this.#row;
     this.#boots += 1;
     this.#mark = 0;
     this.#machine = await Machine.start({
-      ...{ name: this.name, directory, network, number, firmware, disks: [this.#lab.diskOf(this.name)] },
-      ...{ fromDisk: true, freshBoots: true, logName: `${this.name}-${this.#boots}` },
+      ...{ name: this.name, directory, network, number, firmware, disks: [this.disk] },
+      ...{ fromDisk: true, freshBoots: true, watchdog, logName: `${basename(this.disk, '.raw')}-${this.#boots}` },
     });
   }
 
@@ -128,18 +142,27 @@ export class UpdatedMachine implements AsyncDisposable {
     this.#machine = undefined;
   }
 
+  /** Switches it off, where it is on, after what it has written is on its disk, and takes these steps with that. */
+  async whileOff(steps: readonly OffStep[]): Promise<OffLook> {
+    if (this.#machine !== undefined) {
+      await this.shell('sync');
+      await this.cutPower();
+    }
+    return whileOff(this.disk, this.#lab.data, steps);
+  }
+
   /** From here on, what the console says is of the next boot. */
   mark(): void {
     this.#mark = this.serial.mark();
   }
 
   /** Waits until it is up once more since the last `mark`. */
-  async isUp(): Promise<void> {
-    await this.serial.expect(new RegExp(`E2E-READY ${this.name} [^\\n]*\\n`), bootPatience, this.#mark);
+  async isUp(patience = bootPatience): Promise<void> {
+    await this.serial.expect(new RegExp(`E2E-READY ${this.name} [^\\n]*\\n`), patience, this.#mark);
   }
 
-  async says(marker: RegExp): Promise<void> {
-    await this.serial.expect(marker, bootPatience, this.#mark);
+  async says(marker: RegExp, patience = bootPatience): Promise<void> {
+    await this.serial.expect(marker, patience, this.#mark);
   }
 
   /** What a shell on it says. */
@@ -171,28 +194,37 @@ export class UpdatedMachine implements AsyncDisposable {
     await this.reboot();
   }
 
+  /** The same, but written to its disk while it is off, which takes seconds; then it is on again. */
+  async updateOff(version: string): Promise<void> {
+    await this.whileOff([{ act: 'boot' }, { act: 'update', version }]);
+    await this.powerOn();
+  }
+
   async reboot(): Promise<void> {
     this.mark();
     await this.shell('systemctl --no-block reboot');
   }
 
   /** The situation of its pointer, once the agent has come to it. */
-  async settles(kind: string, timeout = 4 * minute): Promise<void> {
+  async settles(kind: string, timeout = 6 * minute): Promise<void> {
     await this.#lab.until(`${this.name} is ${kind}`, timeout, async () => {
       const slots = await this.imprint<{ situation?: string }>('slots').catch(() => undefined);
       return slots?.situation === kind;
     });
   }
 
-  /** Updates it to a version that is bad in this way, and waits until the one before runs again. Returns the reason that it noted. */
+  /** Updates it, while it is off, to a version that is bad in this way, and waits until the one before runs again. Returns the reason that it noted. */
   async survives(name: SabotageName): Promise<string> {
     const sabotage = sabotages[name];
-    await this.update(name);
+    await this.updateOff(name);
     if ('shows' in sabotage) await this.says(sabotage.shows);
     if ('needsReset' in sabotage && sabotage.needsReset) {
       await this.cutPower();
       await this.powerOn();
-    } else this.mark();
+    }
+    // The bad version may well come up before it is found to be bad: what counts is that GRUB has passed it over.
+    await this.says(/imprint\.kind=good/, trialPatience);
+    this.mark();
     await this.isUp();
     // What a panic was, the agent of the good version writes down.
     await this.settles('settled');
@@ -202,5 +234,6 @@ export class UpdatedMachine implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.cutPower();
+    await rm(this.disk, { force: true });
   }
 }

@@ -20,7 +20,7 @@ export interface MachineOptions {
   readonly firmware?: Firmware;
   /** Mebibytes. */
   readonly memory?: number;
-  /** qcow2 files, in the order of the machine's slots: /dev/vda, /dev/vdb, … */
+  /** qcow2 files, or raw ones (`*.raw`), in the order of the machine's slots: /dev/vda, /dev/vdb, … */
   readonly disks: readonly string[];
   /** Where everything that is written to the first disk is logged, as `write-log.ts` reads it; a new file. */
   readonly writeLog?: string;
@@ -32,6 +32,8 @@ export interface MachineOptions {
    * Such a machine cannot power itself off.
    */
   readonly freshBoots?: boolean;
+  /** Has a hardware watchdog (`i6300esb`), which resets it. */
+  readonly watchdog?: boolean;
   /** Boots this kernel straight away; without it the machine tries the network first, then its first disk. */
   readonly kernel?: { readonly kernel: string; readonly initrd: string; readonly commandLine: string };
 }
@@ -123,6 +125,7 @@ async function qemuArguments(options: MachineOptions, mac: string, tap: string):
     ],
   ];
   if (uefi) args.push(...(await uefiArguments(options)));
+  if (options.watchdog) args.push('-device', 'i6300esb', '-action', 'watchdog=reset');
   if (options.kernel) {
     const { kernel, initrd, commandLine } = options.kernel;
     args.push('-kernel', kernel, '-initrd', initrd, '-append', commandLine);
@@ -137,11 +140,16 @@ async function qemuArguments(options: MachineOptions, mac: string, tap: string):
   options.disks.forEach((disk, index) => {
     const logged = index === 0 ? options.writeLog : undefined;
     if (logged !== undefined) args.push(...loggedDrive(`disk${index}`, disk, logged));
-    else args.push('-drive', `if=none,id=disk${index},file=${disk},format=qcow2,cache=unsafe,discard=unmap`);
+    else args.push('-drive', `if=none,id=disk${index},file=${disk},${format(disk)},cache=unsafe,discard=unmap`);
     const order = options.kernel ? '' : `,bootindex=${index + 2}`;
     args.push('-device', `virtio-blk-pci,drive=disk${index},serial=${options.name}-${index}${order}`);
   });
   return args;
+}
+
+/** A raw disk can be changed from outside while its machine is off. */
+function format(disk: string): string {
+  return `format=${disk.endsWith('.raw') ? 'raw' : 'qcow2'}`;
 }
 
 async function uefiArguments(options: MachineOptions): Promise<string[]> {

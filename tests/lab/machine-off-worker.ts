@@ -1,0 +1,49 @@
+/** Run by `whileOff`: DISK DIRECTORY STORE STEPS. Prints an `OffLook`. */
+import { join } from 'node:path';
+import { BootPartition } from '../../src/system/boot-partition.ts';
+import { systemProcesses } from '../../src/system/run.ts';
+import type { OffLook, OffStep } from './machine-off.ts';
+import { attachDisk } from './partition-file.ts';
+import { SimulatedMachine } from './simulated-machine.ts';
+
+const [file = '', directory = '', store = '', steps = '[]'] = process.argv.slice(2);
+await using disk = await attachDisk(file);
+const machine = new SimulatedMachine(disk.device, directory);
+try {
+  for (const step of JSON.parse(steps) as OffStep[]) await take(step);
+  await machine.shutDown();
+  console.log(JSON.stringify(await look()));
+} catch (error) {
+  // Before the disk goes, which may have its own to say then.
+  console.error(error);
+  process.exitCode = 1;
+} finally {
+  await machine.abandon();
+}
+
+async function take(step: OffStep): Promise<unknown> {
+  switch (step.act) {
+    case 'boot':
+      return machine.boot();
+    case 'shutDown':
+      return machine.shutDown();
+    case 'update': {
+      const { act: _, version, ...options } = step;
+      return machine.update(`${store}#web:${version}`, { ...options, agent: true });
+    }
+    case 'commit':
+      return machine.commit();
+    case 'revert':
+      return machine.revert();
+    case 'shell': {
+      const env = { ROOT: machine.root, HOST: join(machine.root, 'hostpart') };
+      return systemProcesses.run('sh', ['-ec', step.script], { env, timeout: 300_000 });
+    }
+  }
+}
+
+async function look(): Promise<OffLook> {
+  await using boot = await BootPartition.open(systemProcesses, machine.bootDevice, { readOnly: true });
+  const versions = (await boot.entries()).map(({ id, reference }) => [id, reference] as const);
+  return { pointer: await boot.pointer(), failure: await boot.failure(), versions: Object.fromEntries(versions) };
+}
