@@ -1,4 +1,3 @@
-import type { VersionRecord } from '../../src/contract/image.ts';
 import type { Digest } from '../../src/foundation/brand.ts';
 import { Task } from '../../src/foundation/task.ts';
 import type { InPlacePlan } from '../../src/operations/update/in-place/in-place-plan.ts';
@@ -7,12 +6,13 @@ import type { UpdateContent } from '../../src/operations/update/update-content.t
 import type { DriftMode } from '../../src/planning/choose-change.ts';
 import type { DirectoryStore } from '../../src/store/directory-store.ts';
 import { manifestPath } from '../../src/store/layout.ts';
+import { versionRecord } from '../version-record.ts';
 import { versionContent } from './version-content.ts';
 
 /** A version of a store, as an update has it when all of it was fetched. */
 export async function fetchedVersion(store: DirectoryStore, digest: Digest, number: number): Promise<UpdateContent> {
   const { entries, content } = await versionContent(store, digest);
-  const record = { image: 'test', number, digest } as unknown as VersionRecord;
+  const record = versionRecord({ image: 'test', number, digest });
   return {
     record,
     recordText: JSON.stringify(record),

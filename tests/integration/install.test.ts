@@ -1,7 +1,6 @@
 import { mkdir, open, readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { VersionRecord } from '../../src/contract/image.ts';
 import type { InstallOptions } from '../../src/contract/machine.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { Task } from '../../src/foundation/task.ts';
@@ -14,6 +13,7 @@ import type { Step } from '../../src/planning/step.ts';
 import { BootPartition } from '../../src/system/boot-partition.ts';
 import { readMachineFacts } from '../../src/system/machine-facts.ts';
 import { systemProcesses } from '../../src/system/run.ts';
+import { versionRecord } from '../version-record.ts';
 import { makeGoldenTree } from './install-tree.ts';
 import { type LoopDisk, loopDisk } from './loop-disk.ts';
 
@@ -34,28 +34,7 @@ const content: ImageContent = {
   hostKeys: [],
 };
 
-const record: VersionRecord = {
-  format: 1,
-  image: 'web',
-  number: 3,
-  digest: `sha256:${'a'.repeat(64)}`,
-  manifestBytes: 1,
-  created: '2026-01-01T00:00:00Z',
-  source: {
-    location: 'ssh://root@golden',
-    hostName: 'golden',
-    architecture: 'x86_64',
-    bootMode: 'bios',
-    kernelOptions: 'quiet console=ttyS0,115200',
-    system: { id: 'debian', version: '12', name: 'Debian GNU/Linux 12 (bookworm)' },
-    disks: [],
-    fileSystems: [],
-  },
-  stats: { entries: 30, files: 10, logicalBytes: 11e6, contentBytes: 11e6, newChunks: 0, newBytes: 0 },
-  excluded: [],
-  scrubbed: [],
-  warnings: [],
-};
+const record = versionRecord({ number: 3 });
 
 async function plan(disk: LoopDisk, options: InstallOptions, of = content): Promise<InstallPlan & { kind: 'plan' }> {
   const facts = await readMachineFacts(systemProcesses, [disk.device]);

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import type { VersionRecord } from '../../src/contract/image.ts';
 import { type Digest, rawPath } from '../../src/foundation/brand.ts';
 import { Task } from '../../src/foundation/task.ts';
 import { ChunkContents } from '../../src/operations/chunk-contents.ts';
@@ -8,6 +7,7 @@ import type { DirectoryStore } from '../../src/store/directory-store.ts';
 import { manifestPath } from '../../src/store/layout.ts';
 import { captureDirectory } from '../../src/tree/capture-directory.ts';
 import type { TreeContent } from '../../src/tree/converge-tree.ts';
+import { versionRecord } from '../version-record.ts';
 
 /** A version of a store with all its content in memory, and a count of the bytes that were asked for. */
 export interface VersionContent extends TreeContent {
@@ -57,28 +57,10 @@ export async function updateContent(store: DirectoryStore, digest: Digest, numbe
     entries += batch.length;
     for (const { chunks } of batch) for (const { length } of chunks ?? []) contentBytes += length;
   }
-  const record: VersionRecord = {
-    format: 1,
-    image: 'web',
-    number,
-    digest,
-    manifestBytes: 1,
-    created: '2026-01-01T00:00:00Z',
-    source: {
-      ...{
-        location: '/golden',
-        hostName: 'golden',
-        architecture: 'x86_64',
-        bootMode: 'bios',
-        disks: [],
-        fileSystems: [],
-      },
-      kernelOptions: 'quiet console=ttyS0,115200',
-      system: { id: 'debian', version: '12', name: 'Debian GNU/Linux 12 (bookworm)' },
-    },
+  const record = versionRecord({
+    ...{ number, digest },
     stats: { entries, files: entries, logicalBytes: contentBytes, contentBytes, newChunks: 0, newBytes: 0 },
-    ...{ excluded: [], scrubbed: [], warnings: [] },
-  };
+  });
   return {
     record,
     recordText: JSON.stringify(record),

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
+import { fakeProcesses } from '../../../tests/fake-processes.ts';
 import { systemClock } from '../../foundation/clock.ts';
 import { parseAgentSettings } from '../../machine/agent-settings.ts';
 import type { Processes } from '../../system/run.ts';
 import { checkHealth, type HealthCheck } from './health-checks.ts';
-import { proveHealth } from './prove-health.ts';
-import type { ThisMachine } from './this-machine.ts';
+import { type ProvenMachine, proveHealth } from './prove-health.ts';
 
 /** systemd that says what it is told to. */
 function systemd(says: { state?: string; failed?: string[]; active?: string[] }): Processes {
@@ -20,7 +20,7 @@ function systemd(says: { state?: string; failed?: string[]; active?: string[] })
             : 'inactive\n';
     return { stdout, stderr: '', status: 0 };
   };
-  return { run } as unknown as Processes;
+  return { ...fakeProcesses(), run };
 }
 const check = (says: Parameters<typeof systemd>[0], text = '', more: Partial<HealthCheck> = {}) =>
   checkHealth({
@@ -57,11 +57,10 @@ it.each<[string, Parameters<typeof check>, RegExp | undefined]>([
 });
 
 it('gives each check its patience once the system is up, and all of it its time', async () => {
-  const machine = (says: Parameters<typeof systemd>[0], text: string) =>
-    ({
-      ...{ processes: systemd(says), root: '/nowhere', settings: parseAgentSettings(text) },
-      clock: { now: systemClock.now, sleep: () => systemClock.sleep(5) },
-    }) as unknown as ThisMachine;
+  const machine = (says: Parameters<typeof systemd>[0], text: string): ProvenMachine => ({
+    ...{ processes: systemd(says), root: '/nowhere', settings: parseAgentSettings(text) },
+    clock: { now: systemClock.now, sleep: () => systemClock.sleep(5) },
+  });
   const { signal } = new AbortController();
   const proof = { failedBefore: [], signal, since: Date.now() };
   const failing = machine({ failed: ['x.service'] }, 'health: { patience: 0.05, timeout: 5m }');

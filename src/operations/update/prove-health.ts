@@ -2,6 +2,9 @@ import type { Clock } from '../../foundation/clock.ts';
 import { checkHealth, type Health } from './health-checks.ts';
 import type { ThisMachine } from './this-machine.ts';
 
+/** What a proof needs of the machine. */
+export type ProvenMachine = Pick<ThisMachine, 'processes' | 'clock' | 'root' | 'settings'>;
+
 export interface Proof {
   /** Units that had failed in the version before. */
   failedBefore: readonly string[];
@@ -18,7 +21,7 @@ const pause = 3000;
  * Looks until the machine is healthy, or is not in time: once the system has started, each check may fail for `health.patience`; all of it may take
  * `health.timeout`. Returns the last look: without problems where it is healthy. Rejects only when aborted.
  */
-export async function proveHealth(machine: ThisMachine, proof: Proof): Promise<Health> {
+export async function proveHealth(machine: ProvenMachine, proof: Proof): Promise<Health> {
   const { processes, root, settings } = machine;
   // A clock that is set meanwhile must not end the trial.
   const clock = steadyClock(machine.clock, proof.since);
