@@ -82,7 +82,7 @@ function agentWith(orders: (AgentOrder['order'] | ImprintError)[], more: Partial
     forgetNote: async () => {
       said.forgot += 1;
     },
-    readFacts: async () => ({ interfaces: [] }) as unknown as MachineFacts,
+    readFacts: async () => facts,
     runOrder: async () => result,
     takeRules: async () => {},
     serverTime: async () => {},
@@ -101,6 +101,9 @@ function agentWith(orders: (AgentOrder['order'] | ImprintError)[], more: Partial
     },
   };
 }
+const facts: MachineFacts = {
+  ...{ architecture: 'x86_64', cpu: 'c', cores: 1, memory: 2 ** 30, firmware: 'bios', interfaces: [], disks: [] },
+};
 const idle: AgentOrder['order'] = { kind: 'wait', name: 'web01', message: '' };
 
 it('reports what runs, and asks again while the server is away', async () => {
