@@ -13,13 +13,18 @@ export class Background implements AsyncDisposable {
     this.#child = child;
   }
 
+  /** Starts a program. */
+  static spawn(command: string, args: readonly string[]): Background {
+    return new Background(spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'] }));
+  }
+
   /** Starts a program and waits until it answers at a TCP port of this machine. */
   static async start(command: string, args: readonly string[], port: number): Promise<Background> {
-    const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-    const server = new Background(child);
+    const server = Background.spawn(command, args);
     for (let tries = 0; ; tries += 1) {
       if (await answers(port)) return server;
-      if (tries === 300 || child.exitCode !== null) throw new Error(`${command} does not answer at port ${port}`);
+      if (tries === 300 || server.#child.exitCode !== null)
+        throw new Error(`${command} does not answer at port ${port}`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
@@ -32,6 +37,21 @@ export class Background implements AsyncDisposable {
       .split(' ')
       .map(Number);
     return [11, 12, 13, 14].reduce((sum, index) => sum + (fields[index] ?? 0), 0) / ticksPerSecond;
+  }
+
+  /** The largest resident size that it has had, in MiB. */
+  peakMemory(): number {
+    return this.#memory('VmHWM');
+  }
+
+  /** Its resident size now, in MiB. */
+  memory(): number {
+    return this.#memory('VmRSS');
+  }
+
+  #memory(field: string): number {
+    const text = readFileSync(`/proc/${this.#child.pid}/status`, 'latin1');
+    return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(text)?.[1]) / 1024;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

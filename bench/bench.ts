@@ -4,6 +4,8 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { debianTreesIn, prepareDebianTrees } from './debian-trees.ts';
 import { describeMachine, describePackages, formatReport, type Report, writeReport } from './report.ts';
+import { measureAgent } from './rows/agent.ts';
+import { measureFills } from './rows/fill.ts';
 import { measureFirstVersion } from './rows/first-version.ts';
 import { measureManyFiles } from './rows/many-files.ts';
 import { measureManyVersions } from './rows/many-versions.ts';
@@ -21,28 +23,38 @@ import { Workshop } from './workshop.ts';
 const root = resolve(fileURLToPath(new URL('..', import.meta.url)));
 const cache = process.env.IMPRINT_BENCH_CACHE ?? join(tmpdir(), 'imprint-bench');
 const workshop = new Workshop(cache, Number(option('--runs') ?? 3));
-const rows: Record<string, () => Report | Promise<Report>> = {
+type Row = (part?: string) => Report | Promise<Report>;
+const rows: Record<string, Row> = {
   first: () => measureFirstVersion(workshop, trees.before),
   second: () => measureSecondVersion(workshop, trees),
   blocks: () => measureRewrittenBlocks(workshop),
   files: () => measureManyFiles(workshop),
-  update: () => measureUpdate(workshop, trees),
+  update: (part) => measureUpdate(workshop, trees, part),
+  fill: () => measureFills(workshop, trees.before),
+  agent: () => measureAgent(workshop),
   versions: () => measureManyVersions(workshop, trees.before),
 };
 const named = option('--rows');
 /** `none` shows and writes what earlier runs left. */
 const wanted = named === 'none' ? [] : (named?.split(',') ?? Object.keys(rows));
-const needTrees = wanted.some((row) => row !== 'blocks' && row !== 'files');
+const needTrees = wanted.some((row) => !['blocks', 'files', 'agent', 'update:blocks'].includes(row));
 const trees = needTrees ? await prepareDebianTrees(cache, (message) => workshop.say(message)) : debianTreesIn(cache);
-const unknown = wanted.find((row) => !(row in rows));
+const unknown = wanted.find((row) => !(nameOf(row) in rows));
 if (unknown !== undefined) throw new Error(`there is no row ${unknown}; there are ${Object.keys(rows).join(', ')}`);
 
 // What was measured is kept, so that single rows can be measured again and all be shown together.
 const resultsFile = join(cache, 'results.json');
-const results: Record<string, Report> = existsSync(resultsFile) ? JSON.parse(readFileSync(resultsFile, 'utf8')) : {};
+const results: Record<string, Report> = {};
+const readResults = () => {
+  if (existsSync(resultsFile)) Object.assign(results, JSON.parse(readFileSync(resultsFile, 'utf8')));
+};
+readResults();
 try {
   for (const row of wanted) {
-    results[row] = await (rows[row] as () => Report | Promise<Report>)();
+    const [name = '', part] = row.split(':');
+    const measured = await (rows[name] as Row)(part);
+    readResults();
+    results[name] = measured;
     writeFileSync(resultsFile, JSON.stringify(results));
   }
 } finally {
@@ -50,7 +62,9 @@ try {
 }
 
 const shown = Object.keys(rows).filter((row) =>
-  process.argv.includes('--write') || wanted.length === 0 ? row in results : wanted.includes(row),
+  process.argv.includes('--write') || wanted.length === 0
+    ? row in results
+    : wanted.some((name) => nameOf(name) === row),
 );
 const report = formatReport(
   {
@@ -72,8 +86,14 @@ function heading(): string {
     'casync',
     'ostree',
     'squashfs-tools',
+    'skopeo',
   ]);
   return `${treeSize()}medians of ${workshop.runs}; ${describeMachine(cache)}; ${versions}.`;
+}
+
+/** `update` of `update:casync`. */
+function nameOf(row: string): string {
+  return row.split(':')[0] ?? row;
 }
 
 function treeSize(): string {

@@ -26,7 +26,8 @@ export class Workshop {
   constructor(cache: string, runs: number) {
     this.cache = cache;
     this.runs = runs;
-    this.work = join(cache, 'work');
+    // Of this process alone: two may measure different rows.
+    this.work = join(cache, `work-${process.pid}`);
   }
 
   say(message: string): void {
