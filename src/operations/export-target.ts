@@ -7,7 +7,7 @@ import type { WriteBytes } from './export-formats.ts';
  * Runs `work` on a new, empty file or directory beside `target`; when it is done, makes all of it durable and renames it to `target`.
  * Whatever happens before leaves `target` as it was; what a killed process left beside it goes with the next try.
  *
- * Errors: `target-exists`, `disk-full`, `read-only`, `io-failed`, `interrupted`, and those of `work`.
+ * Errors: `directory-not-found`, `target-exists`, `disk-full`, `read-only`, `io-failed`, `interrupted`, and those of `work`.
  */
 export async function writingBeside<Result>(
   target: string,
@@ -63,7 +63,7 @@ export const writeToStdout: WriteBytes = (bytes) =>
 /** True where there is something that may be replaced. */
 async function requireFree(path: string, kind: 'file' | 'directory', force: boolean): Promise<boolean> {
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
     throw error;
   });
   if (found === undefined) return false;
@@ -88,9 +88,14 @@ function partPrefix(path: string): string {
 /** What processes that no longer run left beside the target. */
 async function removeLeftovers(path: string): Promise<void> {
   const prefix = partPrefix(path);
-  for (const name of await readdir(dirname(path))) {
+  const directory = dirname(path);
+  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
+    throw new ImprintError('directory-not-found', { directory }, { cause: error });
+  });
+  for (const name of names) {
     const pid = name.startsWith(prefix) ? Number(name.slice(prefix.length)) : Number.NaN;
-    if (Number.isInteger(pid) && !isRunning(pid)) await rm(join(dirname(path), name), { recursive: true, force: true });
+    if (Number.isInteger(pid) && !isRunning(pid)) await rm(join(directory, name), { recursive: true, force: true });
   }
 }
 

@@ -50,6 +50,7 @@ export const exportOperation = defineOperation({
   output: exportOutputSchema,
   errors: [
     'image-not-found',
+    'directory-not-found',
     'target-exists',
     'export-unfit',
     'corrupt-manifest',
