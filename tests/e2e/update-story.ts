@@ -26,12 +26,12 @@ export interface UpdateRow {
   readonly watchdog?: boolean;
 }
 
-/** How long a trial may take here, and that one try is enough to see what happens. */
+/** How long a trial may take here, and that one try is enough to see what happens. The patience is for the first answer of the server, which the agent has to ask first. */
 const agentSettings = `server: "http://10.9.0.1:4280"
 tries: 1
 health:
   timeout: 150s
-  patience: 10s
+  patience: 40s
 `;
 
 /**
