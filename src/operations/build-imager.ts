@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, constants, copyFile, mkdtemp, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { constants, copyFile, mkdtemp, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { NetbootMediaInput, NetbootMediaOutput } from '../contract/operations/media.ts';
@@ -8,6 +8,7 @@ import { ImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
 import { ensureImagerBase, type ImagerBase } from '../netboot/imager-base.ts';
 import { buildOverlay } from '../netboot/imager-overlay.ts';
+import { isThere } from '../store/directory-files.ts';
 import { makeDirectories } from '../store/make-directories.ts';
 import type { Context } from './context.ts';
 import { trustForImager } from './trust/trust-for-imager.ts';
@@ -103,7 +104,7 @@ interface Bundle extends AsyncDisposable {
 /** The bundle that this runs from; from the sources, one that is made for the occasion. */
 async function findBundle(context: Context, task: Task, given: string | undefined): Promise<Bundle> {
   const here = given ?? import.meta.dirname;
-  if (given !== undefined || (await exists(join(here, 'imager.mjs')))) {
+  if (given !== undefined || (await isThere(join(here, 'imager.mjs')))) {
     return { directory: here, [Symbol.asyncDispose]: async () => {} };
   }
   const project = dirname(dirname(import.meta.dirname));
@@ -137,11 +138,4 @@ async function measure(path: string): Promise<{ bytes: number; sha256: string }>
 function sourceDateEpoch(): number {
   const given = process.env.SOURCE_DATE_EPOCH;
   return given !== undefined && /^\d{1,10}$/.test(given) ? Number(given) : defaultEpoch;
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,6 +1,7 @@
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
+import { isRunning } from '../system/is-running.ts';
 import type { WriteBytes } from './export-formats.ts';
 
 /**
@@ -95,16 +96,9 @@ async function removeLeftovers(path: string): Promise<void> {
   });
   for (const name of names) {
     const pid = name.startsWith(prefix) ? Number(name.slice(prefix.length)) : Number.NaN;
-    if (Number.isInteger(pid) && !isRunning(pid)) await rm(join(directory, name), { recursive: true, force: true });
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return pid !== process.pid;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+    // Our own number was another's before.
+    if (Number.isInteger(pid) && (pid === process.pid || !isRunning(pid)))
+      await rm(join(directory, name), { recursive: true, force: true });
   }
 }
 

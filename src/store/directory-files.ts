@@ -1,4 +1,4 @@
-import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
+import { access, type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FormatError } from '../image/format-error.ts';
 import type { FileState, RangeSink, StoreFiles, Traffic } from './store-files.ts';
@@ -90,4 +90,12 @@ export async function ifThere<Result>(call: Promise<Result>): Promise<Result | u
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw error;
   }
+}
+
+/** Whether something is at the path, as far as we may see. */
+export function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }

@@ -27,6 +27,7 @@ import {
 import { renderEntryConfig } from '../machine/boot-script-grub.ts';
 import { bootPartitionPaths, type InstalledLayout } from '../machine/installed-layout.ts';
 import { parseUpdateNote, renderUpdateNote, type UpdateNote } from '../machine/update-note.ts';
+import { syncDirectory } from '../store/durable.ts';
 import { type BootMount, mountBootPartition } from './boot-mount.ts';
 import type { Processes } from './run.ts';
 
@@ -332,9 +333,4 @@ async function hashOf(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const piece of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(piece);
   return hash.digest('hex');
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  await using handle = await open(path);
-  await handle.sync();
 }

@@ -6,6 +6,7 @@ import { rawPath } from '../foundation/brand.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import { close, open as openFile, openFlags, seekData, seekHole } from '../native/files.ts';
+import { isRunning } from './is-running.ts';
 import { unmountTree } from './mount.ts';
 import type { Processes } from './run.ts';
 
@@ -296,14 +297,5 @@ async function copyRange(from: string, { start, size }: DiskPartition, to: strin
     throw toImprintError(Object.assign(error as NodeJS.ErrnoException, { path: to }));
   } finally {
     close(fd);
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }

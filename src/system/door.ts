@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { ImprintError } from '../foundation/errors.ts';
 import { doorToken, opensshKey, publicKeyOf } from '../machine/door-key.ts';
+import { isThere } from '../store/directory-files.ts';
 import type { Processes } from './run.ts';
 
 export interface DoorOptions {
@@ -94,7 +95,7 @@ export async function openDoor({ processes, port, seconds, signal }: DoorOptions
   await write('host_key', opensshKey(hostSeed).privateKey);
   await write('authorized_keys', `restrict ${opensshKey(seed).publicKey} imprint door\n`);
   await write('gatekeeper', gatekeeper, 0o700);
-  await write('sshd_config', configuration(directory, port, await exists('/etc/pam.d/sshd')));
+  await write('sshd_config', configuration(directory, port, await isThere('/etc/pam.d/sshd')));
   // Its standard input is the guard's life line: no signal, so that it ends in good order.
   const child = processes.start('sh', [
     '-c',
@@ -167,15 +168,8 @@ function configuration(directory: string, port: number, pam: boolean): string {
 }
 
 async function findSshd(): Promise<string> {
-  for (const place of sshdPlaces) if (await exists(place)) return place;
+  for (const place of sshdPlaces) if (await isThere(place)) return place;
   throw new ImprintError('tool-missing', { tool: 'sshd', package: 'openssh-server' });
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** Whether an ssh server answers on a port of this machine. */

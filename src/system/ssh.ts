@@ -1,10 +1,11 @@
-import { access, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ImprintError } from '../foundation/errors.ts';
 import { shellWord } from '../machine/golden-questions.ts';
+import { isThere } from '../store/directory-files.ts';
 import type { Processes, RunningProcess } from './run.ts';
 import { type SshTarget, sshArguments, sshDestination } from './ssh-target.ts';
 
@@ -75,7 +76,7 @@ export async function openSsh(target: SshTarget, processes: Processes, signal: A
     await rm(directory, { recursive: true, force: true });
   };
   try {
-    while (!(await exists(socket))) {
+    while (!(await isThere(socket))) {
       await Promise.race([watched, delay(30)]);
       if (over !== undefined) throw new ImprintError('golden-unreachable', { host: destination, problem: over });
     }
@@ -151,13 +152,6 @@ async function collect(stream: Readable): Promise<string> {
     // A stream that breaks off shows in how the command ended.
   }
   return Buffer.concat(parts).toString('latin1');
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** The last line of what ssh said that tells why. */

@@ -1,5 +1,5 @@
-import { access } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { isThere } from '../../store/directory-files.ts';
 import type { AgentProgram } from './write-agent.ts';
 
 /**
@@ -10,7 +10,7 @@ export async function runningAgentProgram(
   bundle: string = import.meta.dirname,
   node: string = process.execPath,
 ): Promise<AgentProgram | undefined> {
-  if (!(await exists(join(bundle, 'agent.mjs')))) return undefined;
+  if (!(await isThere(join(bundle, 'agent.mjs')))) return undefined;
   const boot = await findBoot(bundle);
   return { node, bundle, ...(boot === undefined ? {} : { boot }) };
 }
@@ -18,15 +18,8 @@ export async function runningAgentProgram(
 /** `boot/` beside the bundle, or beside the directory that it was built in. */
 async function findBoot(bundle: string): Promise<string | undefined> {
   for (const directory of [bundle, dirname(bundle)]) {
-    if (await exists(join(directory, 'boot', 'imager'))) return join(directory, 'boot');
-    if (await exists(join(directory, 'boot', 'addition'))) return join(directory, 'boot');
+    if (await isThere(join(directory, 'boot', 'imager'))) return join(directory, 'boot');
+    if (await isThere(join(directory, 'boot', 'addition'))) return join(directory, 'boot');
   }
   return undefined;
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
