@@ -36,7 +36,6 @@ export class BundleFile implements AsyncDisposable {
   /** Also those that are still being made: many chunks of one may be asked for at once. */
   readonly #contents = new Map<number, Promise<Buffer | undefined>>();
   #prefix = { key: '', buffer: new NativeBuffer(1 << 20), length: 0 };
-  #content = new NativeBuffer(1 << 20);
 
   private constructor(file: FileHandle, table: BundleTable) {
     this.#file = file;
@@ -130,11 +129,11 @@ export class BundleFile implements AsyncDisposable {
     const frame = this.#table.frames[index];
     if (frame === undefined) return undefined;
     const stored = await this.#stored(this.#table.manifest.length + index, frame.stored);
-    // Without waiting from here on: the buffers are everybody's.
+    // Without waiting from here on: the prefix is everybody's.
     this.#gather(frame, local);
-    if (this.#content.size < frame.content) this.#content = new NativeBuffer(frame.content);
-    if (this.#decompressor.decompress(stored, this.#prefix, this.#content) !== frame.content) return undefined;
-    return Buffer.from(this.#content.bytes.subarray(0, frame.content));
+    // Of its own: parts of it are held by whoever writes them.
+    const content = new NativeBuffer(frame.content);
+    return this.#decompressor.decompress(stored, this.#prefix, content) === frame.content ? content.bytes : undefined;
   }
 
   /** Puts the prefix together; what is not there any longer is zeros, and what is made of it will not have its hash. */
