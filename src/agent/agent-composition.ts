@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
+import type { AgentObject } from '../contract/kept-object.ts';
 import { systemClock } from '../foundation/clock.ts';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import { parsePublicKey } from '../image/signature.ts';
@@ -20,6 +21,7 @@ import { setSystemTime } from '../system/set-time.ts';
 import { agentClient } from './agent-client.ts';
 import { type Agent, runAgent } from './agent-loop.ts';
 import { runOrder } from './run-order.ts';
+import { sendObject } from './send-object.ts';
 
 const processes = systemProcesses;
 const clock = systemClock;
@@ -76,6 +78,14 @@ async function compose(program: string, signal: AbortSignal, log: (message: stri
     takeRules: async (rules) => {
       if (!(await keepServerRules('/', rules))) return;
       if (machine !== undefined) machine = await findThisMachine({ processes, clock });
+    },
+    keepObject: async (wish, facts) => {
+      if ((await here()).settings.object === 'machine' || client === undefined) return undefined;
+      const command = commandLineProgram();
+      const send = (object: AgentObject) => client.object(object, signal);
+      const said = await sendObject({ processes, command, root: '/', facts, wish, send, signal });
+      if (said === 'taken') return `the server keeps what makes this machine itself (object ${wish.number})`;
+      return said === 'same' ? undefined : 'the server refused what makes this machine itself; its log says why';
     },
     serverTime: async (time) => {
       if (Math.abs(clock.now() - time) > clockTolerance) await setSystemTime(processes, clock, time);

@@ -71,6 +71,7 @@ function agentWith(orders: (AgentOrder['order'] | ImprintError)[], more: Partial
         return { nonce: '', time: 5, order: order ?? { kind: 'wait', name: 'web01', message: '' } };
       },
       events: async () => 'taken',
+      object: async () => 'taken',
       outcome: async (outcome) => {
         said.outcomes.push(outcome);
         return 'taken';
@@ -85,6 +86,7 @@ function agentWith(orders: (AgentOrder['order'] | ImprintError)[], more: Partial
     readFacts: async () => facts,
     runOrder: async () => result,
     takeRules: async () => {},
+    keepObject: async () => undefined,
     serverTime: async () => {},
     ...more,
   };

@@ -1,4 +1,5 @@
 import type { AgentOutcome } from '../contract/agent-protocol.ts';
+import type { ObjectWish } from '../contract/kept-object.ts';
 import type { MachineFacts } from '../contract/machine.ts';
 import type { MachineRules } from '../contract/machine-rules.ts';
 import type { UpdateResult } from '../contract/operations/updates.ts';
@@ -39,6 +40,8 @@ export interface Agent {
   ): Promise<UpdateResult>;
   /** Called with what each signed answer says of this machine's own paths. */
   takeRules(rules: MachineRules): Promise<void>;
+  /** Has the server keep this machine's object; the settings may say no. Resolves with what became of it, in words; undefined: nothing to tell. */
+  keepObject(wish: ObjectWish, facts: MachineFacts): Promise<string | undefined>;
   /** Called with the time of each signed answer. */
   serverTime(time: number): Promise<void>;
   log(message: string): void;
@@ -49,6 +52,7 @@ const longPoll = 60;
 /** Milliseconds between tries of a server that is away: doubled each time, up to this. */
 const slowest = 300_000;
 const factsAge = 3_600_000;
+const objectAge = 3_600_000;
 
 /** Runs the agent until its signal ends it: the boot is settled, a trial proven, the server told, its orders carried out. */
 export async function runAgent(agent: Agent): Promise<void> {
@@ -67,6 +71,9 @@ class AgentRun {
   /** The one that is under way to the server. */
   #telling: { order: string; outcome: AgentOutcome['outcome'] } | undefined;
   #facts: { read: number; facts: MachineFacts } | undefined;
+  /** When the object was last sent, or was found to be at the server. */
+  #kept = 0;
+  #keeping = false;
   #problem: ErrorValue | undefined;
   /** Aborted when there is more to say than the question that waits has said. */
   #news = new AbortController();
@@ -139,12 +146,13 @@ class AgentRun {
     while (!signal.aborted) {
       const asked = clock.now();
       try {
-        const { order, time, rules } = await this.#ask(client, waitSeconds);
+        const { order, time, rules, object } = await this.#ask(client, waitSeconds);
         pause = 1000;
         told = '';
         this.#reached = true;
         await this.#agent.serverTime(time);
         await this.#takeRules(rules);
+        if (object !== undefined && order.kind === 'wait') this.#keepObject(object);
         await this.#tellOutcome();
         if (order.kind !== 'wait') this.#begin(order);
         // A server that does not wait as it was asked to must not be asked without end.
@@ -173,11 +181,31 @@ class AgentRun {
     );
   }
 
+  /** Beside the questions, once in an hour, and after each change of the version; whatever becomes of it. */
+  #keepObject(wish: ObjectWish): void {
+    const { clock, keepObject, log, signal } = this.#agent;
+    const facts = this.#facts?.facts;
+    if (facts === undefined || this.#keeping || clock.now() - this.#kept < objectAge) return;
+    this.#keeping = true;
+    this.#kept = clock.now();
+    void keepObject(wish, facts)
+      .then((said) => said === undefined || log(said))
+      .catch(
+        (thrown) =>
+          signal.aborted ||
+          log(`the server does not keep what makes this machine itself: ${toImprintError(thrown).message}`),
+      )
+      .finally(() => {
+        this.#keeping = false;
+      });
+  }
+
   async #ask(client: AgentClient, waitSeconds: number) {
     const { program, booted, session, signal, clock } = this.#agent;
     const again = this.#working === undefined ? await this.#agent.lookAgain().catch(() => undefined) : undefined;
     if (again !== undefined) {
       this.#view = again;
+      this.#kept = 0;
       await this.#takeNote();
     }
     if (this.#facts === undefined || clock.now() - this.#facts.read > factsAge) {

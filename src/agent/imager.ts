@@ -13,6 +13,7 @@ import { systemProcesses } from '../system/run.ts';
 import { setSystemTime } from '../system/set-time.ts';
 import { restoreTree } from '../tree/restore-tree.ts';
 import { ConsoleScreen } from './console-screen.ts';
+import { fetchObject } from './fetch-object.ts';
 import { type Imager, runImager } from './imager-loop.ts';
 import { imagerSettings } from './imager-settings.ts';
 import { readImagerTrust } from './imager-trust.ts';
@@ -54,6 +55,7 @@ async function compose(
   const session = randomBytes(16).toString('hex');
   const processes = systemProcesses;
   const clock = systemClock;
+  const { server } = settings;
   return {
     server: serverClient(settings.server, key),
     screen,
@@ -71,6 +73,8 @@ async function compose(
       processes,
       clock,
       target,
+      fetchObject: ({ id, number }, stop) =>
+        fetchObject(server, { order: id, session, number }, { clock, signal: stop }),
       openStore: (url, stop) => openStore(url, { signal: stop, retries: storeRetries }),
       restore: (request) => restoreTree({ ...request, keepOnFailure: true, memoryLimit: spareMemory() }),
     },

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { type VersionRecord, versionRecordSchema } from '../contract/image.ts';
 import type { InstallOrder } from '../contract/imager-protocol.ts';
 import type { MachineFacts } from '../contract/machine.ts';
@@ -33,6 +34,8 @@ export interface Installer {
   /** The agent that is put into the installed system, and what it is to trust. */
   readonly agent?: InstallAgent;
   openStore(url: string, signal: AbortSignal): Promise<Store>;
+  /** Fetches what the server kept of the machine; absent: nothing is brought back. */
+  fetchObject?(object: { id: string; number: number }, signal: AbortSignal): Promise<Uint8Array>;
   restore(request: { store: Store; version: StoredVersion; target: string; task: Task }): Promise<RestoreReport>;
 }
 
@@ -61,6 +64,8 @@ export async function carryOut(
       try {
         await guardOf(installer).check(version, 'use', store);
         const content = await readImageContent(store.entries(version.record.digest as Digest));
+        // Before anything is written: without it, it would not be the machine that was ordered.
+        const object = await objectOf(order, installer, task);
         const plan = planInstall({
           name: order.name,
           facts,
@@ -70,6 +75,7 @@ export async function carryOut(
           options: order.options,
           fresh: freshIdentity(),
           report: { server: installer.server, order: order.id, session: installer.session },
+          ...(order.object && { object: order.object.number }),
         });
         if (plan.kind === 'refused') throw plan.error;
         const restore = async (target: string, part: Task) => {
@@ -85,6 +91,7 @@ export async function carryOut(
             manifest: await store.manifestFile(version.record.digest as Digest),
           }),
           ...(agent === undefined ? {} : { agent }),
+          ...(object === undefined ? {} : { object: async () => object }),
         };
         await executeInstall(order.name, plan.steps, context, task, {
           reached: (step) => {
@@ -104,6 +111,15 @@ export async function carryOut(
     if (untouched && isRefusal(error)) return { kind: 'refused', error };
     return { kind: 'failed', error, ...(current === undefined ? {} : { step: describeStep(current) }) };
   }
+}
+
+/** What the server kept of the machine, as its signed order names it. Errors: `object-unfit`, `server-unreachable`. */
+async function objectOf(order: InstallOrder, { fetchObject }: Installer, task: Task): Promise<Uint8Array | undefined> {
+  if (order.object === undefined || fetchObject === undefined) return undefined;
+  const file = await fetchObject({ id: order.id, number: order.object.number }, task.signal);
+  if (hash('sha256', file) === order.object.sha256) return file;
+  const hint = `Install again, or without it: imprint machine object ${order.name} --forget`;
+  throw new ImprintError('object-unfit', { problem: 'it is another than the server signed for', hint });
 }
 
 /** Refused for safety, or not verified: trying again changes nothing. What is merely away may come back. */

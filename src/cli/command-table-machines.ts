@@ -78,6 +78,7 @@ export const machineCommands: readonly CommandDefinition[] = [
         repeat: true,
       },
       { flags: '--carry <glob>', description: 'all state that goes from slot to slot; repeatable', repeat: true },
+      { flags: '--object <where>', description: 'server: keep what makes it itself there, too, and bring it back' },
     ],
     examples: [
       ['imprint machine set web01 --disk serial=S3Z9NB0K', 'say which of its disks is to be written'],
@@ -99,6 +100,20 @@ export const machineCommands: readonly CommandDefinition[] = [
       ['imprint machine approve mac-525400123456 --name web01 --image web', 'it is ours; nothing is installed yet'],
     ],
     load: () => import('./commands/machine-approve.ts'),
+  },
+  {
+    name: 'machine object',
+    group: 'Machines',
+    summary: 'show what the server keeps of what makes a machine itself',
+    description:
+      'Kept where that was asked for (machine set --object server), ten times back; the install of a machine that was replaced brings the newest back.',
+    arguments: [{ name: 'MACHINE', description: 'its name or a MAC address' }],
+    options: [{ flags: '--forget', description: 'throw it away: the next install begins anew' }],
+    examples: [
+      ['imprint machine object web01', 'what there is'],
+      ['imprint machine object web01 --forget', 'it was broken into, say'],
+    ],
+    load: () => import('./commands/machine-object.ts'),
   },
   {
     name: 'machine rm',

@@ -91,6 +91,27 @@ export const updateCommands: readonly CommandDefinition[] = [
     load: () => import('./commands/commit.ts'),
   },
   {
+    name: 'boot refresh',
+    group: 'Updates',
+    summary: 'have this machine boot the kernel that was installed here',
+    description:
+      'The newest kernel of /boot, with its initial RAM disk, goes to the boot partition, and boots on trial at the next restart. ' +
+      'On Debian and its like, installing a kernel and update-initramfs do that by themselves.',
+    examples: [['imprint boot refresh', 'after a kernel was installed by hand']],
+    load: () => import('./commands/boot-refresh.ts'),
+  },
+  {
+    name: 'object',
+    group: 'Updates',
+    summary: 'write what makes this machine itself to a file',
+    description:
+      'Host name, network, SSH host keys, machine-id and what carry: names, as an update carries it from slot to slot. ' +
+      'The file holds secrets; it is for root alone.',
+    arguments: [{ name: 'FILE', description: 'what is there is replaced' }],
+    examples: [['imprint object /mnt/usb/web01.object', 'keep it elsewhere']],
+    load: () => import('./commands/object.ts'),
+  },
+  {
     name: 'agent',
     group: 'Updates',
     summary: 'run the agent of this machine in the foreground',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { agentReportSchema, agentVersionSchema } from './agent-report.ts';
 import { digestSchema } from './image.ts';
+import { objectWishSchema } from './kept-object.ts';
 import { machineFactsSchema } from './machine.ts';
 import { machineRulesSchema } from './machine-rules.ts';
 import { errorValueSchema, taskEventSchema } from './task-event.ts';
@@ -13,6 +14,7 @@ import { updateOptionsSchema } from './update.ts';
  * - `POST /agent/v1/hello` `AgentHello` → `SignedAnswer` of `AgentOrder`. Waits up to `waitSeconds` for an order.
  * - `POST /agent/v1/events` `AgentEvents` → 204. Events of one task may come again; the server drops what it has.
  * - `POST /agent/v1/outcome` `AgentOutcome` → 204.
+ * - `POST /agent/v1/object` `AgentObject` (`kept-object.ts`) → 204.
  */
 export const agentHelloSchema = z.object({
   nonce: z.string().regex(/^[0-9a-f]{64}$/),
@@ -55,6 +57,8 @@ export const agentOrderSchema = z.object({
   time: z.number(),
   /** What this machine keeps of its own beside the usual, as the server has it. */
   rules: machineRulesSchema.optional(),
+  /** The server keeps what makes this machine itself. */
+  object: objectWishSchema.optional(),
   order: z.discriminatedUnion('kind', [idleOrderSchema, updateOrderSchema, revertOrderSchema]),
 });
 export type AgentOrder = z.infer<typeof agentOrderSchema>;

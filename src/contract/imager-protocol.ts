@@ -12,6 +12,7 @@ import { errorValueSchema, taskEventSchema } from './task-event.ts';
  * - `POST /imager/v1/hello` `ImagerHello` → `SignedAnswer` of `ImagerOrder`. Waits up to `waitSeconds` for an order.
  * - `POST /imager/v1/events` `ImagerEvents` → 204. Events of one task may come again; the server drops what it has.
  * - `POST /imager/v1/outcome` `ImagerOutcome` → 204.
+ * - `POST /imager/v1/object` `{order, session, number}` → the object's file, for the boot of the imager that has the order.
  * - `GET /store/…` the store as plain files, with ranges.
  */
 export const imagerHelloSchema = z.object({
@@ -43,6 +44,8 @@ const installOrderSchema = z.object({
   /** URL of the store, seen from the machine. */
   store: z.string(),
   options: installOptionsSchema,
+  /** What makes the machine itself, kept by the server: fetched by `POST /imager/v1/object`, and laid over the new system. */
+  object: z.object({ number: z.int().positive(), sha256: z.string().regex(/^[0-9a-f]{64}$/) }).optional(),
 });
 export type InstallOrder = z.infer<typeof installOrderSchema>;
 

@@ -16,6 +16,8 @@ export const machineRulesSchema = z.object({
   keep: pathRulesSchema.optional(),
   /** State that goes from slot to slot. */
   carry: pathRulesSchema.optional(),
+  /** `server`: what makes it itself is kept at the server, too, and comes back with an install. Absent: it stays on the machine. */
+  object: z.enum(['server']).optional(),
 });
 export type MachineRules = z.infer<typeof machineRulesSchema>;
 
@@ -23,6 +25,7 @@ export type MachineRules = z.infer<typeof machineRulesSchema>;
 export const machineRuleChangesSchema = z.object({
   keep: pathRulesSchema.nullable().optional(),
   carry: pathRulesSchema.nullable().optional(),
+  object: z.enum(['server']).nullable().optional(),
 });
 
 /** A rule as a plan shows it, and who said so: the image, the server, or the machine's own settings. */

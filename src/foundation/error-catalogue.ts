@@ -216,6 +216,18 @@ export const errorCatalogue = {
     message: '{reference} cannot be edited: {problem}.',
     hint: '{hint}',
   },
+  'object-refused': {
+    exit: 4,
+    http: 403,
+    message: 'What makes {machine} itself is not exchanged with the server: {problem}.',
+    hint: 'Ask for it: imprint machine set {machine} --object server. Begin anew: imprint machine object {machine} --forget',
+  },
+  'object-unfit': {
+    exit: 5,
+    http: 422,
+    message: 'What makes this machine itself cannot be kept or brought back: {problem}.',
+    hint: '{hint}',
+  },
   'in-place-unfit': {
     exit: 4,
     http: 409,

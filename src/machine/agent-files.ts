@@ -22,6 +22,26 @@ export const agentFiles = {
   health: `${agentPaths.settings}/health.d`,
 } as const;
 
+/**
+ * Hooks of Debian's kernel packages and of update-initramfs: a kernel that is installed in the running system goes to the boot partition. Each stands where
+ * the directory that it needs (`where`) is.
+ */
+export const kernelHooks = [
+  { path: 'etc/kernel/postinst.d/zz-imprint', where: 'etc/kernel/postinst.d' },
+  { path: 'etc/kernel/postrm.d/zz-imprint', where: 'etc/kernel/postrm.d' },
+  { path: 'etc/initramfs/post-update.d/zz-imprint', where: 'etc/initramfs-tools' },
+] as const;
+
+/** Such a hook: all that it does lies with the agent's programs, and goes with them. */
+export function renderKernelHook(): string {
+  const script = `/${agentPaths.program}/boot/kernel-hook.sh`;
+  return `#!/bin/sh
+# Imprint: what changed in /boot goes to the boot partition.
+[ -r ${script} ] || exit 0
+exec sh ${script}
+`;
+}
+
 /** Flags of Node: small nurseries, and compilers that are never loaded, for a process that mostly waits. */
 const agentFlags = [
   '--disable-warning=ExperimentalWarning',

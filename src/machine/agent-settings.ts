@@ -66,6 +66,8 @@ const settingsSchema = z.strictObject({
   carry: list(pathRuleSchema).default([]),
   /** Where the machine's identity and carried state are kept, versioned. */
   stateDirectory: absolutePath.optional(),
+  /** Where the object may be kept beside this machine: `server` where the server asks for it (the default), or nowhere. */
+  object: z.enum(['server', 'machine']).default('server'),
   /** Paths that an update in place leaves alone beside the built-in list. */
   keep: list(pathRuleSchema).default([]),
   /** Local changes to files of the image, in an update in place. */

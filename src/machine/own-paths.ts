@@ -89,6 +89,8 @@ const imprintPaths: readonly string[] = [
   '/etc/imprint',
   '/var/lib/imprint',
   '/etc/systemd/system/imprint-*',
+  '/etc/kernel/*.d/zz-imprint',
+  '/etc/initramfs/post-update.d/zz-imprint',
   '/etc/systemd/system/*.wants/imprint-*',
 ];
 

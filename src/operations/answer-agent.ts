@@ -8,6 +8,7 @@ import type { Context } from './context.ts';
 import { endTask } from './end-task.ts';
 import { nextMachineChange, signAnswer } from './long-poll.ts';
 import { recogniseMachine } from './recognise-machine.ts';
+import { objectWish } from './server-objects.ts';
 
 type Order = AgentOrder['order'];
 
@@ -28,8 +29,10 @@ export async function answerAgent(
       const time = context.clock.now();
       const left = until - time;
       if (order.kind !== 'wait' || left <= 0 || circumstances.signal.aborted) {
-        const rules = (await (await context.database()).machines.byName(order.name))?.rules ?? {};
-        return await signAnswer(context, { nonce: hello.nonce, time, rules, order });
+        const machine = await (await context.database()).machines.byName(order.name);
+        const object = await objectWish(context, machine);
+        const answer = { nonce: hello.nonce, time, rules: machine?.rules ?? {}, ...(object && { object }), order };
+        return await signAnswer(context, answer);
       }
       await change.within(left, order.name);
     } finally {

@@ -9,6 +9,7 @@ import { nextMachineChange, signAnswer } from './long-poll.ts';
 import { recogniseMachine } from './recognise-machine.ts';
 import { renewOrder } from './renew-order.ts';
 import { type InstallableVersion, resolveInstallable } from './resolve-installable.ts';
+import { objectForInstall } from './server-objects.ts';
 
 /** What the entry knows about the question. */
 export interface HelloCircumstances {
@@ -92,6 +93,7 @@ function wantsInstall({ order }: MachineRecord, session: string): boolean {
 async function takeOrder(context: Context, seen: MachineRecord, session: string, store: string): Promise<Order> {
   const { name } = seen;
   const version = await resolveOrdered(context, seen);
+  const object = await objectForInstall(context, seen);
   return changing(context, async (change) => {
     const found = await change.machines.byName(name);
     if (!found?.order || found.order.id !== seen.order?.id) {
@@ -108,7 +110,8 @@ async function takeOrder(context: Context, seen: MachineRecord, session: string,
     await change.tasks.setState(id, 'running');
     change.tell({ kind: 'task', id });
     await change.save(name, machine);
-    return installOrderOf(machine, id, version, store);
+    const order = installOrderOf(machine, id, version, store);
+    return object === undefined ? order : { ...order, object: { number: object.number, sha256: object.sha256 } };
   });
 }
 

@@ -4,7 +4,9 @@ import { installCancel, installOrder, installPlan } from '../contract/operations
 import {
   machineAdd,
   machineApprove,
+  machineForgetObjects,
   machineList,
+  machineObjects,
   machineRemove,
   machineSet,
   machineShow,
@@ -21,6 +23,7 @@ import { cancelUpdate, orderRevert, orderUpdate } from './order-update.ts';
 import { planInstalls } from './plan-installs.ts';
 import { readImages } from './read-images.ts';
 import { listMachines, readMachine } from './read-machines.ts';
+import { forgetMachineObjects, readObjects } from './read-objects.ts';
 import { listTasks, readTask } from './read-tasks.ts';
 import { removeMachines } from './remove-machines.ts';
 import { readServerStatus, type ServerFacts } from './server-status.ts';
@@ -42,6 +45,8 @@ export function dataOperations(): BoundOperation[] {
     bind(machineSet, setMachines),
     bind(machineApprove, approveMachine),
     bind(machineRemove, removeMachines),
+    bind(machineObjects, readObjects),
+    bind(machineForgetObjects, forgetMachineObjects),
     bind(installPlan, planInstalls),
     bind(installOrder, orderInstall),
     bind(installCancel, cancelInstall),

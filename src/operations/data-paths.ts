@@ -11,6 +11,8 @@ export interface DataPaths {
   /** URL and process of the running server; there only while it runs. */
   readonly serverFile: string;
   readonly databaseFile: string;
+  /** What makes machines themselves, where the server keeps it: `MACHINE/N.object`. Mode 0700: keys are in it. */
+  readonly objects: string;
   /** `vmlinuz`, `initrd.img` and the TFTP directory. */
   readonly netboot: string;
   /** Generated configuration, leases and hosts. */
@@ -29,6 +31,7 @@ export function dataPaths(directory: string): DataPaths {
     adminToken: join(data, 'admin-token'),
     serverFile: join(data, 'server.json'),
     databaseFile: join(data, 'imprint.db'),
+    objects: join(data, 'objects'),
     netboot: join(data, 'netboot'),
     dnsmasq: join(data, 'dnsmasq'),
   };

@@ -5,6 +5,7 @@ import { type MachineRecord, nextMachine } from '../machine/machine-state.ts';
 import { type Changing, changing } from './changing.ts';
 import type { Context } from './context.ts';
 import { endTask } from './end-task.ts';
+import { forgetObjectKey } from './server-objects.ts';
 
 /**
  * Takes in what an imager says of its install. Only the boot of the imager that has the order is believed; events that
@@ -23,27 +24,31 @@ export async function takeEvents(context: Context, report: ImagerEvents): Promis
 export async function takeOutcome(context: Context, report: ImagerOutcome): Promise<void> {
   const { outcome, order: id } = report;
   const { kind } = outcome;
-  await changing(context, async (change) => {
+  const installed = await changing(context, async (change): Promise<string | undefined> => {
     const { time } = change;
     const machine = await reporter(change, id);
     if (kind === 'healthy') {
       if (machine.installed?.order !== id) throw new ImprintError('order-stale', { order: id });
-      return change.save(machine.name, nextMachine(machine, { kind, time }));
+      await change.save(machine.name, nextMachine(machine, { kind, time }));
+      return undefined;
     }
-    if (kind === 'installed' && machine.installed?.order === id) return;
+    if (kind === 'installed' && machine.installed?.order === id) return undefined;
     if (!isReporter(machine, report)) throw new ImprintError('order-stale', { order: id });
-    if (machine.order?.phase !== 'running') return;
+    if (machine.order?.phase !== 'running') return undefined;
     if (kind === 'installed' && outcome.digest !== machine.order.digest) {
       const problem = `it reports ${outcome.digest} where ${machine.order.digest} was ordered`;
       throw new ImprintError('input-invalid', { field: 'digest', problem });
     }
     if (kind === 'installed') {
       await endTask(change, id);
-      return change.save(machine.name, nextMachine(machine, { kind, time }));
+      await change.save(machine.name, nextMachine(machine, { kind, time }));
+      return machine.name;
     }
     await endTask(change, id, outcome.error);
-    return change.save(machine.name, nextMachine(machine, { kind, error: outcome.error, time }));
+    await change.save(machine.name, nextMachine(machine, { kind, error: outcome.error, time }));
+    return undefined;
   });
+  if (installed !== undefined) await forgetObjectKey(context, installed);
   context.log.info({ order: id, outcome: kind }, 'an imager reported an outcome');
 }
 

@@ -12,6 +12,7 @@ import type { Context } from './context.ts';
 import { findMachines } from './find-machines.ts';
 import { freshIdentity } from './install/fresh-identity.ts';
 import { resolveInstallable } from './resolve-installable.ts';
+import { objectForInstall } from './server-objects.ts';
 import { changeOptions } from './set-machines.ts';
 
 type Input = z.output<typeof installPlan.input>;
@@ -37,7 +38,8 @@ export async function planInstalls(context: Context, input: Input): Promise<z.in
     }
     const found = wanted.get(reference) ?? (await look(context, reference));
     wanted.set(reference, found);
-    plans.push(planOne(machine, found, input));
+    const object = await objectForInstall(context, machine);
+    plans.push(planOne(machine, found, input, object?.number));
   }
   return { plans };
 }
@@ -49,7 +51,12 @@ async function look(context: Context, reference: string): Promise<Wanted> {
   return { version, image, content: await readImageContent(store.entries(version.record.digest as Digest)) };
 }
 
-function planOne(machine: MachineRecord, { version, image, content }: Wanted, input: Input): PlannedInstall {
+function planOne(
+  machine: MachineRecord,
+  { version, image, content }: Wanted,
+  input: Input,
+  object: number | undefined,
+): PlannedInstall {
   const known: PlannedInstall = {
     machine: machine.name,
     image,
@@ -70,6 +77,7 @@ function planOne(machine: MachineRecord, { version, image, content }: Wanted, in
     options: changeOptions(machine.options, optionsOf(input)),
     fresh: freshIdentity(),
     report: { server: 'http://localhost', order: '', session: '' },
+    ...(object === undefined ? {} : { object }),
   });
   if (plan.kind === 'refused') return { ...known, refused: plan.error.toValue() };
   return { ...known, disk: plan.disk, steps: plan.steps.map(describeStep) };

@@ -6,12 +6,13 @@ import { changing } from './changing.ts';
 import type { Context } from './context.ts';
 import { endTask } from './end-task.ts';
 import { findMachines } from './find-machines.ts';
+import { forgetObjects } from './server-objects.ts';
 
 type Input = z.output<typeof machineRemove.input>;
 
 /** Forgets machines, all of them or none; orders go with them. One that boots again is discovered anew. */
 export async function removeMachines(context: Context, input: Input): Promise<z.input<typeof machineRemove.output>> {
-  return changing(context, async (change) => {
+  const output = await changing(context, async (change) => {
     const machines = await findMachines(change.machines, input.machines);
     for (const machine of machines) {
       if (isBusy(machine) && input.force !== true) {
@@ -26,4 +27,6 @@ export async function removeMachines(context: Context, input: Input): Promise<z.
     }
     return { removed: machines.map(({ name }) => name) };
   });
+  for (const name of output.removed) await forgetObjects(context, name);
+  return output;
 }

@@ -5,7 +5,7 @@ import type { BootRoot } from '../machine/boot-arguments.ts';
 import { chooseDisk } from '../machine/choose-disk.ts';
 import { installedMounts } from '../machine/fstab.ts';
 import type { ImageContent } from '../machine/image-content.ts';
-import { entryId, imagePath } from '../machine/installed-layout.ts';
+import { entryId, type InstalledLayout, imagePath } from '../machine/installed-layout.ts';
 import { mergeKernelOptions } from '../machine/kernel-options.ts';
 import { imageProblem } from './image-problem.ts';
 import { diskUse, type FreshDisk, type PlannedDisk, planDisk } from './install-layout.ts';
@@ -31,6 +31,8 @@ export interface InstallQuestion {
   fresh: FreshIdentity;
   /** Whom the machine reports to; absent: nobody. */
   report?: { server: string; order: string; session: string };
+  /** Number of the object at the server that is brought back; absent: the machine begins anew. */
+  object?: number;
 }
 
 export type InstallPlan = { kind: 'plan'; disk: DiskFacts; steps: Step[] } | { kind: 'refused'; error: ImprintError };
@@ -100,6 +102,7 @@ function stepsFor(question: InstallQuestion, disk: DiskFacts): Step[] {
       relabel: content?.selinux ?? false,
     },
     ...agentSteps(question),
+    ...objectSteps(question, layout),
     {
       kind: 'write-boot-partition',
       device: device('boot'),
@@ -174,6 +177,13 @@ function agentSteps({ content, report, record }: InstallQuestion): Step[] {
   if (content?.systemd === false) return [];
   if (content?.runsNode !== false) return [{ kind: 'write-agent', ...report, digest }];
   return report === undefined ? [] : [{ kind: 'write-first-boot', ...report, digest }];
+}
+
+/** Also for an image that cannot run the agent: it is the machine's all the same. */
+function objectSteps({ object, facts, report }: InstallQuestion, layout: InstalledLayout): Step[] {
+  if (object === undefined) return [];
+  const macs = facts.interfaces.map(({ mac }) => mac);
+  return [{ kind: 'lay-object', number: object, layout, macs, ...(report && { server: report.server }) }];
 }
 
 function firstEntry(question: InstallQuestion, { layout }: PlannedDisk, root: PlannedRoot): FirstEntry {

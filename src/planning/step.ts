@@ -57,6 +57,8 @@ export type Step =
     }
   /** The agent, what it is told, and what it must know of the version that lies here. */
   | { kind: 'write-agent'; server?: string; order?: string; session?: string; digest: string }
+  /** What made the machine itself, kept by the server. `macs`: those that this machine has. */
+  | { kind: 'lay-object'; number: number; layout: InstalledLayout; macs: string[]; server?: string }
   /** For an image that cannot run the agent. */
   | { kind: 'write-first-boot'; server: string; order: string; session: string; digest: string }
   /** GRUB's menu, the first entry with its kernel, and the pointer that names it. */
@@ -101,6 +103,7 @@ const describers: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string 
   'write-fstab': () => 'write /etc/fstab',
   'write-identity': (step) => `make it ${step.name}: host name, machine-id${step.sshHostKeys ? ', SSH host keys' : ''}`,
   'write-agent': () => 'install the agent',
+  'lay-object': (step) => `bring back what made it itself (object ${step.number})`,
   'write-first-boot': () => 'have the first boot report to the server',
   'write-boot-partition': ({ device, entry }) =>
     `write the boot partition ${device}${entry.kernel === undefined ? '' : `: Linux ${entry.kernel.version}`}`,

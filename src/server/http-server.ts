@@ -12,6 +12,7 @@ import { bootRoutes } from './boot-routes.ts';
 import { answerErrors } from './error-answers.ts';
 import { eventRoutes } from './event-routes.ts';
 import { imagerRoutes } from './imager-routes.ts';
+import { objectRoutes } from './object-routes.ts';
 import { operationRoutes } from './operation-routes.ts';
 import { pageRoutes } from './page-routes.ts';
 import { storeRoutes } from './store-routes.ts';
@@ -61,6 +62,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     eventRoutes(routes, context, authentication, stopping);
     imagerRoutes(routes, { context, urlFor, stopping });
     agentRoutes(routes, { context, urlFor, stopping });
+    objectRoutes(routes, context);
     bootRoutes(routes, context, urlFor);
     const bundles = new BundleQueue(context, stopping);
     storeRoutes(routes, /^https?:/i.test(context.storeLocation) ? undefined : context.storeLocation, bundles);

@@ -1,4 +1,4 @@
-import { agentFiles } from '../../src/machine/agent-files.ts';
+import { agentFiles, kernelHooks } from '../../src/machine/agent-files.ts';
 import { identityPaths } from '../../src/machine/carried-state.ts';
 import { agentPaths } from '../../src/machine/installed-layout.ts';
 import { systemProcesses } from '../../src/system/run.ts';
@@ -8,6 +8,8 @@ const own: readonly string[] = [
   ...identityPaths,
   ...Object.values(agentPaths),
   agentFiles.wanted,
+  ...kernelHooks.map(({ path }) => path),
+  'etc/initramfs',
   'etc/fstab',
   'etc/systemd/system/imprint-*',
   'etc/systemd/system/*.wants/imprint-*',

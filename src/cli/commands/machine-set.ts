@@ -13,7 +13,7 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
   const address = invocation.text('address');
   const image = invocation.text('image');
   const options = readInstallOptions(invocation);
-  const rules = { ...rulesOf(invocation, 'keep'), ...rulesOf(invocation, 'carry') };
+  const rules = { ...rulesOf(invocation, 'keep'), ...rulesOf(invocation, 'carry'), ...readObject(invocation) };
   const input = parseInput(machineSet.input, {
     machines: invocation.argumentList(0).join(','),
     ...(macs.length > 0 ? { macs } : {}),
@@ -42,4 +42,11 @@ function rulesOf(invocation: Invocation, name: 'keep' | 'carry'): { [Name in 'ke
   if (globs.length === 0) return {};
   const said = globs.filter((glob) => glob !== '');
   return { [name]: said.length === 0 ? null : said };
+}
+
+function readObject(invocation: Invocation): { object?: 'server' | null } {
+  const where = invocation.text('object');
+  if (where === undefined) return {};
+  if (where === 'server' || where === '') return { object: where || null };
+  throw new ImprintError('input-invalid', { field: '--object', problem: `“${where}” is not server` });
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { machineObjectsSchema } from '../kept-object.ts';
 import {
   diskRuleSchema,
   installOptionsSchema,
@@ -121,6 +122,28 @@ export const machineRemove = defineOperation({
   }),
   output: z.object({ removed: z.array(z.string()) }),
   errors: ['machine-not-found', 'machine-busy'],
+  effect: 'change',
+  runsOn: 'server',
+  long: false,
+});
+
+export const machineObjects = defineOperation({
+  name: 'machine.objects',
+  summary: 'List what the server keeps of what makes a machine itself',
+  input: z.object({ machine: machineReferenceSchema }),
+  output: machineObjectsSchema,
+  errors: ['machine-not-found'],
+  effect: 'read',
+  runsOn: 'server',
+  long: false,
+});
+
+export const machineForgetObjects = defineOperation({
+  name: 'machine.forget-objects',
+  summary: 'Forget what the server keeps of what makes a machine itself',
+  input: z.object({ machine: machineReferenceSchema }),
+  output: z.object({ machine: machineNameSchema, forgotten: z.number() }),
+  errors: ['machine-not-found'],
   effect: 'change',
   runsOn: 'server',
   long: false,

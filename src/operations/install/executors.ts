@@ -9,6 +9,7 @@ import { writeAgent } from './agent-step.ts';
 import { writeBootPartition } from './boot-partition-step.ts';
 import { makeImage, placeImage } from './image-steps.ts';
 import { hostDirectory, type InstallContext } from './install-context.ts';
+import { bringBackObject } from './lay-object.ts';
 import { writeIdentity } from './write-identity.ts';
 import { writeFirstBoot, writeFstab } from './write-system-files.ts';
 
@@ -54,6 +55,7 @@ const executors: { readonly [Kind in StepKind]: Executor<Kind> } = {
   'write-fstab': writeFstab,
   'write-identity': writeIdentity,
   'write-agent': writeAgent,
+  'lay-object': bringBackObject,
   'write-first-boot': writeFirstBoot,
   'write-boot-partition': writeBootPartition,
   'unmount-root': async (step, { processes, target, clock }) => {

@@ -19,6 +19,8 @@ export interface InstallContext {
   readonly agent?: InstallAgent;
   /** What the slot keeps of the version. */
   keptVersion?(): Promise<KeptVersion>;
+  /** File of the object that is brought back, verified. */
+  object?(): Promise<Uint8Array>;
   /** How the first entry is made, where not as always. */
   readonly makers?: EntryMakers;
   /** Where GRUB's files are; default: where the distribution has them. */

@@ -3,7 +3,13 @@ import { dirname, join } from 'node:path';
 import type { Digest } from '../../foundation/brand.ts';
 import { toImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
-import { agentFiles, renderAgentCommand, renderAgentUnit } from '../../machine/agent-files.ts';
+import {
+  agentFiles,
+  kernelHooks,
+  renderAgentCommand,
+  renderAgentUnit,
+  renderKernelHook,
+} from '../../machine/agent-files.ts';
 import { renderAgentSettings } from '../../machine/agent-settings.ts';
 import { agentPaths } from '../../machine/installed-layout.ts';
 import { type RootFiles, rootFiles } from '../../system/root-files.ts';
@@ -53,6 +59,7 @@ export async function installAgent(root: string, { program, settings, version }:
   await files.remove(agentFiles.wanted);
   await files.makeDirectory(dirname(agentFiles.wanted));
   await symlink(`/${agentPaths.unit}`, await files.resolve(agentFiles.wanted));
+  await writeKernelHooks(files);
   if (settings !== undefined) await writeSettings(files, settings);
   if (version !== undefined) await writeKeptVersion(root, version);
 }
@@ -84,10 +91,20 @@ async function keepForMerges(root: string, { recordText }: KeptVersion, manifest
   }
 }
 
+/** Has package managers bring the kernels that they install to the boot partition, where this is a system of the kind that we know. */
+export async function writeKernelHooks(files: RootFiles): Promise<void> {
+  for (const { path, where } of kernelHooks) {
+    if (!(await files.exists(where))) continue;
+    await files.makeDirectory(dirname(path));
+    await files.write(path, renderKernelHook(), 0o755);
+  }
+}
+
 /** Takes the agent's programs, unit and command away again; settings and version stay. */
 export async function removeAgent(root: string): Promise<void> {
   const files = rootFiles(root);
-  for (const path of [agentFiles.wanted, agentPaths.unit, agentPaths.command]) await files.remove(path);
+  const hooks = kernelHooks.map(({ path }) => path);
+  for (const path of [agentFiles.wanted, agentPaths.unit, agentPaths.command, ...hooks]) await files.remove(path);
   await rm(await files.resolve(agentPaths.program), { recursive: true, force: true });
 }
 

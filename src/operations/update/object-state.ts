@@ -161,7 +161,8 @@ async function write(
   return { number, directory, digest, created, entries };
 }
 
-async function pointLatest(stateDirectory: string, number: number): Promise<void> {
+/** Has the link to the newest object name this one. */
+export async function pointLatest(stateDirectory: string, number: number): Promise<void> {
   const link = join(stateDirectory, objectPaths.latest);
   await rm(`${link}.new`, { force: true });
   await symlink(String(number), `${link}.new`);

@@ -12,7 +12,7 @@ import { ownCertificatePaths, renderOwnCertificateUnit } from '../../machine/own
 import { readXattrs, setXattr } from '../../native/attributes.ts';
 import { type RootFiles, rootFiles } from '../../system/root-files.ts';
 import { removeContents } from '../../tree/remove-contents.ts';
-import { type AgentProgram, installAgent, nodeProblem, removeAgent } from '../install/write-agent.ts';
+import { type AgentProgram, installAgent, nodeProblem, removeAgent, writeKernelHooks } from '../install/write-agent.ts';
 import { writeMounts } from '../install/write-system-files.ts';
 import type { FillRequest, SlotRoot } from './fill-request.ts';
 import { copyAttributes, copyCarried, findCarried } from './object-files.ts';
@@ -124,6 +124,7 @@ async function enableAgent(files: RootFiles): Promise<void> {
   await files.remove(agentFiles.wanted);
   await files.makeDirectory(dirname(agentFiles.wanted));
   await symlink(`/${agentPaths.unit}`, await files.resolve(agentFiles.wanted));
+  await writeKernelHooks(files);
 }
 
 /** Whether all files of the agent are there as this program has them: a hundred megabytes that need not be written again. */

@@ -1,7 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ImprintError } from '../../foundation/errors.ts';
-import { objectPaths } from '../../machine/carried-state.ts';
 import { machineKernelOptions } from '../../machine/entry-options.ts';
 import { readImageContent } from '../../machine/image-content.ts';
 import { agentPaths, hostMounts } from '../../machine/installed-layout.ts';
@@ -15,9 +14,9 @@ import { fillPartitionSlot } from './fill-partition-slot.ts';
 import type { FilledSlot, FillRequest } from './fill-slot.ts';
 import { failedUnits } from './health-checks.ts';
 import { leftBehind } from './left-behind.ts';
-import { keepObject } from './object-state.ts';
 import { requireFit } from './preflight.ts';
 import { planRestart } from './restart-into.ts';
+import { keepMachineObject, stateDirectoryOf } from './save-object.ts';
 import { imageOf } from './settle-boot.ts';
 import { type MachineView, openBoot, type ThisMachine, trialSeconds, viewMachine } from './this-machine.ts';
 import type { UpdateContent } from './update-content.ts';
@@ -161,15 +160,11 @@ function imagesOf(entries: MachineView['entries']): string[] {
 
 async function fill(work: UpdateWork, slot: string, content: UpdateContent): Promise<FilledSlot> {
   const { machine, view, base, reference, request, task } = work;
-  const { processes, clock, settings, root } = machine;
+  const { processes, clock, root } = machine;
   const { layout, running } = view;
-  const stateDirectory =
-    settings.stateDirectory ??
-    (layout.host === undefined ? join(root, objectPaths.inRoot) : join(root, hostMounts.host, objectPaths.onHost));
+  const stateDirectory = stateDirectoryOf(machine, layout);
   const known = base?.known;
-  const object = await task.part('keep what makes this machine itself', () =>
-    keepObject({ root, stateDirectory, carry: settings.carry, ...(known === undefined ? {} : { known }), clock }),
-  );
+  const object = await task.part('keep what makes this machine itself', () => keepMachineObject(machine, layout, base));
   const left = known === undefined ? [] : await leftBehind(root, known, object);
   if (left.length > 0) {
     task.warn(
