@@ -1,26 +1,12 @@
-/** A process that still uses files of before an update. */
-export interface StaleProcess {
+/** A process that uses files which an update replaces. */
+export interface UsingProcess {
   pid: number;
   /** `postgres`; at most 15 characters. */
   name: string;
   /** systemd unit that it belongs to; absent where it belongs to none, or to a session of a user. */
   unit?: string;
-  /** Files that it uses and that were replaced, absolute. */
+  /** Those of them that it uses, absolute. */
   files: string[];
-}
-
-/**
- * Files in `/proc/PID/maps` that were replaced or removed since they were mapped (proc(5): ` (deleted)`). What lies in memory file systems, and what
- * programs map from files that they remove at once, is passed over.
- */
-export function deletedFiles(maps: string): string[] {
-  const found = new Set<string>();
-  for (const line of maps.split('\n')) {
-    const match = /^\S+ \S+ \S+ \S+ \d+\s+(\/.*) \(deleted\)$/.exec(line);
-    const path = match?.[1];
-    if (path !== undefined && !/^\/(dev|tmp|run|proc|sys|memfd:|SYSV|var\/tmp|home|\[)/.test(path)) found.add(path);
-  }
-  return [...found];
 }
 
 /** Files that `/proc/PID/maps` names, those that are gone too. */

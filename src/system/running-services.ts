@@ -1,15 +1,23 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { deletedFiles, mappedFiles, type StaleProcess, unitOfCgroup } from '../machine/changed-services.ts';
+import { mappedFiles, type UsingProcess, unitOfCgroup } from '../machine/changed-services.ts';
 import type { Processes } from './run.ts';
 
-/** Processes that use files which were replaced since, with what they are. What ends meanwhile is passed over. */
-export function staleProcesses(proc = '/proc'): Promise<StaleProcess[]> {
-  return processesUsing(deletedFiles, proc);
-}
-
-/** Processes that use one of these files (absolute), which are to be replaced. */
-export function usersOf(files: ReadonlySet<string>, proc = '/proc'): Promise<StaleProcess[]> {
-  return processesUsing((maps) => mappedFiles(maps).filter((path) => files.has(path)), proc);
+/** Processes that use one of these files (absolute), which are to be replaced. What ends meanwhile is passed over. */
+export async function usersOf(wanted: ReadonlySet<string>, proc = '/proc'): Promise<UsingProcess[]> {
+  const found: UsingProcess[] = [];
+  for (const pid of (await readdir(proc)).filter((name) => /^\d+$/.test(name))) {
+    try {
+      const maps = await readFile(`${proc}/${pid}/maps`, 'utf8');
+      const files = mappedFiles(maps).filter((path) => wanted.has(path));
+      if (files.length === 0) continue;
+      const unit = unitOfCgroup(await readFile(`${proc}/${pid}/cgroup`, 'utf8'));
+      const name = (await readFile(`${proc}/${pid}/comm`, 'utf8')).trim();
+      found.push({ pid: Number(pid), name, files, ...(unit === undefined ? {} : { unit }) });
+    } catch {
+      // It has ended.
+    }
+  }
+  return found;
 }
 
 /** Units of all processes that run. */
@@ -20,22 +28,6 @@ export async function runningUnits(proc = '/proc'): Promise<Set<string>> {
     if (unit !== undefined) units.add(unit);
   }
   return units;
-}
-
-async function processesUsing(find: (maps: string) => string[], proc: string): Promise<StaleProcess[]> {
-  const found: StaleProcess[] = [];
-  for (const pid of (await readdir(proc)).filter((name) => /^\d+$/.test(name))) {
-    try {
-      const files = find(await readFile(`${proc}/${pid}/maps`, 'utf8'));
-      if (files.length === 0) continue;
-      const unit = unitOfCgroup(await readFile(`${proc}/${pid}/cgroup`, 'utf8'));
-      const name = (await readFile(`${proc}/${pid}/comm`, 'utf8')).trim();
-      found.push({ pid: Number(pid), name, files, ...(unit === undefined ? {} : { unit }) });
-    } catch {
-      // It has ended.
-    }
-  }
-  return found;
 }
 
 /**

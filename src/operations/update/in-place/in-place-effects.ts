@@ -6,7 +6,7 @@ import {
   unitOfPath,
 } from '../../../machine/changed-services.ts';
 import { rebootReasons } from '../../../planning/reboot-reasons.ts';
-import { runningUnits, staleProcesses, usersOf } from '../../../system/running-services.ts';
+import { runningUnits, usersOf } from '../../../system/running-services.ts';
 import type { InPlacePlan } from './in-place-plan.ts';
 
 /** What an update in place means for what runs. */
@@ -45,12 +45,4 @@ export async function inPlaceEffects(plan: InPlacePlan, kernel: KernelChange): P
     kernelFileChanged: kernel.fileChanged,
   });
   return { reasons, services: chooseServices(units) };
-}
-
-/** After an update in place was applied: services that still use what was replaced, and processes of no service that do, in words. */
-export async function staleServices(): Promise<ServiceChoice & { others: string[] }> {
-  const stale = await staleProcesses();
-  const units = stale.map(({ unit }) => unit).filter((unit) => unit !== undefined);
-  const others = stale.filter(({ unit, pid }) => unit === undefined && pid !== process.pid);
-  return { ...chooseServices(units), others: others.map(({ pid, name }) => `${name} (${pid})`) };
 }
