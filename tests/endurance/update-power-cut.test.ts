@@ -21,8 +21,8 @@ const minute = 60_000;
 const isRoot = process.getuid?.() === 0;
 /** Cuts at random moments, of each layout. */
 const randomCount = Number(process.env.IMPRINT_CUTS ?? 75);
-/** Disks of each layout on which the update is done again after the cut: ten seconds each. */
-const finishedCount = Number(process.env.IMPRINT_FINISHED ?? 20);
+/** Disks of each layout on which the update is done again after the cut: ten seconds of work each. */
+const finishedCount = Number(process.env.IMPRINT_FINISHED ?? 6);
 
 let work: string;
 let data: string;
@@ -53,7 +53,7 @@ describe.skipIf(!isRoot)('the power fails at any moment of update, trial, commit
     { layout: 'files', fileSystem: 'ext4' },
     { layout: 'files', fileSystem: 'xfs' },
     { layout: 'files', fileSystem: 'btrfs' },
-  ])('$layout on $fileSystem', async (options) => {
+  ])('$layout on $fileSystem', { timeout: 20 * minute }, async (options) => {
     const place = join(work, `${options.layout}-${options.fileSystem}`);
     await mkdir(place);
     try {
