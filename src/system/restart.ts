@@ -156,8 +156,9 @@ function softTrialUnits(seconds: number): Record<string, string> {
       '[Service]\nType=oneshot\nExecStart=/bin/sh /run/imprint/start/agentless.sh over\nStandardOutput=journal+console\n',
     ].join('\n'),
     [guardUnit]: [
-      '[Unit]\nDescription=Reset the machine should the trial never end\nDefaultDependencies=no\nIgnoreOnIsolate=yes\n',
-      `[Service]\nType=simple\nSurviveFinalKillSignal=yes\nExecStart=@/bin/sh ${guardName} -c '${guard}'\n`,
-    ].join('\n'),
+      '[Unit]\nDescription=Reset the machine should the trial never end\nDefaultDependencies=no\n',
+      'IgnoreOnIsolate=yes\nSurviveFinalKillSignal=yes\n\n',
+      `[Service]\nType=simple\nExecStart=@/bin/sh ${guardName} -c '${guard}'\n`,
+    ].join(''),
   };
 }
