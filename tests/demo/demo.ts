@@ -19,8 +19,8 @@ interface Scene {
   readonly lab: Laboratory;
   readonly tell: Narrator;
   readonly firmware: Firmware;
-  /** Goes on with an update, a bad version and the way back. */
-  readonly updates: boolean;
+  /** Ends when the machine is installed. */
+  readonly short: boolean;
 }
 
 async function main(): Promise<void> {
@@ -39,7 +39,7 @@ async function main(): Promise<void> {
   });
   await using lab = await Laboratory.open(values.keep ? 'imprint-demo' : undefined);
   lab.onOutput = (line) => tell.said(line);
-  const scene: Scene = { lab, tell, firmware: values.uefi ? 'uefi' : 'bios', updates: values.updates ?? false };
+  const scene: Scene = { lab, tell, firmware: values.uefi ? 'uefi' : 'bios', short: !values.updates };
   try {
     await play(scene);
   } catch (error) {
@@ -57,7 +57,7 @@ async function main(): Promise<void> {
   }
 }
 
-async function play({ lab, tell, firmware, updates }: Scene): Promise<void> {
+async function play({ lab, tell, firmware, short }: Scene): Promise<void> {
   await tell.stage('1. A golden machine boots and runs', async () => {
     tell.waiting('booting Debian 12');
     await lab.startGolden();
@@ -65,7 +65,8 @@ async function play({ lab, tell, firmware, updates }: Scene): Promise<void> {
     tell.fact(`${goldenAddress} is up; its nginx serves its page`);
   });
   await tell.stage('2. It is captured over ssh while it runs', async () => {
-    await imprint(lab, tell, ['capture', `ssh://root@${goldenAddress}`, '--name', 'web', ...lab.captureOptions()]);
+    const capture = ['capture', `ssh://root@${goldenAddress}`, '--name', 'web'];
+    await imprint(lab, tell, capture, lab.captureOptions());
     await servesPage(lab, goldenAddress);
     tell.fact('image web has its first version; the golden machine’s nginx went on serving');
   });
@@ -82,7 +83,7 @@ async function play({ lab, tell, firmware, updates }: Scene): Promise<void> {
   const goldenKeys = await lab.hostKeys(goldenAddress);
   const goldenId = await lab.ssh(goldenAddress, 'cat /etc/machine-id');
   const bare = await discovery(lab, tell, firmware);
-  await installation(lab, tell, bare, updates);
+  await installation(lab, tell, bare);
   await tell.stage('6. It is itself, not a copy', async () => {
     await servesPage(lab, address);
     tell.fact(`nginx on ${address} serves the golden machine’s page`);
@@ -95,13 +96,13 @@ async function play({ lab, tell, firmware, updates }: Scene): Promise<void> {
     mustBe(keys.length > 0 && keys.every((key) => !goldenKeys.includes(key)), 'a host key is the golden machine’s');
     tell.fact(`its ${keys.length} SSH host keys are its own`);
   });
-  if (updates) await updateStages({ lab, tell, machine: bare, name, address, page: goldenPage });
+  if (!short) await updateStages({ lab, tell, machine: bare, name, address, page: goldenPage });
 }
 
 async function discovery(lab: Laboratory, tell: Narrator, firmware: Firmware): Promise<Machine> {
   let machine: Machine | undefined;
   await tell.stage(`4. A bare machine (${firmware.toUpperCase()}) netboots, and is only discovered`, async () => {
-    machine = await lab.startBare({ name: 'bare', number: 16, firmware });
+    machine = await lab.startBare({ name: 'bare', number: 16, firmware, freshBoots: true });
     const before = await hashDisk(lab.diskOf('bare'));
     tell.waiting('firmware, iPXE, kernel, imager');
     const found = await lab.untilMachine(machine.mac, 'is discovered', 5 * minute, (each) => each.facts !== undefined);
@@ -116,12 +117,12 @@ async function discovery(lab: Laboratory, tell: Narrator, firmware: Firmware): P
   return machine;
 }
 
-async function installation(lab: Laboratory, tell: Narrator, bare: Machine, updates: boolean): Promise<void> {
+async function installation(lab: Laboratory, tell: Narrator, bare: Machine): Promise<void> {
   await tell.stage('5. It is named, gets the image, installs itself, and boots its own disk', async () => {
     const [found] = (await lab.machines()) ?? [];
     const approve = ['machine', 'approve', found?.name ?? '', '--name', name, '--image', 'web', '--address', address];
     await imprint(lab, tell, approve);
-    await imprint(lab, tell, ['install', name, ...(updates ? ['--layout', 'slots'] : []), '--yes', '--wait']);
+    await imprint(lab, tell, ['install', name, '--layout', 'slots', '--yes', '--wait']);
     tell.fact('installed, every chunk verified');
     tell.waiting('rebooting from its own disk');
     await bare.serial.expect(/E2E-READY [^\n]*\n/, 5 * minute);
@@ -131,10 +132,15 @@ async function installation(lab: Laboratory, tell: Narrator, bare: Machine, upda
   });
 }
 
-/** Runs a command of Imprint, shows it and what it says, and fails with it. */
-async function imprint(lab: Laboratory, tell: Narrator, args: readonly string[]): Promise<void> {
+/** Runs a command of Imprint, shows it and what it says, and fails with it. `more`: words that say nothing to people. */
+async function imprint(
+  lab: Laboratory,
+  tell: Narrator,
+  args: readonly string[],
+  more: readonly string[] = [],
+): Promise<void> {
   tell.command(commandLine('imprint', args));
-  const { status } = await lab.imprint(args, 15 * minute);
+  const { status } = await lab.imprint([...args, ...more], 15 * minute);
   mustBe(status === 0, `${commandLine('imprint', args)} ended with status ${status}`);
 }
 

@@ -34,8 +34,9 @@ export async function updateStages(scene: UpdateScene): Promise<void> {
     const words = ['update', name, '--image', 'web:3', '--tries', '1', '--wait'];
     tell.command(commandLine('imprint', words));
     tell.waiting('filling the slot, booting it, seeing that nginx fails, going back');
-    const { status } = await lab.imprint(words, 15 * minute);
+    const { status, stderr } = await lab.imprint(words, 15 * minute);
     if (status === 0) throw new Error('the broken version was taken for a good one');
+    if (!/failed: nginx/.test(stderr)) throw new Error(`it was given up for another reason: ${stderr.slice(-600)}`);
     tell.fact('web:3 was booted on trial, nginx failed, and it was given up');
     await serves(scene, newPage);
     tell.fact(`${name} runs web:2 again without anybody’s help`);
