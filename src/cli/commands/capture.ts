@@ -3,6 +3,7 @@ import { displayPath, type RawPath } from '../../foundation/brand.ts';
 import { formatBytes } from '../../foundation/bytes.ts';
 import { captureImage } from '../../operations/capture-image.ts';
 import type { Invocation } from '../command.ts';
+import { formatCount, madeVersionFields } from '../made-version.ts';
 import { parseInput } from '../parse-input.ts';
 import { printFields } from '../print-table.ts';
 import type { Session } from '../session.ts';
@@ -51,20 +52,14 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
 
 function describe(output: CaptureOutput, session: Session): string {
   const { stats } = output;
-  // `toLocaleString` would load the tables of all languages first: a tenth of a capture of what did not change.
-  const count = (value: number) => String(value).replaceAll(/\B(?=(\d{3})+$)/g, ',');
   const read = stats.files - output.unchangedFiles;
   const unchanged =
-    output.unchangedFiles > 0 ? `; ${count(Math.max(0, read))} read, ${count(output.unchangedFiles)} unchanged` : '';
+    output.unchangedFiles > 0
+      ? `; ${formatCount(Math.max(0, read))} read, ${formatCount(output.unchangedFiles)} unchanged`
+      : '';
   return printFields(session.stdout, [
-    ['version', session.stdout.paint('bold', output.reference)],
-    ['digest', output.digest],
-    ['tags', output.tags.join(' ')],
-    [
-      'signed',
-      output.signed ? 'yes' : session.stdout.paint('yellow', `no; sign it: imprint image sign ${output.reference}`),
-    ],
-    ['entries', `${count(stats.entries)}, of which ${count(stats.files)} files${unchanged}`],
+    ...madeVersionFields(output, session),
+    ['entries', `${formatCount(stats.entries)}, of which ${formatCount(stats.files)} files${unchanged}`],
     ['content', formatBytes(stats.contentBytes)],
     ['added', `${formatBytes(stats.newBytes)} to the store`],
     ['left out', few(output.excluded)],

@@ -8,6 +8,7 @@ import { showVersion } from '../../operations/list-versions.ts';
 import type { Invocation } from '../command.ts';
 import { editStage } from '../edit-stage.ts';
 import { formatAgo } from '../format-time.ts';
+import { formatCount, madeVersionFields } from '../made-version.ts';
 import { parseInput } from '../parse-input.ts';
 import { printFields, printTable } from '../print-table.ts';
 import type { Session } from '../session.ts';
@@ -41,18 +42,11 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
 export function describeVersion(output: EditOutput, session: Session): string {
   if (output.outcome === 'unchanged') return `Nothing differs from ${output.reference}: no version was made.\n`;
   const { stats } = output;
-  const count = (value: number) => value.toLocaleString('en-GB');
   return printFields(session.stdout, [
-    ['version', session.stdout.paint('bold', output.reference)],
-    ['digest', output.digest],
-    ['tags', output.tags.join(' ')],
-    [
-      'signed',
-      output.signed ? 'yes' : session.stdout.paint('yellow', `no; sign it: imprint image sign ${output.reference}`),
-    ],
+    ...madeVersionFields(output, session),
     [
       'entries',
-      `${count(stats.entries)}; ${count(stats.files - output.unchangedFiles)} files read, the rest unchanged`,
+      `${formatCount(stats.entries)}; ${formatCount(stats.files - output.unchangedFiles)} files read, the rest unchanged`,
     ],
     ['added', `${formatBytes(stats.newBytes)} to the store`],
     ['scrubbed', output.scrubbed.map((path) => displayPath(path as RawPath)).join('\n')],
