@@ -30,7 +30,7 @@ export interface UpdateRow {
 const agentSettings = `server: "http://10.9.0.1:4280"
 tries: 1
 health:
-  timeout: 150s
+  timeout: 240s
   patience: 40s
 `;
 
