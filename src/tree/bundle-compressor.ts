@@ -9,6 +9,10 @@ import type { BundleJob, BundlePiece, BundleWorkerData } from './bundle-message.
 
 /** Decompressed frames of packs that are kept, in bytes: neighbours are mostly asked for one after another. */
 const keptBytes = 48 << 20;
+/** Memory for frames is had in pieces of this length, so that one that is kept no longer has room for the next: memory comes back late from who throws it away. */
+const frameRoom = 8 << 20;
+/** Most prefixes and all but few contents are shorter than this. */
+const gatherRoom = 32 << 20;
 
 /** Puts pieces of content together and compresses them, in one thread; all calls synchronous. */
 export class BundleCompressor {
@@ -16,6 +20,8 @@ export class BundleCompressor {
   readonly #compressor;
   readonly #decompressor = createDecompressor();
   readonly #frames = new Map<string, NativeBuffer>();
+  /** What a frame lay in that is kept no longer. */
+  #spare: NativeBuffer | undefined;
   #kept = 0;
   #stored = new NativeBuffer(1 << 20);
   #prefix = new NativeBuffer(1 << 20);
@@ -50,7 +56,8 @@ export class BundleCompressor {
   }
 
   #gather(pieces: readonly BundlePiece[], total: number, into: NativeBuffer): NativeBuffer {
-    const buffer = into.size < total ? new NativeBuffer(total) : into;
+    // With room for the next ones: what is never written to takes no memory.
+    const buffer = into.size < total ? new NativeBuffer(Math.max(total, gatherRoom)) : into;
     let at = 0;
     for (const piece of pieces) {
       buffer.bytes.set('bytes' in piece ? piece.bytes : this.#content(piece), at);
@@ -79,18 +86,30 @@ export class BundleCompressor {
     if (this.#stored.size < frameLength) this.#stored = new NativeBuffer(frameLength);
     if (readAt(this.#openPack(pack), this.#stored.pointer, frameLength, frameOffset) < frameLength)
       throw this.#corrupt(pack, 'it is cut short');
-    const content = new NativeBuffer(frameContentLength);
+    this.#makeRoom(frameContentLength);
+    const content = this.#takeRoom(frameContentLength);
     const stored = this.#stored.bytes.subarray(0, frameLength);
     if (this.#decompressor.decompress(stored, content, 0) !== frameContentLength)
       throw this.#corrupt(pack, 'a frame cannot be decompressed');
     this.#frames.set(key, content);
-    this.#kept += frameContentLength;
-    for (const [oldest, { size }] of this.#frames) {
-      if (this.#kept <= keptBytes || oldest === key) break;
-      this.#frames.delete(oldest);
-      this.#kept -= size;
-    }
+    this.#kept += content.size;
     return content;
+  }
+
+  /** Gives up the frames that were used longest ago until one of this length fits. */
+  #makeRoom(length: number): void {
+    for (const [oldest, content] of this.#frames) {
+      if (this.#kept + Math.max(length, frameRoom) <= keptBytes) break;
+      this.#frames.delete(oldest);
+      this.#kept -= content.size;
+      this.#spare = content;
+    }
+  }
+
+  #takeRoom(length: number): NativeBuffer {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    return spare !== undefined && spare.size >= length ? spare : new NativeBuffer(Math.max(length, frameRoom));
   }
 
   #openPack(path: string): number {
