@@ -1,4 +1,5 @@
 import type { VersionRecord } from '../src/contract/image.ts';
+import type { ImageContent } from '../src/machine/image-content.ts';
 
 /** The record of a version of a small Debian, which differs by what is given. */
 export function versionRecord(more: Partial<VersionRecord>): VersionRecord {
@@ -23,6 +24,20 @@ export function versionRecord(more: Partial<VersionRecord>): VersionRecord {
     excluded: [],
     scrubbed: [],
     warnings: [],
+    ...more,
+  };
+}
+
+/** What is in it: systemd, a kernel with its initial RAM disk, an ssh server without keys. */
+export function imageContent(more: Partial<ImageContent> = {}): ImageContent {
+  return {
+    kernels: [{ version: '6.1.0-10', kernel: 'vmlinuz-6.1.0-10', initrd: 'initrd.img-6.1.0-10' }],
+    init: 'sbin/init',
+    systemd: true,
+    sshServer: true,
+    selinux: false,
+    runsNode: true,
+    hostKeys: [],
     ...more,
   };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type VersionRecord, versionRecordSchema } from '../contract/image.ts';
+import { imageContent, versionRecord } from '../../tests/version-record.ts';
+import type { VersionRecord } from '../contract/image.ts';
 import type { DiskFacts, InstallOptions, MachineFacts } from '../contract/machine.ts';
 import type { BootRoot } from '../machine/boot-arguments.ts';
 import type { ImageContent } from '../machine/image-content.ts';
@@ -10,38 +11,12 @@ import { describeStep, type FirstEntry } from './step.ts';
 const G = 1024 ** 3;
 const M = 1024 ** 2;
 
-const record: VersionRecord = versionRecordSchema.parse({
-  format: 1,
-  image: 'web',
+const debian = versionRecord({
   number: 3,
-  digest: `sha256:${'a'.repeat(64)}`,
-  manifestBytes: 1,
-  created: '2026-01-01T00:00:00Z',
-  source: {
-    location: 'ssh://root@golden',
-    hostName: 'golden',
-    architecture: 'x86_64',
-    bootMode: 'bios',
-    kernelOptions: 'quiet',
-    system: { id: 'debian', name: 'Debian 12' },
-    disks: [],
-    fileSystems: [],
-  },
   stats: { entries: 60_000, files: 50_000, logicalBytes: 2 * G, contentBytes: 2 * G, newChunks: 0, newBytes: 0 },
-  excluded: [],
-  scrubbed: [],
-  warnings: [],
 });
-
-const content: ImageContent = {
-  kernels: [{ version: '6.1.0-10', kernel: 'vmlinuz-6.1.0-10', initrd: 'initrd.img-6.1.0-10' }],
-  init: 'sbin/init',
-  systemd: true,
-  sshServer: true,
-  selinux: false,
-  runsNode: true,
-  hostKeys: [],
-};
+const record: VersionRecord = { ...debian, source: { ...debian.source, kernelOptions: 'quiet' } };
+const content = imageContent();
 
 const names = (digit: number) => ({
   partition: `00000000-0000-4000-8000-0000000000a${digit}`,
@@ -217,7 +192,14 @@ describe('planInstall', () => {
     (_layout, options, id, root) => {
       const slot = id.replace(/-.*/, '');
       expect(entry({ options })).toEqual({
-        ...{ id, slot, reference: 'web:3', digest: record.digest, title: 'web:3 · Debian 12', root },
+        ...{
+          id,
+          slot,
+          reference: 'web:3',
+          digest: record.digest,
+          title: 'web:3 · Debian GNU/Linux 12 (bookworm)',
+          root,
+        },
         ...{ kernel: content.kernels[0], options: ['quiet', 'noresume'] },
       });
     },

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { VersionRecord } from '../contract/image.ts';
+import { imageContent, versionRecord } from '../../tests/version-record.ts';
 import { type UpdateImage, type UpdateNeeds, updateProblems } from './update-problem.ts';
 
-const record = { source: { architecture: 'x86_64' } } as VersionRecord;
+const record = versionRecord({});
 const needs: UpdateNeeds = {
   machine: 'web01',
   architecture: 'x86_64',
@@ -15,15 +15,7 @@ const needs: UpdateNeeds = {
   addition: false,
 };
 const good: UpdateImage = {
-  content: {
-    kernels: [{ version: '6.1', kernel: 'vmlinuz-6.1', initrd: 'initrd.img-6.1' }],
-    init: 'sbin/init',
-    systemd: true,
-    sshServer: true,
-    selinux: false,
-    runsNode: true,
-    hostKeys: [],
-  },
+  content: imageContent(),
   initMachine: 'x86_64',
   kernel: 'kernel',
   modules: { files: new Set(['virtio_blk', 'loop', 'btrfs', 'e1000']), builtIn: new Set(['ext4']) },

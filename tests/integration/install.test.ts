@@ -4,7 +4,6 @@ import { describe, expect, it } from 'vitest';
 import type { InstallOptions } from '../../src/contract/machine.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { Task } from '../../src/foundation/task.ts';
-import type { ImageContent } from '../../src/machine/image-content.ts';
 import { executeInstall } from '../../src/operations/install/execute-install.ts';
 import { freshIdentity } from '../../src/operations/install/fresh-identity.ts';
 import type { InstallContext } from '../../src/operations/install/install-context.ts';
@@ -13,7 +12,7 @@ import type { Step } from '../../src/planning/step.ts';
 import { BootPartition } from '../../src/system/boot-partition.ts';
 import { readMachineFacts } from '../../src/system/machine-facts.ts';
 import { systemProcesses } from '../../src/system/run.ts';
-import { versionRecord } from '../version-record.ts';
+import { imageContent, versionRecord } from '../version-record.ts';
 import { makeGoldenTree } from './install-tree.ts';
 import { type LoopDisk, loopDisk } from './loop-disk.ts';
 
@@ -21,19 +20,12 @@ const { run } = systemProcesses;
 const gibibyte = 1024 ** 3;
 const isRoot = process.getuid?.() === 0;
 
-const content: ImageContent = {
+const content = imageContent({
   kernels: [
     { version: '6.1.0-10-amd64', kernel: 'vmlinuz-6.1.0-10-amd64', initrd: 'initrd.img-6.1.0-10-amd64' },
     { version: '6.1.0-9-amd64', kernel: 'vmlinuz-6.1.0-9-amd64' },
   ],
-  init: 'sbin/init',
-  systemd: true,
-  sshServer: true,
-  selinux: false,
-  runsNode: true,
-  hostKeys: [],
-};
-
+});
 const record = versionRecord({ number: 3 });
 
 async function plan(disk: LoopDisk, options: InstallOptions, of = content): Promise<InstallPlan & { kind: 'plan' }> {
