@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BootPointer } from '../../src/machine/boot-pointer.ts';
 import type { BootFailure } from '../../src/machine/boot-records.ts';
-import { systemProcesses } from '../../src/system/run.ts';
+import { runAlone } from './run-alone.ts';
 
 /** What is done with an installed machine's disk while nothing runs on it. */
 export type OffStep =
@@ -33,14 +33,9 @@ export interface OffLook {
 export async function whileOff(disk: string, data: string, steps: readonly OffStep[]): Promise<OffLook> {
   const work = await mkdtemp(join(tmpdir(), 'imprint-off-'));
   const worker = join(import.meta.dirname, 'machine-off-worker.ts');
-  const words = [worker, disk, join(work, 'machine'), join(data, 'store'), JSON.stringify(steps)];
-  // With mounts of its own: a program that somebody starts meanwhile in a network of its own gets a copy of every mount, and would keep the disk busy.
-  // With locks of its own, too: this computer may play several machines at once.
-  const own = 'mkdir -p /run/imprint && mount -t tmpfs tmpfs /run/imprint && exec "$@"';
-  const node = [process.execPath, '--disable-warning=ExperimentalWarning', ...words];
-  const alone = ['--mount', '--propagation', 'private', 'sh', '-c', own, 'sh'];
   try {
-    const { stdout } = await systemProcesses.run('unshare', [...alone, ...node], { timeout: 600_000 });
+    const words = [disk, join(work, 'machine'), join(data, 'store'), JSON.stringify(steps)];
+    const stdout = await runAlone(worker, words, 600_000);
     return JSON.parse(stdout) as OffLook;
   } finally {
     await rm(work, { recursive: true, force: true });

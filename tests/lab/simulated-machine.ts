@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { Task } from '../../src/foundation/task.ts';
@@ -9,6 +9,7 @@ import { decideBoot } from '../../src/machine/decide-boot.ts';
 import { agentPaths, bootPartitionPaths, type InstalledLayout } from '../../src/machine/installed-layout.ts';
 import { bootWords } from '../../src/machine/trial.ts';
 import { runningAgentProgram } from '../../src/operations/install/agent-program.ts';
+import type { AgentProgram } from '../../src/operations/install/write-agent.ts';
 import { commitMachine } from '../../src/operations/update/commit-machine.ts';
 import { revertMachine } from '../../src/operations/update/revert-machine.ts';
 import { imageOf, settleBoot } from '../../src/operations/update/settle-boot.ts';
@@ -81,8 +82,7 @@ export class SimulatedMachine {
   async update(image: string, { agent = false, ...options }: SimulatedUpdate = {}): Promise<void> {
     const machine = await this.machine();
     const request = { image, options: { ...options, reboot: 'none' as const }, trust: 'none' };
-    const bundle = join(this.root, agentPaths.program);
-    const program = agent ? await runningAgentProgram(bundle, join(bundle, 'node')) : undefined;
+    const program = agent ? await agentOf(this.root) : undefined;
     await Task.run(
       'update',
       () => {},
@@ -184,4 +184,11 @@ export class SimulatedMachine {
     }
     await rm(this.#work, { recursive: true, force: true });
   }
+}
+
+/** The agent of this root, as it finds itself when it runs: where libraries lie beside Node, `node` is a script that starts it. */
+async function agentOf(root: string): Promise<AgentProgram | undefined> {
+  const bundle = join(root, agentPaths.program);
+  const names = await readdir(bundle).catch((): string[] => []);
+  return runningAgentProgram(bundle, join(bundle, names.includes('node.bin') ? 'node.bin' : 'node'));
 }
