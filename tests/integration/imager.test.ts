@@ -1,15 +1,20 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { generateKeyPairSync, hash, randomBytes, sign } from 'node:crypto';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { agentClient } from '../../src/agent/agent-client.ts';
 import { ConsoleScreen } from '../../src/agent/console-screen.ts';
+import { fetchObject } from '../../src/agent/fetch-object.ts';
 import { type Imager, runImager } from '../../src/agent/imager-loop.ts';
 import { serverClient } from '../../src/agent/server-client.ts';
+import { objectStatement } from '../../src/contract/kept-object.ts';
 import type { MachineFacts } from '../../src/contract/machine.ts';
 import { rawPath } from '../../src/foundation/brand.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { Task } from '../../src/foundation/task.ts';
 import { type PublicKey, parsePublicKey, publicKeyOf } from '../../src/image/signature.ts';
+import { objectFile } from '../../src/operations/update/object-file.ts';
+import { keepObject } from '../../src/operations/update/object-state.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { readMachineFacts } from '../../src/system/machine-facts.ts';
 import { systemProcesses } from '../../src/system/run.ts';
@@ -46,6 +51,7 @@ async function bareMachine(
   const write = (piece: string) => {
     text += piece;
   };
+  const session = randomBytes(16).toString('hex');
   const imager: Imager = {
     server: serverClient(server.url, key),
     screen: new ConsoleScreen({ write, clock: systemClock }),
@@ -60,11 +66,13 @@ async function bareMachine(
     installer: {
       key,
       server: server.url,
-      session: randomBytes(16).toString('hex'),
+      session,
       processes: systemProcesses,
       clock: systemClock,
       target: join(more.directory, 'target'),
       openStore: (url, signal) => openStore(url, { signal, retries: 2 }),
+      fetchObject: ({ id, number }, signal) =>
+        fetchObject(server.url, { order: id, session, number }, { clock: systemClock, signal }),
       restore: async (request) => {
         await more.onRestore?.(request.task);
         return restoreTree({ ...request, keepOnFailure: true });
@@ -144,6 +152,36 @@ describe.skipIf(process.getuid?.() !== 0)('a bare machine', { timeout: 120_000 }
     const headers = { 'content-type': 'application/json' };
     await fetch(`${server.url}/imager/v1/outcome`, { method: 'POST', headers, body });
     expect((await machine()).state).toBe('healthy');
+  });
+
+  it('is the machine that it was, where the server keeps what made it so', async () => {
+    const old = join(disk.directory, 'old');
+    await mkdir(join(old, 'etc/ssh'), { recursive: true });
+    await writeFile(join(old, 'etc/ssh/ssh_host_ed25519_key'), 'the key that people know', { mode: 0o600 });
+    const stateDirectory = join(disk.directory, 'objects');
+    const object = await keepObject({ root: old, stateDirectory, clock: systemClock });
+    const content = objectFile(object);
+    await name();
+    await server.call('machine.set', { machines: 'web01', rules: { object: 'server' } });
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    const statement = objectStatement(1, object.digest, hash('sha256', content));
+    const key = parsePublicKey(await readFile(join(server.data, 'keys/server.pub'), 'utf8'));
+    const reception = await agentClient(server.url, key).object({
+      ...{ macs: [mac], number: 1, digest: object.digest, content: content.toString('base64') },
+      key: publicKey.export({ format: 'pem', type: 'spki' }).toString(),
+      signature: sign(null, Buffer.from(statement), privateKey).toString('base64'),
+    });
+    expect(reception).toBe('taken');
+    await server.call('install.order', { machines: 'web01' });
+    const bare = await bareMachine(server, [disk], { directory: disk.directory });
+    expect(await bare.running).toBe('rebooted');
+    expect(bare.console()).toContain('bring back what made it itself (object 1)');
+    const target = join(disk.directory, 'look');
+    await mkdir(target);
+    await systemProcesses.run('mount', ['-o', 'ro', `${disk.device}p4`, target]);
+    const found = await readFile(join(target, 'etc/ssh/ssh_host_ed25519_key'), 'utf8');
+    await systemProcesses.run('umount', [target]);
+    expect(found).toBe('the key that people know');
   });
 
   it('with two disks refuses, and goes on once it is told which', async () => {
