@@ -29,7 +29,7 @@ import { BundlePool } from './bundle-pool.ts';
 
 export interface MakeBundleOptions {
   task: Task;
-  /** Default: one for each core, two at most: each may need half a gigabyte. */
+  /** Default: one for each core, two at most; one where memory is short: each may need 300 MB. */
   threads?: number;
 }
 
@@ -41,6 +41,8 @@ export interface BundleReport {
   contentBytes: number;
 }
 
+/** Bytes of memory that must be free before a second thread is started. */
+const roomForTwo = 2 * 2 ** 30;
 /** zstd level: made once, paid for at every transfer. Twice the work of level 9 for 3 %; 15 takes ten times as much for nothing. */
 const level = 12;
 
@@ -72,7 +74,8 @@ export async function makeBundle(
     const bytes = await writing(part, async () => {
       const writer = await BundleFile.create(part);
       await using _file = writer;
-      const threads = options.threads ?? Math.min(2, availableParallelism());
+      const most = process.availableMemory() < roomForTwo ? 1 : 2;
+      const threads = options.threads ?? Math.min(most, availableParallelism());
       await using pool = new BundlePool({ store: store.location, level }, threads);
       const manifest = await writeManifest(store, from, to, pool, writer, task);
       const frames = await writeChunks(store, from, to, planner, plan, pool, writer, task);
