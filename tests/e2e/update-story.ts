@@ -172,10 +172,8 @@ export class UpdatedMachine implements AsyncDisposable {
 
   /** What it says that it runs: `web:2`, and the entry with which it was booted. */
   async runs(): Promise<string> {
-    const text = await this.shell(
-      'sed -n "s/.*\\"number\\": *\\([0-9]*\\).*/\\1/p" /var/lib/imprint/version.json | head -n 1',
-    );
-    return `web:${text}`;
+    const { number } = JSON.parse(await this.shell('cat /var/lib/imprint/version.json')) as { number: number };
+    return `web:${number}`;
   }
 
   /** `imprint …` on it, with `--json`. */

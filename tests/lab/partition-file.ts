@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -80,7 +81,7 @@ export async function placeOfFile(disk: string, number: number, path: string): P
 export async function attachDisk(file: string): Promise<AsyncDisposable & { readonly device: string }> {
   const { stdout } = await systemProcesses.run('losetup', ['--find', '--show', file], { timeout: 30_000 });
   const device = stdout.trim();
-  await systemProcesses.run('partx', ['--update', device], { accept: [0, 1], timeout: 30_000 });
+  await addPartitions(device);
   return {
     device,
     async [Symbol.asyncDispose]() {
@@ -88,4 +89,17 @@ export async function attachDisk(file: string): Promise<AsyncDisposable & { read
       await systemProcesses.run('losetup', ['--detach', device], { timeout: 30_000 });
     },
   };
+}
+
+/** Has the kernel know the partitions of a device. It refuses while somebody else on this computer looks at the device: then once more. */
+async function addPartitions(device: string): Promise<void> {
+  // An empty disk has none.
+  const places = await partitionPlaces(device).catch(() => []);
+  const nodes = places.map(({ number }) => `${device}p${number}`);
+  for (let attempt = 0; attempt < 50; attempt += 1) {
+    await systemProcesses.run('partx', ['--update', device], { accept: [0, 1], timeout: 30_000 });
+    if (nodes.every((node) => existsSync(node))) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`the partitions of ${device} do not appear`);
 }
