@@ -47,7 +47,7 @@ const projects: readonly Check[] = [
   vitestCheck('integration', 40, true),
 ];
 /** Takes minutes by its nature: not part of the quick run. */
-const endurance = vitestCheck('endurance', 40, true);
+const endurance = vitestCheck('endurance', 50, true);
 const machines = vitestCheck('e2e', 75, true);
 
 function vitestCheck(project: string, limit: number, needsRoot: boolean): Check {

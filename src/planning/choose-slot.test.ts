@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { BootEntry, BootPointer } from '../machine/boot-pointer.ts';
 import type { PartitionSlot } from '../machine/installed-layout.ts';
-import { chooseSlot, type SlotQuestion } from './choose-slot.ts';
+import { chooseSlot, entriesThatStay, type SlotQuestion } from './choose-slot.ts';
 
 const slot = (name: string): PartitionSlot => ({
   name,
@@ -42,4 +42,12 @@ it.each<[string, SlotQuestion, string | undefined]>([
 ])('%s', (_, question, expected) => {
   const choice = chooseSlot(question);
   expect(choice.kind === 'slot' ? choice.slot.name : undefined).toBe(expected);
+});
+
+it('keeps the image files of what runs, of the good version and of the one before, but for the version that comes', () => {
+  const entries = [entry('file-1'), { ...entry('file-0'), digest: 'before' }, entry('file-x')];
+  const question = { pointer: { ...pointer, good: 'file-1', previous: 'file-0' }, entries, running: 'file-x' };
+  expect(entriesThatStay(question, 'new')).toEqual(['file-1', 'file-x', 'file-0']);
+  expect(entriesThatStay(question, 'before')).toEqual(['file-1', 'file-x']);
+  expect(entriesThatStay({ ...question, running: 'file-0' }, 'before')).toEqual(['file-1', 'file-0']);
 });

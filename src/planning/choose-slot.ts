@@ -50,6 +50,19 @@ export function chooseSlot({ slots, pointer, entries, running, asked }: SlotQues
   };
 }
 
+/**
+ * Entries whose image files stay when a version comes (`digest`): what runs (`running`: its entry), the good one, and the one before it — unless that is
+ * this very version, which is made anew under the same name: as the machine left it, it is not what was asked for.
+ */
+export function entriesThatStay(
+  { pointer, entries, running }: Omit<SlotQuestion, 'slots' | 'asked'>,
+  digest: string,
+): string[] {
+  const before = entries.find(({ id }) => id === pointer.previous);
+  const ids = [pointer.good, running, before?.digest === digest ? undefined : pointer.previous];
+  return ids.filter((id) => id !== undefined);
+}
+
 /** By the form of an entry's id. */
 function slotOfEntry(id: string): string {
   return id.split('-')[0] ?? id;

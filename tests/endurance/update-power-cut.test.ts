@@ -10,6 +10,7 @@ import { CutDisks } from '../lab/cut-disks.ts';
 import { CutJudge } from '../lab/cut-judge.ts';
 import { type Cut, criticalCuts, type Region, randomCuts, seededRandom } from '../lab/cut-plan.ts';
 import { installDisk } from '../lab/installed-disk.ts';
+import { whileOff } from '../lab/machine-off.ts';
 import { attachDisk, partitionPlace, placeOfFile } from '../lab/partition-file.ts';
 import { runAlone } from '../lab/run-alone.ts';
 import { bootPartitionNumber } from '../lab/simulated-machine.ts';
@@ -22,7 +23,7 @@ const isRoot = process.getuid?.() === 0;
 /** Cuts at random moments, of each layout. */
 const randomCount = Number(process.env.IMPRINT_CUTS ?? 75);
 /** Disks of each layout on which the update is done again after the cut: ten seconds of work each. */
-const finishedCount = Number(process.env.IMPRINT_FINISHED ?? 6);
+const finishedCount = Number(process.env.IMPRINT_FINISHED ?? 3);
 
 let work: string;
 let data: string;
@@ -61,6 +62,26 @@ describe.skipIf(!isRoot)('the power fails at any moment of update, trial, commit
     } finally {
       await rm(place, { recursive: true, force: true }).catch(() => {});
     }
+  });
+});
+
+describe.skipIf(!isRoot)('a version that lies in the slot before', () => {
+  it.each<InstallOptions>([
+    { layout: 'slots', fileSystem: 'ext4' },
+    { layout: 'files', fileSystem: 'ext4' },
+    { layout: 'files', fileSystem: 'btrfs' },
+  ])('is made anew: $layout on $fileSystem', { timeout: 10 * minute }, async (options) => {
+    const disk = join(work, `again-${options.layout}-${options.fileSystem}.raw`);
+    const wish = { file: disk, size: '4G', name: 'again01', image: 'web:1', options, data };
+    await installDisk({ ...wish, server: 'http://10.9.0.1:4280' });
+    const update = (version: string) => [
+      ...([{ act: 'boot' }, { act: 'update', version }, { act: 'shutDown' }] as const),
+      ...([{ act: 'boot' }, { act: 'commit' }] as const),
+    ];
+    await whileOff(disk, data, update('good2'));
+    const { pointer, versions } = await whileOff(disk, data, update('good1'));
+    expect([versions[pointer?.good ?? ''], versions[pointer?.previous ?? '']]).toEqual(['web:1', 'web:2']);
+    await rm(disk);
   });
 });
 
@@ -132,7 +153,7 @@ async function finishAll(cutting: Cutting & { place: string }): Promise<string[]
     await using disk = await cuts.make(cut);
     const wanted = chapters(cut.after)?.may.at(-1) ?? 'web:2';
     const words = [disk.path, join(place, 'finished'), join(data, 'store'), wanted, versions.get(wanted) ?? ''];
-    const end = await runAlone(finisher, words, 3 * minute).catch((error: unknown) => String(error).slice(0, 500));
+    const end = await runAlone(finisher, words, 3 * minute).catch((error: unknown) => String(error).slice(-2000));
     seen.set(end, (seen.get(end) ?? 0) + 1);
     if (!end.startsWith('started')) wrong.push(`${wanted}, cut ${cut.why}: ${end}`);
     if (wrong.length > 2) break;
@@ -155,7 +176,7 @@ function everyOf<Item>(list: readonly Item[], count: number): Item[] {
 }
 
 /**
- * By chance everywhere; around every write to the boot partition; and of its records even half. `inPlace`: twice as many where the one root that there is
+ * By chance everywhere; around every write to the boot partition; and of its records even half. `inPlace`: as many again where the one root that there is
  * changes: after the decision, and at the starts.
  */
 async function chooseCuts(base: string, log: WriteLog, inPlace: boolean): Promise<Cut[]> {
@@ -175,7 +196,7 @@ async function chooseCuts(base: string, log: WriteLog, inPlace: boolean): Promis
   if (inPlace) {
     const stretches = inPlaceStory.map(({ name }) => stretchOf(log, name, bootPartition));
     for (const [from, to] of stretches) {
-      cuts.push(...randomCuts(entries, from, to, Math.ceil((2 * randomCount) / stretches.length), random));
+      cuts.push(...randomCuts(entries, from, to, Math.ceil(randomCount / stretches.length), random));
     }
   }
   return cuts.sort((a, b) => a.after - b.after);

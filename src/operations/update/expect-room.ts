@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { formatBytes } from '../../foundation/bytes.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import { hostMounts, hostPaths, imagePath } from '../../machine/installed-layout.ts';
+import { entriesThatStay } from '../../planning/choose-slot.ts';
 import { rootSpace } from '../../planning/install-space.ts';
 import { findPartition } from '../../system/find-partition.ts';
 import { hostReserve } from './fill-file-slot.ts';
@@ -34,7 +35,8 @@ async function expectHostRoom(
   const { pointer, entries, running } = view;
   if (fileSystem !== 'ext4' && running !== undefined) return;
   const host = join(machine.root, hostMounts.host);
-  const kept = [pointer.good, pointer.previous, running?.id].map((id) => imageOf(entries, id));
+  const staying = entriesThatStay({ pointer, entries, running: running?.id }, digest);
+  const kept = staying.map((id) => imageOf(entries, id));
   const { bavail, bsize } = await statfs(host);
   const free = bavail * bsize + (await bytesOfOthers(join(host, hostPaths.images), kept));
   const needed = rootSpace(source.version.record.stats) + hostReserve;

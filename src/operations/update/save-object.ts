@@ -34,7 +34,13 @@ export async function keepMachineObject(
   const stateDirectory = stateDirectoryOf(machine, layout);
   const known = base?.known;
   await using _lock = await lockObject(clock);
-  return await keepObject({ root, stateDirectory, carry: settings.carry, ...(known === undefined ? {} : { known }), clock });
+  return await keepObject({
+    root,
+    stateDirectory,
+    carry: settings.carry,
+    ...(known === undefined ? {} : { known }),
+    clock,
+  });
 }
 
 async function lockObject(clock: Clock): Promise<AsyncDisposable> {

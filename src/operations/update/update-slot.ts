@@ -5,7 +5,7 @@ import { machineKernelOptions } from '../../machine/entry-options.ts';
 import { readImageContent } from '../../machine/image-content.ts';
 import { agentPaths, hostMounts } from '../../machine/installed-layout.ts';
 import { forgetting, withTrial } from '../../machine/trial.ts';
-import { chooseSlot } from '../../planning/choose-slot.ts';
+import { chooseSlot, entriesThatStay } from '../../planning/choose-slot.ts';
 import type { BootPartition } from '../../system/boot-partition.ts';
 import { expectSlotRoom } from './expect-room.ts';
 import { fetchUpdate } from './fetch-update.ts';
@@ -35,7 +35,7 @@ export async function updateSlot(work: UpdateWork): Promise<DoneUpdate> {
   await task.part('see whether it would come up here', (part) =>
     requireFit({ content, reference, layout: view.layout, slot, processes: machine.processes }, part),
   );
-  await task.part('make room', () => clearSlot(machine, slot));
+  await task.part('make room', () => clearSlot(machine, slot, digest));
   const filled = await task.part(`fill the slot ${slot}`, (part) => fill({ ...work, task: part }, slot, content));
   const before = await failedUnits(machine.processes, task.signal);
   const tries = request.options.tries ?? machine.settings.tries;
@@ -130,15 +130,17 @@ export function slotFor({ view, request }: Pick<UpdateWork, 'view' | 'request'>)
   throw new ImprintError('slot-unfit', { slot: choice.slot, problem: choice.problem });
 }
 
-/** What the pointer says of the slot goes first, then its entries; of image files those that nothing names. */
-async function clearSlot(machine: ThisMachine, slot: string): Promise<void> {
+/**
+ * What the pointer says of the slot goes first, then its entries; of image files those that nothing needs. `digest`: of the version that comes.
+ */
+async function clearSlot(machine: ThisMachine, slot: string, digest: string): Promise<void> {
   await using boot = await openBoot(machine);
   const view = await viewMachine(machine, boot);
   const { pointer, entries, running, layout } = view;
-  const named = new Set([pointer.good, pointer.previous, running?.id]);
+  const staying = entriesThatStay({ pointer, entries, running: running?.id }, digest);
   const going =
     layout.layout === 'files'
-      ? entries.filter(({ id }) => !named.has(id))
+      ? entries.filter(({ id }) => !staying.includes(id))
       : entries.filter((entry) => entry.slot === slot && entry.id !== pointer.good && entry.id !== running?.id);
   const ids = [...new Set([...going.map(({ id }) => id), ...(pointer.trial === undefined ? [] : [pointer.trial])])];
   if (ids.length > 0) {
