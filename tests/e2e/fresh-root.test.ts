@@ -33,7 +33,7 @@ it(
       await lendNetwork(root);
       await copyCheckout(join(root, 'imprint'));
       const { stdout, status } = await systemProcesses.run('unshare', [...isolation(), 'sh', '-c', inside(root)], {
-        timeout: 25 * minute,
+        timeout: 35 * minute,
         accept: [0, 1],
         env: { IMPRINT_CACHE: '/tmp/cache', HOME: '/root' },
       });
@@ -43,7 +43,7 @@ it(
       await rm(work, { recursive: true, force: true, maxRetries: 3 });
     }
   },
-  30 * 60_000,
+  40 * 60_000,
 );
 
 /** Mounts and processes of its own: whatever it leaves behind goes with the last of its processes. */
