@@ -55,13 +55,13 @@ export function sshDestination(target: SshTarget): string {
   return target.user === undefined ? target.host : `${target.user}@${target.host}`;
 }
 
-/** Arguments that every call of ssh gets: no questions, no forwarding, and a dead line noticed within about 20 seconds. */
+/** Arguments that every call of ssh gets: no questions, no forwarding, and a dead line noticed within about 35 seconds: a golden machine that is busy may well be silent for 15. */
 export function sshArguments(target: SshTarget): string[] {
   const options = [
     'BatchMode=yes',
     'ConnectTimeout=15',
     'ServerAliveInterval=5',
-    'ServerAliveCountMax=3',
+    'ServerAliveCountMax=6',
     'ControlPersist=no',
     'ClearAllForwardings=yes',
     'ForwardAgent=no',
