@@ -29,7 +29,7 @@ export interface LoadableKernel {
 
 const patience = 60_000;
 /** Milliseconds that a machine may take to stop its services before it is restarted as it is. */
-const stopPatience = 180_000;
+export const stopPatience = 180_000;
 const joinedInitrd = '/run/imprint/kexec-initrd';
 const kexecDisabled = '/proc/sys/kernel/kexec_load_disabled';
 
@@ -86,11 +86,6 @@ export async function loadKernel(processes: Processes, kernel: LoadableKernel): 
 /** Starts the loaded kernel once the services have stopped. Errors: `process-failed`. */
 export async function startLoadedKernel(processes: Processes): Promise<void> {
   await processes.run('systemctl', ['--no-block', 'kexec'], { timeout: patience });
-}
-
-/** Whole seconds since the kernel started. */
-export async function uptimeSeconds(): Promise<number> {
-  return Math.floor(Number((await readFile('/proc/uptime', 'utf8')).split(' ')[0]));
 }
 
 /** What has to be there for what runs after a soft reboot. */

@@ -5,25 +5,18 @@
  */
 import { lookAtMachine } from '../../src/operations/update/this-machine.ts';
 import { attachDisk } from '../lab/partition-file.ts';
-import { SimulatedMachine } from '../lab/simulated-machine.ts';
+import { playMachine, type SimulatedMachine } from '../lab/simulated-machine.ts';
 import { treeProblems } from '../lab/tree-problems.ts';
 
 const [file = '', directory = '', store = '', version = '', tree = ''] = process.argv.slice(2);
 const mostBoots = 4;
 await using disk = await attachDisk(file);
-const machine = new SimulatedMachine(disk.device, directory);
-try {
-  console.log(await finish());
+await playMachine(disk.device, directory, async (machine) => {
+  console.log(await finish(machine));
   await machine.shutDown();
-} catch (error) {
-  // Before the disk goes, which may have its own to say then.
-  console.error(error);
-  process.exitCode = 1;
-} finally {
-  await machine.abandon();
-}
+});
 
-async function finish(): Promise<string> {
+async function finish(machine: SimulatedMachine): Promise<string> {
   for (let boots = 1; boots <= mostBoots; boots += 1) {
     await machine.boot();
     const { running, situation } = await lookAtMachine(await machine.machine());

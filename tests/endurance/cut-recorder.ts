@@ -3,13 +3,12 @@
  * beside it; each chapter is a mark in it.
  */
 import { RecordedDisk } from '../lab/recorded-disk.ts';
-import { SimulatedMachine } from '../lab/simulated-machine.ts';
+import { playMachine } from '../lab/simulated-machine.ts';
 import { storyOf } from './cut-story.ts';
 
 const [file = '', directory = '', store = '', layout = '', last] = process.argv.slice(2);
 await using disk = await RecordedDisk.attach(file);
-const machine = new SimulatedMachine(disk.device, directory);
-try {
+await playMachine(disk.device, directory, async (machine) => {
   await machine.boot();
   for (const { name, act } of storyOf(layout)) {
     disk.mark(name);
@@ -17,10 +16,4 @@ try {
     if (name === last) break;
   }
   await machine.shutDown();
-} catch (error) {
-  // Before the disk goes, which may have its own to say then.
-  console.error(error);
-  process.exitCode = 1;
-} finally {
-  await machine.abandon();
-}
+});

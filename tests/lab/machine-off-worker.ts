@@ -4,24 +4,17 @@ import { BootPartition } from '../../src/system/boot-partition.ts';
 import { systemProcesses } from '../../src/system/run.ts';
 import type { OffLook, OffStep } from './machine-off.ts';
 import { attachDisk } from './partition-file.ts';
-import { SimulatedMachine } from './simulated-machine.ts';
+import { playMachine, type SimulatedMachine } from './simulated-machine.ts';
 
 const [file = '', directory = '', store = '', steps = '[]'] = process.argv.slice(2);
 await using disk = await attachDisk(file);
-const machine = new SimulatedMachine(disk.device, directory);
-try {
-  for (const step of JSON.parse(steps) as OffStep[]) await take(step);
+await playMachine(disk.device, directory, async (machine) => {
+  for (const step of JSON.parse(steps) as OffStep[]) await take(machine, step);
   await machine.shutDown();
-  console.log(JSON.stringify(await look()));
-} catch (error) {
-  // Before the disk goes, which may have its own to say then.
-  console.error(error);
-  process.exitCode = 1;
-} finally {
-  await machine.abandon();
-}
+  console.log(JSON.stringify(await look(machine)));
+});
 
-async function take(step: OffStep): Promise<unknown> {
+async function take(machine: SimulatedMachine, step: OffStep): Promise<unknown> {
   switch (step.act) {
     case 'boot':
       return machine.boot();
@@ -42,7 +35,7 @@ async function take(step: OffStep): Promise<unknown> {
   }
 }
 
-async function look(): Promise<OffLook> {
+async function look(machine: SimulatedMachine): Promise<OffLook> {
   await using boot = await BootPartition.open(systemProcesses, machine.bootDevice, { readOnly: true });
   const versions = (await boot.entries()).map(({ id, reference }) => [id, reference] as const);
   return { pointer: await boot.pointer(), failure: await boot.failure(), versions: Object.fromEntries(versions) };

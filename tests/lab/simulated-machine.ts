@@ -20,6 +20,24 @@ import { systemProcesses } from '../../src/system/run.ts';
 import { bringAsInitramfs } from './in-place-boot.ts';
 import { partitionPlaces, placeOfFile } from './partition-file.ts';
 
+/** Has `act` live with the machine whose disk is `device`; for a process of its own, whose status says whether all went well. */
+export async function playMachine(
+  device: string,
+  directory: string,
+  act: (machine: SimulatedMachine) => Promise<void>,
+): Promise<void> {
+  const machine = new SimulatedMachine(device, directory);
+  try {
+    await act(machine);
+  } catch (error) {
+    // Before the disk goes, which may have its own to say then.
+    console.error(error);
+    process.exitCode = 1;
+  } finally {
+    await machine.abandon();
+  }
+}
+
 /** Number of the boot partition on a disk that Imprint has partitioned. */
 export const bootPartitionNumber = 3;
 

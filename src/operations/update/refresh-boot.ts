@@ -1,4 +1,4 @@
-import { createHash, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import { type EntryMakers, prepareEntry } from '../install/prepare-entry.ts';
 import { held } from './entry-files.ts';
 import { failedUnits } from './health-checks.ts';
 import { imageOf } from './settle-boot.ts';
-import { type MachineView, openBoot, type ThisMachine, viewMachine } from './this-machine.ts';
+import { type MachineView, openBoot, type ThisMachine, trialSeconds, viewMachine } from './this-machine.ts';
 import { lockUpdate } from './update-lock.ts';
 
 /** What became of a kernel that changed in the running system. */
@@ -101,23 +101,20 @@ async function knownEntry(
 ): Promise<BootEntry | undefined> {
   const files = rootFiles(root);
   const digest = async (name: string | undefined) =>
-    name === undefined
-      ? undefined
-      : createHash('sha256')
-          .update(await readFile(await files.resolve(`boot/${name}`)))
-          .digest('hex');
+    name === undefined ? undefined : hash('sha256', await readFile(await files.resolve(`boot/${name}`)));
   const [vmlinuz, initrd] = [await digest(kernel.kernel), await digest(kernel.initrd)];
   return entries.find((entry) => entry.files.vmlinuz === vmlinuz && entry.files.initrd === initrd);
 }
 
 async function addEntry(
-  { processes, clock, root, settings }: ThisMachine,
+  machine: ThisMachine,
   boot: BootPartition,
   { running, layout, entries, pointer }: MachineView & { running: BootEntry },
   kernel: BootKernel,
   task: Task,
   makers?: EntryMakers,
 ): Promise<BootEntry> {
+  const { processes, clock, root } = machine;
   const place = bootRoot({ layout, entries }, running);
   const options: string[] = [];
   const request = { processes, root, kernel, boot: place, slot: running.slot, layout, options };
@@ -133,7 +130,7 @@ async function addEntry(
   const files = await held(prepared.files);
   const mark = hash('sha256', Buffer.concat([files.vmlinuz, files.initrd ?? Buffer.alloc(0)])).slice(0, 6);
   const id = `${running.id.replace(/-k[0-9a-f]{6}$/, '')}-k${mark}`;
-  const limit = `imprint.limit=${Math.ceil(settings.health.timeout / 1000) + 120}`;
+  const limit = `imprint.limit=${trialSeconds(machine)}`;
   const entry = {
     ...running,
     id,

@@ -1,3 +1,4 @@
+import { uptime } from 'node:os';
 import type { RebootMethod } from '../../contract/update.ts';
 import { ImprintError, toImprintError } from '../../foundation/errors.ts';
 import type { TrialCount } from '../../machine/boot-pointer.ts';
@@ -10,7 +11,7 @@ import {
   restartMeans,
   restartSoftly,
   startLoadedKernel,
-  uptimeSeconds,
+  stopPatience,
 } from '../../system/restart.ts';
 import { openBoot, softWordsPath, type ThisMachine, trialSeconds, viewMachine } from './this-machine.ts';
 
@@ -56,8 +57,6 @@ export async function restartInto(
   if (!signal.aborted) await restartFully(machine.processes, machine.clock, signal);
 }
 
-const stopPatience = 180_000;
-
 /** Rejects where the machine does not go down; what was counted is taken back then. */
 async function restartQuickly(
   machine: ThisMachine,
@@ -76,7 +75,7 @@ async function restartQuickly(
   }
   try {
     if (method === 'kexec') await startLoadedKernel(processes);
-    else await restartSoftly(processes, await softRestart(next, trialSeconds(machine)));
+    else await restartSoftly(processes, softRestart(next, trialSeconds(machine)));
     await clock.sleep(stopPatience, signal);
     throw new ImprintError('process-failed', {
       command: `systemctl ${method === 'kexec' ? 'kexec' : 'soft-reboot'}`,
@@ -122,8 +121,8 @@ async function loadEntry(machine: ThisMachine, boot: BootPartition, id: string, 
 }
 
 /** The kernel goes on, so what comes up must know since when it has been on trial. */
-async function softRestart({ words, count }: NextBoot, limit: number) {
-  const more = [`imprint.limit=${limit}`, `imprint.up=${await uptimeSeconds()}`];
+function softRestart({ words, count }: NextBoot, limit: number) {
+  const more = [`imprint.limit=${limit}`, `imprint.up=${Math.floor(uptime())}`];
   return {
     words: { path: softWordsPath, text: `${[...words, ...more].join(' ')}\n` },
     ...(count === undefined ? {} : { trialSeconds: limit }),
