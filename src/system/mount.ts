@@ -32,14 +32,53 @@ export async function unmountTree(processes: Processes, directory: string, clock
   }
 }
 
-/** Every mount point of this process's namespace, in the order they were mounted. */
+/** Every mount point of this process's namespace that its path leads to, in the order they were mounted. */
 export async function mountPoints(): Promise<string[]> {
-  const text = await readFile('/proc/self/mountinfo', 'utf8');
-  return text
+  return visibleMountPoints(await readFile('/proc/self/mountinfo', 'utf8'));
+}
+
+/**
+ * The mount points of a table as `/proc/self/mountinfo` has it, without those that something mounted later over a directory above hides: umount finds
+ * no such path, and what is there now is another file system.
+ */
+export function visibleMountPoints(table: string): string[] {
+  const mounts = table
     .split('\n')
-    .map((line) => line.split(' ')[4])
-    .filter((point) => point !== undefined)
-    .map((point) =>
-      point.replaceAll(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))),
-    );
+    .filter((line) => line !== '')
+    .map((line) => line.split(' '))
+    .map(([id = '', parent = '', , , point = '']) => ({ id, parent, point: unescaped(point) }));
+  const ids = new Set(mounts.map(({ id }) => id));
+  const isOutside = ({ id, parent }: Mount) => parent === id || !ids.has(parent);
+  const visible = (mount: Mount): boolean => {
+    // The root of a process in a chroot may be a directory of a mount that the table does not have.
+    let at = nearest(mounts.filter(isOutside), mount.point);
+    while (at !== undefined && at.id !== mount.id) {
+      const { id: under } = at;
+      at = nearest(
+        mounts.filter(({ id, parent }) => parent === under && id !== under),
+        mount.point,
+      );
+    }
+    return at !== undefined;
+  };
+  return mounts.filter(visible).map(({ point }) => point);
+}
+
+interface Mount {
+  readonly id: string;
+  readonly parent: string;
+  readonly point: string;
+}
+
+/** Which of these mounts is come to first on the way to a path. Of two over one directory, one is mounted on the other. */
+function nearest(mounts: readonly Mount[], path: string): Mount | undefined {
+  return mounts.filter(({ point }) => isWithin(path, point)).sort((a, b) => a.point.length - b.point.length)[0];
+}
+
+function isWithin(path: string, directory: string): boolean {
+  return path === directory || directory === '/' || path.startsWith(`${directory}/`);
+}
+
+function unescaped(point: string): string {
+  return point.replaceAll(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
