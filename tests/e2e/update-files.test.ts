@@ -19,7 +19,7 @@ afterAll(async () => {
 
 async function tell(row: UpdateRow, story: (machine: UpdatedMachine) => Promise<void>): Promise<void> {
   try {
-    await using machine = await laboratory.start(row);
+    await using machine = await laboratory.install(row);
     await story(machine);
   } catch (error) {
     await failed(laboratory.lab, error);
@@ -30,7 +30,7 @@ async function tell(row: UpdateRow, story: (machine: UpdatedMachine) => Promise<
 describe('image files', () => {
   it('on ext4: updated, and a panic is survived', () =>
     tell(rows.ext4, async (machine) => {
-      await machine.update('good2');
+      await machine.updateOff('good2');
       await machine.isUp();
       await machine.settles('settled');
       expect(await machine.runs()).toBe('web:2');

@@ -21,7 +21,7 @@ import { type Chapter, inPlaceStory, storyOf } from './cut-story.ts';
 const minute = 60_000;
 const isRoot = process.getuid?.() === 0;
 /** Cuts at random moments, of each layout. */
-const randomCount = Number(process.env.IMPRINT_CUTS ?? 75);
+const randomCount = Number(process.env.IMPRINT_CUTS ?? 40);
 /** Disks of each layout on which the update is done again after the cut: ten seconds of work each. */
 const finishedCount = Number(process.env.IMPRINT_FINISHED ?? 3);
 
