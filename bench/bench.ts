@@ -88,7 +88,7 @@ function heading(): string {
     'squashfs-tools',
     'skopeo',
   ]);
-  return `${treeSize()}medians of ${workshop.runs}; ${describeMachine(cache)}; ${versions}.`;
+  return `${treeSize()}medians of ${workshop.runs}; ${describeMachine()}; ${versions}.`;
 }
 
 /** `update` of `update:casync`. */

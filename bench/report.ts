@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { availableParallelism, release, totalmem } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import type { Measured } from './workshop.ts';
 
 export type Unit = 's CPU' | 's' | 'ms CPU' | 'MB' | 'MiB' | '';
@@ -63,12 +63,9 @@ export function formatNumber(value: number): string {
   return value >= 10 ? value.toFixed(1) : value.toFixed(2);
 }
 
-/** The machine in words: processor, cores, memory, kernel, file system. */
-export function describeMachine(directory: string): string {
-  const processor = /^model name\s*:\s*(.+)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? 'unknown processor';
-  const fileSystem = execFileSync('findmnt', ['-n', '-o', 'FSTYPE', '-T', directory], { encoding: 'utf8' }).trim();
-  const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`;
-  return `${processor}, ${availableParallelism()} cores, ${memory}, Linux ${release()}, ${fileSystem}, Node ${process.version}`;
+/** The kind of machine in words, and nothing that tells whose it is. */
+export function describeMachine(): string {
+  return `${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
 }
 
 /** Names and versions of Debian packages, as installed. */

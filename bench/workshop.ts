@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -68,6 +68,26 @@ export class Workshop {
   run(command: string): void {
     const { status } = spawnSync('bash', ['-o', 'pipefail', '-c', command], { stdio: ['ignore', 'ignore', 'inherit'] });
     if (status !== 0) throw new Error(`failed (${status}): ${command}`);
+  }
+
+  /**
+   * A directory beside the trees that takes long to make, kept for the next run. Made by commands one after another; a run that was ended before
+   * the last of them is carried on with, from the command that it was at.
+   */
+  prepared(name: string, commands: (directory: string) => readonly string[]): string {
+    const made = join(this.cache, name);
+    if (existsSync(made)) return made;
+    const making = `${made}.making`;
+    mkdirSync(making, { recursive: true });
+    for (const [index, command] of commands(making).entries()) {
+      const done = join(making, `step-${index}`);
+      if (existsSync(done)) continue;
+      this.say(`preparing ${name}: ${command.slice(0, 60)}…`);
+      this.run(command);
+      writeFileSync(done, '');
+    }
+    renameSync(making, made);
+    return made;
   }
 
   /** Imprint on a store of its own below `name`. */

@@ -4,17 +4,17 @@ import { quoted, type Workshop } from '../workshop.ts';
 import { servedUpdate } from './served-update.ts';
 import type { Update } from './update.ts';
 
-/** casync with the old tree as its seed; it always writes a whole tree. */
+/** casync with the old tree as its seed; it always writes a whole tree. Its store is kept beside the trees. */
 export async function casyncUpdate(workshop: Workshop, trees: DebianTrees): Promise<Update> {
-  const served = workshop.empty('casync-served');
-  const store = quoted(join(served, 'repo.castr'));
-  const index = quoted(join(served, 'v2.caidx'));
-  workshop.run(`casync make --compression=zstd --store=${store} ${index} ${quoted(trees.after)}`);
-  const update = await servedUpdate(workshop, {
+  const served = workshop.prepared('casync-origin', (directory) => {
+    const place = (name: string) => quoted(join(directory, name));
+    return [
+      `casync make --compression=zstd --store=${place('repo.castr')} ${place('v2.caidx')} ${quoted(trees.after)}`,
+    ];
+  });
+  return await servedUpdate(workshop, {
     ...{ name: 'casync with seed', served, begin: () => {} },
     fetch: (directory, url) =>
       `casync extract --seed=${quoted(trees.before)} --store=${url}/repo.castr ${url}/v2.caidx ${quoted(join(directory, 'target'))}`,
   });
-  workshop.remove('casync-served');
-  return update;
 }

@@ -1,4 +1,4 @@
-import { linkSync, mkdirSync, readFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DebianTrees } from '../debian-trees.ts';
 import { quoted, type Workshop } from '../workshop.ts';
@@ -10,25 +10,10 @@ import type { Update } from './update.ts';
  * skopeo and unpacks it beside, as engines with overlays do.
  */
 export async function ociUpdate(workshop: Workshop, trees: DebianTrees): Promise<Update> {
-  const served = workshop.empty('oci-served');
+  const served = workshop.prepared('oci-origin', (directory) => commandsFor(trees, directory));
   const image = quoted(join(served, 'image'));
-  const [base, layer] = ['base.tar', 'layer.tar'].map((name) => quoted(join(served, name)));
-  const addLayer = (tar: string | undefined, tag: string) =>
-    workshop.run(`umoci raw add-layer --image ${image}:before --tag ${tag} ${tar} && rm ${tar}`);
-  workshop.run(`umoci init --layout ${image} && umoci new --image ${image}:before`);
-  workshop.run(`tar -C ${quoted(trees.before)} --numeric-owner --xattrs -cf ${base} .`);
-  addLayer(base, 'before');
-  const changed = join(workshop.empty('oci-changed'), 'tree');
-  workshop.run(
-    `rsync -aHAX --compare-dest=${quoted(`${trees.before}/`)} ${quoted(`${trees.after}/`)} ${quoted(changed)}`,
-  );
-  workshop.run(`find ${quoted(changed)} -depth -type d -empty -delete`);
-  workshop.run(whiteouts(trees, changed));
-  workshop.run(`tar -C ${quoted(changed)} --numeric-owner --xattrs -cf ${layer} .`);
-  workshop.remove('oci-changed');
-  addLayer(layer, 'after');
   const digest = publish(served, 'after');
-  const update = await servedUpdate(workshop, {
+  return await servedUpdate(workshop, {
     ...{ name: 'OCI layer', served },
     begin: (directory) =>
       workshop.run(`skopeo copy -q oci:${image}:before oci:${quoted(join(directory, 'image'))}:before`),
@@ -43,8 +28,23 @@ export async function ociUpdate(workshop: Workshop, trees: DebianTrees): Promise
       ].join(' && ');
     },
   });
-  workshop.remove('oci-served');
-  return update;
+}
+
+/** An image of two layers, in the directory `image` of this one. */
+function commandsFor(trees: DebianTrees, directory: string): string[] {
+  const image = quoted(join(directory, 'image'));
+  const tar = quoted(join(directory, 'layer.tar'));
+  const changed = join(directory, 'changed');
+  const pack = (tree: string) => `tar -C ${quoted(tree)} --numeric-owner --xattrs -cf ${tar} .`;
+  const addLayer = (tag: string) => `umoci raw add-layer --image ${image}:before --tag ${tag} ${tar}`;
+  return [
+    `rm -rf ${image} && umoci init --layout ${image} && umoci new --image ${image}:before`,
+    `${pack(trees.before)} && ${addLayer('before')}`,
+    `rsync -aHAX --compare-dest=${quoted(`${trees.before}/`)} ${quoted(`${trees.after}/`)} ${quoted(changed)}`,
+    `find ${quoted(changed)} -depth -type d -empty -delete`,
+    whiteouts(trees, changed),
+    `${pack(changed)} && ${addLayer('after')} && rm -rf ${tar} ${quoted(changed)}`,
+  ];
 }
 
 /** Puts the files of an image where a registry has them; a registry for reading is no more (static-server.ts). The last layer's digest, 64 digits. */
@@ -58,6 +58,7 @@ function publish(served: string, tag: string): string {
   if (found === undefined) throw new Error(`the image has no tag ${tag}`);
   const manifest = read(blob(found.digest)) as { config: { digest: string }; layers: { digest: string }[] };
   const repository = join(served, 'v2/bench');
+  rmSync(join(served, 'v2'), { recursive: true, force: true });
   for (const directory of ['manifests', 'blobs']) mkdirSync(join(repository, directory), { recursive: true });
   linkSync(blob(found.digest), join(repository, 'manifests', tag));
   for (const { digest } of [manifest.config, ...manifest.layers])
@@ -67,7 +68,12 @@ function publish(served: string, tag: string): string {
 
 /** Puts a mark for each path that is gone into the layer: `.wh.NAME`, of the OCI image specification. */
 function whiteouts({ before, after }: DebianTrees, layer: string): string {
+  const [there, marks] = [quoted(after), quoted(layer)];
   const list = (tree: string) => `(cd ${quoted(tree)} && find . | LC_ALL=C sort)`;
   const gone = `LC_ALL=C comm -23 <(${list(before)}) <(${list(after)})`;
-  return `${gone} | while IFS= read -r path; do parent="$(dirname "$path")"; [ -d ${quoted(after)}/"$parent" ] || continue; mkdir -p ${quoted(layer)}/"$parent"; : > ${quoted(layer)}/"$parent/.wh.$(basename "$path")"; done`;
+  // No process for each path: there are many.
+  return [
+    `${gone} | while IFS= read -r path; do parent="\${path%/*}"; [ -d ${there}/"$parent" ] || continue`,
+    `[ -d ${marks}/"$parent" ] || mkdir -p ${marks}/"$parent"; : > ${marks}/"$parent/.wh.\${path##*/}"; done`,
+  ].join('; ');
 }

@@ -1,4 +1,4 @@
-import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DebianTrees } from '../debian-trees.ts';
 import { quoted, type Workshop } from '../workshop.ts';
@@ -41,18 +41,15 @@ export async function ostreeUpdate(workshop: Workshop, trees: DebianTrees, delta
 
 /** The server's repository with both commits, and a machine's with the first. */
 function prepare(workshop: Workshop, trees: DebianTrees): string {
-  const origin = join(workshop.cache, 'ostree-origin');
-  if (existsSync(origin)) return origin;
-  const making = `${origin}.making`;
-  rmSync(making, { recursive: true, force: true });
-  const repository = quoted(join(making, 'repo'));
-  const client = quoted(join(making, 'client'));
-  workshop.run(`mkdir -p ${quoted(making)} && ostree init --repo=${repository} --mode=archive`);
-  for (const tree of [trees.before, trees.after])
-    workshop.run(`ostree commit --repo=${repository} --branch=bench --tree=dir=${quoted(tree)}`);
-  workshop.run(`ostree summary --repo=${repository} -u`);
-  workshop.run(`ostree init --repo=${client} --mode=bare`);
-  workshop.run(`ostree pull-local --repo=${client} ${repository} $(ostree rev-parse --repo=${repository} bench^)`);
-  renameSync(making, origin);
-  return origin;
+  return workshop.prepared('ostree-origin', (directory) => {
+    const repository = quoted(join(directory, 'repo'));
+    const client = quoted(join(directory, 'client'));
+    const commit = (tree: string) => `ostree commit --repo=${repository} --branch=bench --tree=dir=${quoted(tree)}`;
+    return [
+      `ostree init --repo=${repository} --mode=archive && ostree init --repo=${client} --mode=bare`,
+      commit(trees.before),
+      `ostree pull-local --repo=${client} ${repository} bench`,
+      `${commit(trees.after)} && ostree summary --repo=${repository} -u`,
+    ];
+  });
 }

@@ -1,14 +1,16 @@
 import { hash, randomBytes } from 'node:crypto';
-import { readFile, utimes, writeFile } from 'node:fs/promises';
+import { readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { Task } from '../../src/foundation/task.ts';
 import { fetchUpdate } from '../../src/operations/update/fetch-update.ts';
+import { keepConfiguration, keptConfigurationPath } from '../../src/operations/update/kept-configuration.ts';
 import { checkStore } from '../../src/store/check-store.ts';
 import { bundlePath } from '../../src/store/layout.ts';
 import { makeBundle } from '../../src/tree/make-bundle.ts';
 import type { Misbehaviour } from './store-fixture.ts';
-import { contents, digestOf, setVersionTime, sums, updateWorld } from './update-world.ts';
+import { contents, digestOf, type NamedFiles, setVersionTime, sums, updateWorld } from './update-world.ts';
 
 const program = randomBytes(400_000);
 const old = { 'libx-1.2.so': program, motd: Buffer.from('old'), same: randomBytes(50_000), tool: randomBytes(200_000) };
@@ -26,8 +28,8 @@ function edited(content: Buffer, text: string): Buffer {
 }
 
 /** A store with two versions and the bundle between them behind HTTP, and a machine that has the first. */
-async function world(misbehave?: Misbehaviour) {
-  const there = await updateWorld(old, files, { retries: 1, misbehave });
+async function world(misbehave?: Misbehaviour, versions: { old: NamedFiles; files: NamedFiles } = { old, files }) {
+  const there = await updateWorld(versions.old, versions.files, { retries: 1, misbehave });
   const { kept, first, version, base, store, directory } = there;
   const report = await makeBundle(kept, digestOf(first), digestOf(version), { task: Task.silent(), threads: 1 });
   const bundle = kept.path(bundlePath(digestOf(first), digestOf(version)));
@@ -75,6 +77,35 @@ test('what was changed on the machine is not built upon', async () => {
   await utimes(join(there.root, 'motd'), 1, 1);
   await using second = await there.fetching();
   expect(sums(await contents(second))).toEqual(sums(files));
+});
+
+test('what a machine changed of its configuration and logs comes from what it kept, not over the wire', async () => {
+  const [hosts, log] = [randomBytes(20_000), randomBytes(100_000)];
+  const before = { 'etc/edited': hosts, 'etc/hosts': hosts, 'etc/removed': randomBytes(3000), 'var/log/dpkg.log': log };
+  const after = { ...before, 'var/log/dpkg.log': edited(log, 'one line more') };
+  await using there = await world(undefined, { old: before, files: after });
+  await keepConfiguration(there.base);
+  for (const name of ['etc/edited', 'etc/hosts', 'var/log/dpkg.log'])
+    await writeFile(join(there.root, name), `the machine's own ${name}`);
+  await rm(join(there.root, 'etc/removed'));
+  await using update = await there.fetching();
+  expect(update.transferred.bytes).toBeLessThan(4000);
+  expect(update.transferred.requests).toBe(2);
+  await there.server[Symbol.asyncDispose]();
+  expect(sums(await contents(update))).toEqual(sums(after));
+});
+
+test('what was kept of a configuration and is damaged is not believed', async () => {
+  const before = { 'etc/hosts': randomBytes(20_000) };
+  await using there = await world(undefined, { old: before, files: { ...before, new: randomBytes(10) } });
+  await keepConfiguration(there.base);
+  const kept = join(there.root, keptConfigurationPath);
+  const text = gunzipSync(await readFile(kept)).toString('utf8');
+  await writeFile(kept, gzipSync(text.replace(/("files":\{"\w+":")..../, '$1AAAA')));
+  await writeFile(join(there.root, 'etc/hosts'), 'mine');
+  await using update = await there.fetching();
+  expect(Object.keys(await contents(update)).toSorted()).toEqual(['etc/hosts', 'new']);
+  expect(update.transferred.bytes).toBeGreaterThan(20_000);
 });
 
 test('what is left of an earlier try is carried on with', async () => {

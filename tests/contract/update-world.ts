@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Digest, rawPath } from '../../src/foundation/brand.ts';
 import { setModifiedTime } from '../../src/native/attributes.ts';
 import type { LocalBase, UpdateContent } from '../../src/operations/update/update-content.ts';
@@ -29,6 +29,7 @@ export async function updateWorld(old: NamedFiles, files: NamedFiles, { retries,
   const root = join(directory.path, 'root');
   await mkdir(root);
   for (const [name, content] of Object.entries(old)) {
+    await mkdir(dirname(join(root, name)), { recursive: true });
     await writeFile(join(root, name), content);
     setVersionTime(join(root, name));
   }

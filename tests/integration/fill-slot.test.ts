@@ -13,6 +13,7 @@ import { type InstalledLayout, imagePath } from '../../src/machine/installed-lay
 import { fillFileSlot, removeUnreferencedImages } from '../../src/operations/update/fill-file-slot.ts';
 import { fillPartitionSlot } from '../../src/operations/update/fill-partition-slot.ts';
 import type { FillRequest } from '../../src/operations/update/fill-slot.ts';
+import { readKeptConfiguration } from '../../src/operations/update/kept-configuration.ts';
 import { keepObject } from '../../src/operations/update/object-state.ts';
 import { readSlotVersion } from '../../src/operations/update/slot-version.ts';
 import type { UpdateContent } from '../../src/operations/update/update-content.ts';
@@ -89,6 +90,11 @@ describe.skipIf(process.geteuid?.() !== 0)('a spare partition', () => {
         `UUID=${layout.slots[1]?.uuid}\t/\t${type}`,
       );
       expect(await readSlotVersion(mounted.path)).toMatchObject({ digest: two.digest });
+      // What the version had there is not lost: the next update need not fetch it.
+      const itsName = (await Array.fromAsync(two.entries())).flat().find(({ path }) => path === 'etc/hostname');
+      const kept = readKeptConfiguration(mounted.path)(Buffer.from(itsName?.chunks?.[0]?.hash ?? []).toString('hex'));
+      expect(Buffer.from(kept ?? []).toString('utf8')).not.toBe('web01\n');
+      expect(kept?.length).toBe(itsName?.size);
       expect(await readdir(join(mounted.path, 'var/lib/imprint/objects/1/tree'))).toContain('etc');
     },
   );

@@ -9,14 +9,13 @@ import {
   rmSync,
   statSync,
   symlinkSync,
-  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Task } from '../../src/foundation/task.ts';
-import { describeDrift, findDrift } from '../../src/operations/update/drift.ts';
+import { describeDrift } from '../../src/operations/update/drift.ts';
 import { applyInPlace, undoInPlace } from '../../src/operations/update/in-place/apply-in-place.ts';
 import type { InPlacePlan } from '../../src/operations/update/in-place/in-place-plan.ts';
 import { requireFeasible } from '../../src/operations/update/in-place/plan-in-place.ts';
@@ -84,23 +83,6 @@ beforeEach(async () => {
 });
 
 describe.skipIf(process.geteuid?.() !== 0)('what a machine changed in its version', () => {
-  it('is told, and nothing else', async () => {
-    drift();
-    // Same content, another time: nobody changed anything.
-    utimesSync(join(root, 'usr/share/plain'), 1000, 1000);
-    const request = { base: { digest: one.digest, manifestFile: one.manifestFile, root } };
-    const found = await Array.fromAsync(findDrift(request, Task.silent()), describeDrift);
-    expect(found).toEqual([
-      { path: '/etc/added', change: 'added', action: 'kept' },
-      { path: '/etc/conflict', change: 'changed (content)', action: 'kept' },
-      { path: '/etc/merged', change: 'changed (content)', action: 'kept' },
-      { path: '/etc/mine', change: 'changed (content)', action: 'kept' },
-      { path: '/etc/passwd', change: 'changed (content)', action: 'kept' },
-      { path: '/usr/bin/patched', change: 'changed (attributes, content)', action: 'kept' },
-      { path: '/usr/share/old/data', change: 'missing', action: 'kept' },
-    ]);
-  });
-
   it('is merged where it is configuration, and overwritten where it is not', async () => {
     await keepConfiguration({ digest: one.digest, manifestFile: one.manifestFile, root });
     expect(statSync(join(root, 'var/lib/imprint/configuration')).mode & 0o777).toBe(0o600);

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { Task, type TaskEvent } from '../../src/foundation/task.ts';
 import { runningAgentProgram } from '../../src/operations/install/agent-program.ts';
-import { writeAgent } from '../../src/operations/install/agent-step.ts';
+import { restoreVersion, writeAgent } from '../../src/operations/install/agent-step.ts';
 import type { InstallContext } from '../../src/operations/install/install-context.ts';
 import { type AgentProgram, installAgent } from '../../src/operations/install/write-agent.ts';
 import { systemProcesses } from '../../src/system/run.ts';
@@ -65,7 +65,10 @@ async function written(): Promise<{ events: TaskEvent[] }> {
   await Task.run(
     'install',
     (event) => events.push(event),
-    (task) => writeAgent(step, context, task),
+    async (task) => {
+      await restoreVersion({ kind: 'restore', reference: 'web:1', digest: 'd', bytes: 0 }, context, task);
+      await writeAgent(step, context, task);
+    },
   );
   return { events };
 }

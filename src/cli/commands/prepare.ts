@@ -1,4 +1,4 @@
-import { type PrepareOutput, prepareInputSchema } from '../../contract/operations/prepare.ts';
+import { type PrepareOutput, prepareOperation } from '../../contract/operations/prepare.ts';
 import { prepareGolden, waitAtDoor } from '../../operations/prepare-golden.ts';
 import type { Invocation } from '../command.ts';
 import { parseInput } from '../parse-input.ts';
@@ -15,7 +15,7 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
     return text === undefined ? {} : { [name]: Number(text) };
   };
   const { dryRun } = session.globals;
-  const input = parseInput(prepareInputSchema, {
+  const input = parseInput(prepareOperation.input, {
     // Commander turns --no-door and --no-record into trues that become false.
     door: invocation.flag('door') && !dryRun,
     ...number('port'),

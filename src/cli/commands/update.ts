@@ -1,4 +1,4 @@
-import { updateCancel, updateOrder } from '../../contract/operations/updates.ts';
+import { machineUpdate, updateCancel, updateOrder } from '../../contract/operations/updates.ts';
 import type { UpdatePlan } from '../../contract/update.ts';
 import { formatBytes } from '../../foundation/bytes.ts';
 import { ImprintError } from '../../foundation/errors.ts';
@@ -35,8 +35,10 @@ async function updateHere(session: Session, invocation: Invocation): Promise<voi
   const machine = await thisMachine(session, 'Updating this machine');
   const request = {
     ...(await updateSurroundings(session)),
-    ...(image === undefined ? {} : { image }),
-    options: when.kind === 'reboot' ? { ...options, reboot: 'none' as const } : options,
+    ...parseInput(machineUpdate.input, {
+      ...(image === undefined ? {} : { image }),
+      options: when.kind === 'reboot' ? { ...options, reboot: 'none' } : options,
+    }),
   };
   if (session.globals.dryRun) {
     const plan = await session.task('plan', (task) => planMachineUpdate(machine, request, task));

@@ -3,7 +3,7 @@ import { sourceFactsSchema } from '../image.ts';
 import { defineOperation } from '../operation.ts';
 
 /** What `imprint prepare` needs to know. */
-export const prepareInputSchema = z.object({
+const prepareInputSchema = z.object({
   /** Opens a door for one capture; without it the machine is only looked at. */
   door: z.boolean().default(true),
   /** TCP port of the door. */
@@ -21,7 +21,7 @@ export const prepareInputSchema = z.object({
 export type PrepareInput = z.infer<typeof prepareInputSchema>;
 
 /** What was found, and the door if one was opened. */
-export const prepareOutputSchema = z.object({
+const prepareOutputSchema = z.object({
   facts: sourceFactsSchema,
   /** Each file system that a capture would take, and whether it can be read as it is at one moment. */
   consistency: z.array(

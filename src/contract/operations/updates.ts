@@ -115,7 +115,12 @@ export const machineUpdate = defineOperation({
 export const machineRevert = defineOperation({
   name: 'machine.revert',
   summary: 'Bring this machine back to the version before, or to any other that is in a slot',
-  input: z.object({ to: z.string().max(2000).optional(), options: updateOptionsSchema, order: z.string().optional() }),
+  input: z.object({
+    /** `web:1`, a digest, an entry, or the name of a slot; absent: the version before. */
+    to: z.string().max(2000).optional(),
+    options: updateOptionsSchema,
+    order: z.string().optional(),
+  }),
   output: updateResultSchema,
   errors: ['machine-unmanaged', 'update-running', 'nothing-before'],
   effect: 'change',

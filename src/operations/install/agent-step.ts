@@ -4,14 +4,24 @@ import type { InstallAgent, InstallContext } from './install-context.ts';
 import { installAgent, nodeProblem, removeAgent, writeKeptVersion } from './write-agent.ts';
 import { writeFirstBoot } from './write-system-files.ts';
 
+/** Restores the version, and keeps with it what the next update starts from: while all of it is still the version's. */
+export async function restoreVersion(
+  _step: StepOf<'restore'>,
+  { restore, target, content, keptVersion }: InstallContext,
+  task: Task,
+): Promise<void> {
+  await restore(target, task);
+  // Where no agent can run, nothing will ever look at it.
+  const version = content.systemd && content.runsNode ? await keptVersion?.() : undefined;
+  if (version !== undefined) await writeKeptVersion(target, version);
+}
+
 /**
  * Installs the agent, which reports how the system comes up, and sees that its Node runs there. Where it does not, or where there is no
  * agent to install, a unit of plain sh reports the first boot.
  */
 export async function writeAgent(step: StepOf<'write-agent'>, context: InstallContext, task: Task): Promise<void> {
-  const { agent, target } = context;
-  const version = await context.keptVersion?.();
-  if (version !== undefined) await writeKeptVersion(target, version);
+  const { agent } = context;
   const { server, order, session, digest } = step;
   if (agent !== undefined && (await putAgent(agent, server, context, task))) return;
   if (server !== undefined && order !== undefined && session !== undefined) {

@@ -5,7 +5,7 @@ import { makeEsp, makeRootFileSystem, makeSwap } from '../../system/filesystem.t
 import { installBiosBoot, installUefiBoot } from '../../system/grub.ts';
 import { mountDevice, unmountTree } from '../../system/mount.ts';
 import { deviceSize, flushDevice, wipeDisk, writePartitionTable } from '../../system/partition.ts';
-import { writeAgent } from './agent-step.ts';
+import { restoreVersion, writeAgent } from './agent-step.ts';
 import { writeBootPartition } from './boot-partition-step.ts';
 import { makeImage, placeImage } from './image-steps.ts';
 import { hostDirectory, type InstallContext } from './install-context.ts';
@@ -51,7 +51,7 @@ const executors: { readonly [Kind in StepKind]: Executor<Kind> } = {
   },
   'make-image': makeImage,
   'place-image': placeImage,
-  restore: (_step, { restore, target }, task) => restore(target, task),
+  restore: restoreVersion,
   'write-fstab': writeFstab,
   'write-identity': writeIdentity,
   'write-agent': writeAgent,

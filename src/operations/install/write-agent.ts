@@ -81,7 +81,7 @@ export async function writeKeptVersion(root: string, version: KeptVersion): Prom
   else await files.write(`${state}/version.json.minisig`, version.signature);
 }
 
-/** While `/etc` is still the version's. Where it cannot be kept, an update in place keeps what people edited instead of merging it. */
+/** Of what is still the version's. Where it cannot be kept, an update in place keeps what people edited instead of merging it. */
 async function keepForMerges(root: string, { recordText }: KeptVersion, manifestFile: string): Promise<void> {
   try {
     const { digest } = JSON.parse(recordText) as { digest: Digest };

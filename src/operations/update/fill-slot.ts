@@ -7,6 +7,7 @@ import { mountDevice, unmountTree } from '../../system/mount.ts';
 import { convergeTree, syncTree } from '../../tree/converge-tree.ts';
 import { writeKeptVersion } from '../install/write-agent.ts';
 import type { FilledTree, FillReport, FillRequest, SlotRoot } from './fill-request.ts';
+import { keepConfiguration } from './kept-configuration.ts';
 import { personalise } from './personalise.ts';
 import { forgetSlotVersion, isImprints, readSlotVersion } from './slot-version.ts';
 
@@ -48,6 +49,8 @@ export async function fillTree(
       task: part,
     }),
   );
+  // As long as all of it is the version's: what becomes this machine's own now is needed again by the update after this one.
+  await keepConfiguration({ root: target, digest: content.digest, manifestFile: content.manifestFile });
   const { personal, agent } = await personalise(request, target, root);
   // What says that it is whole comes after all of it.
   syncTree(rawPath(target));

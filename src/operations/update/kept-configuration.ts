@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -16,6 +17,8 @@ import type { LocalBase } from './update-content.ts';
 /** Where it is kept, relative to the root. Readable by root alone: it holds what `/etc/shadow` was. */
 export const keptConfigurationPath = `${agentPaths.state}/configuration`;
 
+/** What machines change of their own: configuration, which is merged, and what only grows. */
+const changing = /^(etc|var\/log|var\/lib\/systemd)\//;
 /** Files that are longer are not merged. */
 const longest = 256 << 10;
 /** Of all together. */
@@ -28,11 +31,11 @@ interface Kept {
 }
 
 /**
- * Keeps what the version has in `/etc`, as far as it is there: when somebody has edited a file, what it was before is nowhere else on the machine, and
- * without it nothing can be merged. Does nothing where that is kept already. Errors: `disk-full`, `read-only`, `corrupt-manifest`, `io-failed`.
+ * Keeps what the version has in `/etc` and of logs, as far as it is there: when somebody has edited a file, what it was before is nowhere else on the machine;
+ * without it nothing can be merged, and an update would have to fetch it again. Does nothing where that is kept already. Errors: `disk-full`, `read-only`, `corrupt-manifest`, `io-failed`.
  */
 export async function keepConfiguration(base: LocalBase): Promise<void> {
-  if ((await readKept(base.root))?.digest === base.digest) return;
+  if (readKept(base.root)?.digest === base.digest) return;
   const check = new ContentCheck();
   const kept = await renderConfiguration(base.digest, entriesOfBase(base), async (entry) => {
     const path = `${rawPath(base.root).replace(/\/+$/, '')}/${entry.path}` as RawPath;
@@ -64,8 +67,7 @@ export async function renderConfiguration(
   for await (const batch of entries) {
     for (const entry of batch) {
       const [chunk, more] = entry.chunks ?? [];
-      if (!entry.path.startsWith('etc/') || entry.type !== 'file' || chunk === undefined || more !== undefined)
-        continue;
+      if (!changing.test(entry.path) || entry.type !== 'file' || chunk === undefined || more !== undefined) continue;
       if (chunk.length > longest || entry.segments !== undefined || bytes > mostBytes) continue;
       const hash = hexOf(chunk.hash);
       const content = files[hash] === undefined ? await read(entry, hash) : undefined;
@@ -77,18 +79,19 @@ export async function renderConfiguration(
   return gzipSync(JSON.stringify({ digest, files } satisfies Kept));
 }
 
-/** Gives what was kept by the hash of its chunk; what was not is undefined. For `planInPlace`. */
-export async function readKeptConfiguration(root: string): Promise<(hash: string) => Promise<Uint8Array | undefined>> {
-  const kept = await readKept(root);
-  return async (hash) => {
-    const text = kept?.files[hash];
+/** Gives what was kept by the hash of its chunk (64 hexadecimal digits), unchecked; what was not is undefined. It is read when something is asked for. */
+export function readKeptConfiguration(root: string): (hash: string) => Uint8Array | undefined {
+  let files: Kept['files'] | undefined;
+  return (hash) => {
+    files ??= readKept(root)?.files ?? {};
+    const text = files[hash];
     return text === undefined ? undefined : Buffer.from(text, 'base64');
   };
 }
 
-async function readKept(root: string): Promise<Kept | undefined> {
+function readKept(root: string): Kept | undefined {
   try {
-    const text = gunzipSync(await readFile(join(root, keptConfigurationPath))).toString('utf8');
+    const text = gunzipSync(readFileSync(join(root, keptConfigurationPath))).toString('utf8');
     const { digest, files } = JSON.parse(text);
     return typeof digest === 'string' && typeof files === 'object' && files !== null ? { digest, files } : undefined;
   } catch {

@@ -8,15 +8,19 @@ import { NativeBuffer } from '../../native/native-buffer.ts';
 import { type FileStatus, isFile, status, statusOf } from '../../native/status.ts';
 import { entriesOfManifest } from '../../store/manifest-reader.ts';
 import { ByteRows, Column, Paths } from '../../tree/columns.ts';
+import { readKeptConfiguration } from './kept-configuration.ts';
 import type { LocalBase } from './update-content.ts';
 
 /**
  * The content of a version that lies in a directory, by the hash of its chunks and by place. Files may have changed since: what is
- * asked for by hash is checked against it; what is asked for by place is what is there, and zeros where nothing is. Some 60 bytes for each chunk, and the
+ * asked for by hash is checked against it; what is asked for by place is what is there, and zeros where nothing is. Small files that machines change of their own
+ * (`readKeptConfiguration`) are had as they were. Some 60 bytes for each chunk, and the
  * path and 40 bytes for each file.
  */
 export class LocalChunks {
   readonly #root: RawPath;
+  /** By the hash of the one chunk of a file: what it was before somebody changed it. */
+  readonly #kept: (hash: string) => Uint8Array | undefined;
   readonly #paths = new Paths();
   /** By file: size and time of its manifest entry, and the number of that. */
   readonly #size = Column.f64();
@@ -39,6 +43,7 @@ export class LocalChunks {
 
   private constructor(root: string) {
     this.#root = rawPath(root === '/' ? '' : root);
+    this.#kept = readKeptConfiguration(root);
   }
 
   /** Reads a version's manifest. Throws `corrupt-manifest`, `io-failed`. */
@@ -60,7 +65,7 @@ export class LocalChunks {
       const bytes = this.#readData(this.#chunkFile.at(chunk), this.#chunkAt.at(chunk), this.#chunkLength.at(chunk));
       if (bytes !== undefined && hash('sha256', bytes, 'buffer').equals(key)) return bytes;
     }
-    return undefined;
+    return this.has(key) ? this.#keptContent(key) : undefined;
   }
 
   /** Whether the version has a chunk (32 bytes), wherever its file is. */
@@ -69,24 +74,29 @@ export class LocalChunks {
     return false;
   }
 
-  /** Whether a chunk is there by what the file system says of its file: same size, same time. */
+  /** Whether a chunk is there by what the file system says of its file: same size, same time; or was kept. */
   seemsThere(key: Uint8Array): boolean {
     for (const chunk of this.#chunks(key)) if (this.#isIntact(this.#chunkFile.at(chunk))) return true;
-    return false;
+    return this.has(key) && this.#keptContent(key) !== undefined;
   }
 
   /**
-   * Data (holes left out) of the version's entry with this number, from `offset`, fills `length` bytes of `target` from `at`: what is there now, then zeros.
+   * Data (holes left out) of the version's entry with this number, from `offset`, fills `length` bytes of `target` from `at`: what was kept of it, else what is
+   * there now, then zeros.
    */
   copyData(entry: number, offset: number, target: NativeBuffer, at: number, length: number): void {
     const file = this.#fileOfEntry(entry);
-    if (file === undefined || !this.#readTo(file, offset, target, at, length)) target.bytes.fill(0, at, at + length);
+    const kept = file === undefined || this.#isIntact(file) ? undefined : this.#keptFile(file);
+    if (kept !== undefined && offset + length <= kept.length)
+      target.bytes.set(kept.subarray(offset, offset + length), at);
+    else if (file === undefined || !this.#readTo(file, offset, target, at, length))
+      target.bytes.fill(0, at, at + length);
   }
 
-  /** Whether the file of the entry with this number is there as it was, by its size and time. */
+  /** Whether the data of the entry with this number is there as it was, by its file's size and time, or because it was kept. */
   isEntryIntact(entry: number): boolean {
     const file = this.#fileOfEntry(entry);
-    return file !== undefined && this.#isIntact(file);
+    return file !== undefined && (this.#isIntact(file) || this.#keptFile(file) !== undefined);
   }
 
   close(): void {
@@ -138,16 +148,23 @@ export class LocalChunks {
   }
 
   #fileOfEntry(entry: number): number | undefined {
-    let low = 0;
-    let high = this.#entry.length - 1;
-    while (low <= high) {
-      const middle = (low + high) >> 1;
-      const found = this.#entry.at(middle);
-      if (found === entry) return middle;
-      if (found < entry) low = middle + 1;
-      else high = middle - 1;
-    }
-    return undefined;
+    const file = firstFrom(this.#entry, entry);
+    return file < this.#entry.length && this.#entry.at(file) === entry ? file : undefined;
+  }
+
+  /** What a file of one chunk was, where that was kept. */
+  #keptFile(file: number): Uint8Array | undefined {
+    const chunk = firstFrom(this.#chunkFile, file);
+    const [next, end] = [chunk + 1, this.#chunkFile.length];
+    if (chunk >= end || this.#chunkFile.at(chunk) !== file) return undefined;
+    return next < end && this.#chunkFile.at(next) === file ? undefined : this.#keptContent(this.#hashes.at(chunk));
+  }
+
+  /** Checked: nobody keeps a file from being damaged. */
+  #keptContent(key: Uint8Array): Uint8Array | undefined {
+    const bytes = Buffer.from(key.buffer, key.byteOffset, key.byteLength);
+    const content = this.#kept(bytes.toString('hex'));
+    return content !== undefined && hash('sha256', content, 'buffer').equals(bytes) ? content : undefined;
   }
 
   #readData(file: number, offset: number, length: number): Buffer | undefined {
@@ -241,6 +258,18 @@ function placesOf(
     before += segment.length;
   }
   return places;
+}
+
+/** Number of the first value of an ascending column that is not below `value`. */
+function firstFrom(column: Column<Uint32Array>, value: number): number {
+  let low = 0;
+  let high = column.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (column.at(middle) < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function firstWord(key: Uint8Array): number {

@@ -1,5 +1,5 @@
-import type { UpdateResult } from '../../contract/operations/updates.ts';
-import type { UpdateOptions } from '../../contract/update.ts';
+import type { z } from 'zod';
+import type { machineRevert, UpdateResult } from '../../contract/operations/updates.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import type { BootEntry, BootPointer } from '../../machine/boot-pointer.ts';
@@ -13,12 +13,7 @@ import { type MachineView, openBoot, type ThisMachine, viewMachine } from './thi
 import { lockUpdate } from './update-lock.ts';
 import type { UpdateOutcome } from './update-outcome.ts';
 
-export interface RevertRequest {
-  /** `web:1`, a digest, an entry, or the name of a slot; absent: the version before. */
-  to?: string;
-  options: UpdateOptions;
-  order?: string;
-}
+export type RevertRequest = z.output<typeof machineRevert.input>;
 
 /**
  * Goes back: to the version before, which was good once and boots without another trial; from a trial to the good one; or to any other that lies in a

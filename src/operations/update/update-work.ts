@@ -1,5 +1,5 @@
-import type { UpdateResult } from '../../contract/operations/updates.ts';
-import type { UpdateOptions } from '../../contract/update.ts';
+import type { z } from 'zod';
+import type { machineUpdate, UpdateResult } from '../../contract/operations/updates.ts';
 import type { Digest } from '../../foundation/brand.ts';
 import type { Task } from '../../foundation/task.ts';
 import type { RestartChoice } from '../../planning/choose-restart.ts';
@@ -9,12 +9,7 @@ import type { MachineView, ThisMachine } from './this-machine.ts';
 import type { UpdateSource } from './update-source.ts';
 
 /** What a machine is to become, and how. */
-export interface UpdateMachineRequest {
-  /** `web:3`, `URL#web:3`, `DIR#web`; absent: the newest version of what runs. */
-  image?: string;
-  options: UpdateOptions;
-  /** Order of the server that this carries out. */
-  order?: string;
+export interface UpdateMachineRequest extends z.output<typeof machineUpdate.input> {
   /** `--store` and `--trust`. */
   store?: string;
   trust?: string;

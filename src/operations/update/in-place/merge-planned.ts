@@ -26,7 +26,7 @@ export async function mergePlanned(
   task: Task,
 ): Promise<void> {
   if (merges.length === 0) return;
-  const kept = await readKeptConfiguration(request.base.root);
+  const kept = readKeptConfiguration(request.base.root);
   const dropped = new Set<PlannedMerge['planned']>();
   for (const merge of merges) {
     task.signal.throwIfAborted();
@@ -59,7 +59,7 @@ export async function mergePlanned(
 async function mergeOne(
   root: RawPath,
   request: InPlaceRequest,
-  kept: (hash: string) => Promise<Uint8Array | undefined>,
+  kept: (hash: string) => Uint8Array | undefined,
   merge: PlannedMerge,
 ): Promise<Merged> {
   const { before, after, planned } = merge;
@@ -69,7 +69,7 @@ async function mergeOne(
   const place = Buffer.from(`${root === '/' ? '' : root}/${planned.path}`, 'latin1');
   const found = look(place.toString('latin1'));
   if (found === undefined || !isFile(found.mode) || found.size > longest) return { conflict: 'it is no short file' };
-  const earlier = await contentOf(before, async (hash) => (await kept(hash)) ?? earlierContent(request, hash));
+  const earlier = await contentOf(before, async (hash) => kept(hash) ?? earlierContent(request, hash));
   if (earlier === undefined) return { conflict: 'what it was before is not known here' };
   const newer = await contentOf(after, (hash) => request.content.content(hash));
   if (newer === undefined) return { conflict: 'it has holes' };
