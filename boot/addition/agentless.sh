@@ -51,8 +51,10 @@ look() {
       if [ -n "$word_host" ] && [ "$tries_new_left" = 0 ] && [ -f "$host/hn-root-new.img" ] && [ ! -h "$host/hn-root-new.img" ]; then
         say 'hn-root-new.img was given up and is hn-root-broken.img now'
         mv -f "$host/hn-root-new.img" "$host/hn-root-broken.img"
-        sync
+        checkpoint
       fi
+      # The next one that is dropped has its own tries, also where GRUB never sees that none is there.
+      [ -z "$word_host" ] || [ -e "$host/hn-root-new.img" ] || forget_dropped_tries
       ;;
   esac
   [ -z "$word_host" ] || show_images
@@ -170,7 +172,8 @@ adopt() {
     -e "s/imprint\.seq=[0-9]*/imprint.seq=$pointer_seq/" "${IMPRINT_CMDLINE:-/proc/cmdline}" >"$run/boot-words"
   rm -f "$dropped"
   tidy
-  sync
+  checkpoint
+  forget_dropped_tries
   say "hn-root-new.img is committed as $id"
 }
 
@@ -215,6 +218,10 @@ unneeded() {
   [ -n "$old_image" ] || return 0
   rm -f "$1/entry.cfg"
   rm -rf "$1"
+  # Another kernel of the same root has an entry of its own.
+  for other in "$boot"/slots/*; do
+    [ "$(image_of "${other##*/}")" != "$old_image" ] || return 0
+  done
   rm -f "$host/$old_image"
 }
 

@@ -52,6 +52,22 @@ read_tries() {
   tries_seq=$block_seq tries_left=$block_left tries_revert=$block_revert tries_new_left=$block_new_left
 }
 
+# What GRUB counted for a hand-dropped image that is there no longer.
+forget_dropped_tries() {
+  read_tries
+  [ -n "$tries_new_left" ] || return 0
+  printf '# GRUB Environment Block\nform=1\nseq=%s\nleft=%s\nrevert=%s\nnew_left=\n' "$tries_seq" "${tries_left:-0}" "$tries_revert" >"$boot.new"
+  write_block "$boot/imprint/tries.env"
+  tries_new_left=
+}
+
+# write_block FILE: what $boot.new holds, filled up, over a block, in place and in one piece.
+write_block() {
+  { cat "$boot.new"; printf '%01024d' 0 | tr 0 '#'; } | dd bs=1024 count=1 iflag=fullblock 2>/dev/null >"$boot.block"
+  dd if="$boot.block" of="$1" bs=1024 count=1 conv=notrunc,fsync 2>/dev/null || return 1
+  rm -f "$boot.new" "$boot.block"
+}
+
 # write_pointer GOOD PREVIOUS: the next record, without a trial, over the copy that does not count, in place and in one piece.
 write_pointer() {
   read_tries
@@ -65,9 +81,7 @@ write_pointer() {
     next_sum=$(block_text "$next" "$1" "$2" '' 0 | checksum)
     printf 'sum=%s\nend=%s\n' "$next_sum" "$next,$1,$2,,0,$next_sum"
   } >"$boot.new"
-  { cat "$boot.new"; printf '%01024d' 0 | tr 0 '#'; } | dd bs=1024 count=1 iflag=fullblock 2>/dev/null >"$boot.block"
-  dd if="$boot.block" of="$boot/imprint/$pointer_other.env" bs=1024 count=1 conv=notrunc,fsync 2>/dev/null || return 1
-  rm -f "$boot.new" "$boot.block"
+  write_block "$boot/imprint/$pointer_other.env" || return 1
   pointer_file=$pointer_other pointer_seq=$next pointer_good=$1 pointer_previous=$2 pointer_trial=
 }
 

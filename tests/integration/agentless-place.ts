@@ -68,6 +68,16 @@ export class AgentlessPlace implements Disposable {
     writeFileSync(join(this.host, 'hn-root-new.img'), content);
   }
 
+  /** Another entry for the root of `letter`, as `imprint boot refresh` makes for a kernel of the package manager. */
+  async refresh(letter: 'a' | 'b', id: string): Promise<void> {
+    await using boot = await BootPartition.open(systemProcesses, this.#device, {
+      mountAt: join(this.directory, 'change'),
+    });
+    const { files: _, ...entry } = entryFor(letter);
+    const [vmlinuz, initrd, addition] = ['k', 'i', 'a'].map((text) => Buffer.from(text)) as [Buffer, Buffer, Buffer];
+    await boot.addEntry({ ...entry, id }, { vmlinuz, initrd, addition });
+  }
+
   /** Runs it as the service does, in a group of its own. `rebooted`: it asked for that. */
   run(command: string, words: string): { output: string; status: number | null; rebooted: boolean } {
     rmSync(join(this.directory, 'rebooted'), { force: true });

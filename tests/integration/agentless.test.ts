@@ -87,6 +87,30 @@ describe('a hand-dropped image', () => {
     expect(existsSync(join(place.host, `images/${images.a}.img`))).toBe(false);
   });
 
+  test('takes no image file with it that another entry boots by another kernel', async () => {
+    using place = new AgentlessPlace({ ...settled, pointer: { sequence: 5, good: `${b}-k222222`, tries: 0 } });
+    await place.refresh('b', `${b}-k222222`);
+    place.drop('the dropped image');
+    place.run('run', newWords);
+    const { pointer, entries } = await place.look();
+    expect(pointer).toMatchObject({ previous: `${b}-k222222` });
+    expect(entries.map(({ id }) => id)).not.toContain(b);
+    expect(hostText(place, `images/${images.b}.img`)).toBe('image b');
+    expect(hostLink(place, 'hn-root-old.img')).toBe(`images/${images.b}.img`);
+  });
+
+  test.each([
+    ['proved healthy', newWords],
+    ['used up its tries', `imprint.slot=${b} imprint.seq=5 imprint.kind=good`],
+  ])('has tries of its own where the one before it %s since the machine started', async (_name, words) => {
+    using place = new AgentlessPlace({ ...settled, tries: { sequence: 4, left: 2, newLeft: 0 } });
+    place.drop('the first');
+    place.run('run', words);
+    const { pointer, tries } = await place.look();
+    expect(tries).toEqual({ sequence: 4, left: 2 });
+    expect(decideBoot(pointer, tries, { droppedImage: true })).toMatchObject({ kind: 'new', left: 2 });
+  });
+
   test('that used up its tries becomes hn-root-broken.img', async () => {
     using place = new AgentlessPlace({ ...settled, tries: { sequence: 4, left: 0, newLeft: 0 } });
     place.drop('broken');
