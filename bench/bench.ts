@@ -30,7 +30,7 @@ const rows: Record<string, Row> = {
   blocks: () => measureRewrittenBlocks(workshop),
   files: () => measureManyFiles(workshop),
   update: (part) => measureUpdate(workshop, trees, part),
-  fill: () => measureFills(workshop, trees.before),
+  fill: (part) => measureFills(workshop, trees.before, part),
   agent: () => measureAgent(workshop),
   versions: () => measureManyVersions(workshop, trees.before),
 };
