@@ -42,12 +42,11 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
 export function describeVersion(output: EditOutput, session: Session): string {
   if (output.outcome === 'unchanged') return `Nothing differs from ${output.reference}: no version was made.\n`;
   const { stats } = output;
+  const files = stats.files - output.unchangedFiles;
+  const read = files === 1 ? '1 file' : `${formatCount(files)} files`;
   return printFields(session.stdout, [
     ...madeVersionFields(output, session),
-    [
-      'entries',
-      `${formatCount(stats.entries)}; ${formatCount(stats.files - output.unchangedFiles)} files read, the rest unchanged`,
-    ],
+    ['entries', `${formatCount(stats.entries)}; ${read} read, the rest unchanged`],
     ['added', `${formatBytes(stats.newBytes)} to the store`],
     ['scrubbed', output.scrubbed.map((path) => displayPath(path as RawPath)).join('\n')],
     ['warnings', output.warnings.slice(0, 20).join('\n')],

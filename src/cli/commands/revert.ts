@@ -51,7 +51,7 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
     const request = { options, ...(to === undefined ? {} : { to }), ...(order === undefined ? {} : { order }) };
     const reverted = await revertMachine(machine, request, task);
     if (reverted !== undefined || to === undefined) return reverted;
-    task.log(`${to} is in no slot; it is fetched`);
+    task.log(`${to.replace(/(@sha256:[0-9a-f]{12})[0-9a-f]+$/, '$1…')} is in no slot; it is fetched`);
     return updateMachine(machine, { ...surroundings, image: to, options }, task);
   });
   if (outcome !== undefined) await concludeUpdate(session, outcome);
