@@ -21,6 +21,12 @@ export const errorCatalogue = {
     message: '{place}: {problem}.',
     hint: 'What a recipe may say is in docs/edit-and-build.md.',
   },
+  'layout-invalid': {
+    exit: 2,
+    http: 400,
+    message: '{place}: {problem}.',
+    hint: 'What a layout may say is in docs/layouts.md.',
+  },
   // ── not found ──────────────────────────────────────────────────────────────────────────────────────────────────
   'image-not-found': {
     exit: 3,

@@ -1,8 +1,8 @@
-import { type Document, isMap, LineCounter, parseDocument, visit } from 'yaml';
 import { z } from 'zod';
 import { imageNameSchema, tagSchema } from '../contract/image.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import { parseExcludes } from './exclude.ts';
+import { readYaml, schemaProblem } from './yaml-text.ts';
 
 /** Everything in a recipe is text: `0644`, `no` and `1.10` stay what they are in YAML's failsafe schema. */
 const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true');
@@ -105,98 +105,20 @@ const longest = 4 << 20;
 export function parseRecipe(text: string, file: string): Recipe {
   if (text.length > longest)
     throw new ImprintError('recipe-invalid', { place: file, problem: 'it is too long for a recipe' });
-  const lines = new LineCounter();
-  const document = parseDocument(text, {
-    schema: 'failsafe',
-    lineCounter: lines,
-    prettyErrors: false,
-    logLevel: 'error',
-    uniqueKeys: true,
-  });
-  const at = (offset: number) => {
-    const { line, col } = lines.linePos(offset);
-    return `${file}:${line}:${col}`;
-  };
-  const [mistake] = document.errors;
-  if (mistake !== undefined) {
+  const yaml = readYaml(text, file, 'recipes', (problem) => new ImprintError('recipe-invalid', { ...problem }));
+  const parsed = recipeSchema.safeParse(yaml.value);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const nothing = { place: file, problem: 'it is not a recipe' };
     throw new ImprintError('recipe-invalid', {
-      place: at(mistake.pos[0]),
-      problem: mistake.message.split('\n')[0] ?? '',
+      ...(issue === undefined ? nothing : schemaProblem(yaml, issue, 'a recipe')),
     });
   }
-  refuseAliases(document, at);
-  const parsed = recipeSchema.safeParse(document.toJS() ?? {});
-  if (!parsed.success) throw invalid(parsed.error, document, at);
   try {
     parseExcludes(parsed.data.excludes);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new ImprintError('recipe-invalid', { place: at(offsetOf(document, ['excludes'])), problem: error.message });
+    throw new ImprintError('recipe-invalid', { place: yaml.at(['excludes']), problem: error.message });
   }
   return parsed.data;
-}
-
-/** Anchors and merges can make a page of a line, and a gigabyte of a page; no recipe needs them. */
-function refuseAliases(document: Document, at: (offset: number) => string): void {
-  visit(document, {
-    Alias: (_, { range }) => {
-      throw new ImprintError('recipe-invalid', {
-        place: at(range?.[0] ?? 0),
-        problem: 'aliases (*name) are not for recipes',
-      });
-    },
-  });
-}
-
-function invalid(
-  error: z.ZodError,
-  document: Document,
-  at: (offset: number) => string,
-): ImprintError<'recipe-invalid'> {
-  const [issue] = error.issues;
-  if (issue === undefined) return new ImprintError('recipe-invalid', { place: at(0), problem: 'it is not a recipe' });
-  const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part));
-  const name = path
-    .map((part, index) => (typeof part === 'number' ? `[${part}]` : index === 0 ? part : `.${part}`))
-    .join('');
-  const missing = issue.code === 'invalid_type' && document.getIn(path) === undefined;
-  if (issue.code === 'unrecognized_keys') {
-    const [key = ''] = issue.keys;
-    const problem = `there is no “${key}”${name === '' ? ' in a recipe' : ` in ${name}`}`;
-    return new ImprintError('recipe-invalid', { place: at(keyOffset(document, path, key)), problem });
-  }
-  const problem = missing ? `${name} is missing` : `${name === '' ? 'a recipe' : name} ${wordsOf(issue)}`;
-  return new ImprintError('recipe-invalid', {
-    place: at(offsetOf(document, missing ? path.slice(0, -1) : path)),
-    problem,
-  });
-}
-
-function wordsOf(issue: z.core.$ZodIssue): string {
-  if (issue.code !== 'invalid_type') return issue.message.replace(/^Invalid option: expected /, 'must be ');
-  return issue.expected === 'array'
-    ? 'must be a list'
-    : issue.expected === 'object'
-      ? 'must be a mapping'
-      : 'must be text';
-}
-
-/** Where the value at a path begins; where there is none, the value around it. */
-function offsetOf(document: Document, path: readonly (string | number)[]): number {
-  for (let length = path.length; length >= 0; length -= 1) {
-    const node = length === 0 ? document.contents : document.getIn(path.slice(0, length), true);
-    const range = (node as { range?: [number, number, number] | null } | undefined)?.range;
-    if (range) return range[0];
-  }
-  return 0;
-}
-
-function keyOffset(document: Document, path: readonly (string | number)[], key: string): number {
-  const map = path.length === 0 ? document.contents : document.getIn(path, true);
-  if (isMap(map)) {
-    const pair = map.items.find((item) => String(item.key) === key);
-    const range = (pair?.key as { range?: [number, number, number] | null } | undefined)?.range;
-    if (range) return range[0];
-  }
-  return offsetOf(document, path);
 }
