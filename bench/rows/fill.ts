@@ -12,15 +12,16 @@ const program = fileURLToPath(new URL('../fill-slots.ts', import.meta.url));
 const kinds = ['xfs', 'btrfs', 'partition'];
 
 /**
- * Slots filled with a tree, then with one of which 1 % and 10 % of files and bytes are others: time, and bytes that reached the device. `part` is one kind of slot
- * (`--rows fill:xfs`); the others' figures are those of their last time, kept beside the trees. Needs root.
+ * Slots filled with a tree, then with one of which 1 % and 10 % of files and bytes are others: time, and bytes that reached the device. `part` names kinds of slots
+ * (`--rows fill:xfs+btrfs`); the others' figures are those of their last time, kept beside the trees. Needs root.
  */
 export async function measureFills(workshop: Workshop, tree: string, part?: string): Promise<Report> {
-  if (part !== undefined && !kinds.includes(part))
-    throw new Error(`fill has no part ${part}; there are ${kinds.join(', ')}`);
+  const wanted = part?.split('+') ?? kinds;
+  const unknown = wanted.find((kind) => !kinds.includes(kind));
+  if (unknown !== undefined) throw new Error(`fill has no part ${unknown}; there are ${kinds.join(', ')}`);
   const file = join(workshop.cache, 'fills.json');
   const kept = (): Record<string, FillFigures> => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {});
-  const words = [program, tree, workshop.empty('fill'), ...(part === undefined ? kinds : [part])];
+  const words = [program, tree, workshop.empty('fill'), ...wanted];
   // With mounts of its own, which end with it, whatever becomes of it.
   const isolated = ['--mount', '--propagation', 'private', process.execPath, '--disable-warning=ExperimentalWarning'];
   const child = spawn('unshare', [...isolated, ...words], { stdio: ['ignore', 'pipe', 'inherit'] });
