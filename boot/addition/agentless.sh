@@ -53,6 +53,12 @@ look() {
         mv -f "$host/hn-root-new.img" "$host/hn-root-broken.img"
         checkpoint
       fi
+      # It asks for the next boot only: nothing to go back to now must not become something later.
+      if [ -n "$word_host" ] && [ -z "$pointer_previous" ] && [ -e "$host/system-revert" ]; then
+        say 'system-revert is removed: there is nothing to go back to'
+        rm -rf "$host/system-revert"
+        checkpoint
+      fi
       # The next one that is dropped has its own tries, also where GRUB never sees that none is there.
       [ -z "$word_host" ] || [ -e "$host/hn-root-new.img" ] || forget_dropped_tries
       ;;

@@ -3,12 +3,16 @@ import { createHash, randomUUID } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { systemClock } from '../../src/foundation/clock.ts';
+import { parseAgentSettings } from '../../src/machine/agent-settings.ts';
 import { bootArguments } from '../../src/machine/boot-arguments.ts';
 import type { BootEntry, BootPointer, TrialCount } from '../../src/machine/boot-pointer.ts';
 import { renderPointer, renderTries } from '../../src/machine/boot-pointer-block.ts';
 import { renderBootFailure } from '../../src/machine/boot-records.ts';
 import { renderEntryConfig } from '../../src/machine/boot-script-grub.ts';
-import { imagePath } from '../../src/machine/installed-layout.ts';
+import { type InstalledLayout, imagePath } from '../../src/machine/installed-layout.ts';
+import { bootWords } from '../../src/machine/trial.ts';
+import type { ThisMachine } from '../../src/operations/update/this-machine.ts';
 import { BootPartition } from '../../src/system/boot-partition.ts';
 import { systemProcesses } from '../../src/system/run.ts';
 
@@ -29,7 +33,8 @@ export interface AgentlessState {
 /** A boot partition, a host partition and a root for the shell of an image without an agent, all on loop devices. */
 export class AgentlessPlace implements Disposable {
   readonly directory = mkdtempSync(join(tmpdir(), 'imprint-agentless-'));
-  readonly host = join(this.directory, 'host');
+  /** As the root `directory` sees it. */
+  readonly host = join(this.directory, 'hostpart');
   readonly #device: string;
   readonly #hostDevice: string;
   readonly #uuid: string;
@@ -100,6 +105,18 @@ export class AgentlessPlace implements Disposable {
     return { output: `${stdout}${stderr}`, status, rebooted: existsSync(join(this.directory, 'rebooted')) };
   }
 
+  /** This machine to the agent and the command line: its root is `directory`. `words`: of the kernel command line. */
+  machine(words: string): ThisMachine {
+    return {
+      processes: systemProcesses,
+      clock: systemClock,
+      root: this.directory,
+      settings: parseAgentSettings('health: { patience: 0s, failedUnits: none }', 'agent.yaml'),
+      words: bootWords(words),
+      bootDevice: this.#device,
+    };
+  }
+
   /** The boot partition as userspace with an agent reads it, which takes nothing that is not whole. */
   async look() {
     await using boot = await BootPartition.open(systemProcesses, this.#device, {
@@ -129,6 +146,7 @@ export class AgentlessPlace implements Disposable {
     this.#write('boot/imprint/a.env', renderPointer(pointer));
     this.#write('boot/imprint/b.env', renderPointer({ sequence: pointer.sequence - 1, good: pointer.good, tries: 0 }));
     this.#write('boot/imprint/tries.env', renderTries(tries));
+    this.#write('boot/imprint/layout.json', JSON.stringify(layout));
     this.#write('boot/imprint/failure.json', renderBootFailure(undefined));
     for (const letter of ['a', 'b'] as const) {
       const entry = entryFor(letter);
@@ -187,6 +205,11 @@ function entryFor(letter: 'a' | 'b'): BootEntry {
     created: '2026-11-21T10:00:00.000Z',
   };
 }
+
+const layout: InstalledLayout = {
+  ...{ format: 1, layout: 'files', boot: '99999999-2222-4333-8444-555555555555', esp: 'ABCD-1234', slots: [] },
+  host: { uuid: hostUuid, partitionUuid: '22222222-2222-4333-8444-555555555555', fileSystem: 'ext4' },
+};
 
 /** Text of a file on the host partition, or what a link there says. */
 export function hostLink(place: AgentlessPlace, name: string): string {

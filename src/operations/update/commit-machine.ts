@@ -3,7 +3,8 @@ import type { machineCommit } from '../../contract/operations/updates.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import { checkHealth } from './health-checks.ts';
-import { commitEntry } from './settle-boot.ts';
+import { bringToEntry } from './in-place/match-entry.ts';
+import { commitEntry, isUnsettled, settleBoot } from './settle-boot.ts';
 import { lookAtMachine, openBoot, type ThisMachine } from './this-machine.ts';
 import { lockUpdate } from './update-lock.ts';
 
@@ -17,7 +18,8 @@ export async function commitMachine(
   task: Task,
 ): Promise<z.input<typeof machineCommit.output>> {
   await using _lock = await lockUpdate('a commit');
-  const { running, situation, note, pointer } = await lookAtMachine(machine);
+  const seen = await lookAtMachine(machine);
+  const { running, situation, note, pointer } = isUnsettled(seen) ? await settleBoot(machine) : seen;
   if (running === undefined) {
     const problem =
       situation.kind === 'dropped'
@@ -43,6 +45,8 @@ export async function commitMachine(
   task.signal.throwIfAborted();
   await using boot = await openBoot(machine);
   await commitEntry(machine, boot, running.id);
+  // An update in place that waited for its restart has changed the root already.
+  bringToEntry(root, running);
   return { entry: running.id, reference: running.reference, was: pointer.good, checks };
 }
 

@@ -3,7 +3,14 @@ import { ImprintError } from '../../foundation/errors.ts';
 import { restartFully } from '../../system/restart.ts';
 import { proveHealth } from './prove-health.ts';
 import { commitEntry } from './settle-boot.ts';
-import { lookAtMachine, type MachineView, openBoot, type ThisMachine } from './this-machine.ts';
+import {
+  findThisMachine,
+  lookAtMachine,
+  type MachineView,
+  openBoot,
+  type ThisMachine,
+  viewMachine,
+} from './this-machine.ts';
 
 export interface TrialProof {
   serverReached?: () => Promise<boolean>;
@@ -30,19 +37,34 @@ export async function proveTrial(machine: ThisMachine, view: MachineView, proof:
   if (reason === '') {
     if (situation.kind === 'dropped') {
       await processes.run('sh', [agentlessScript, 'adopt'], { timeout: 600_000, signal });
-      return lookAtMachine(machine);
+      // It has an entry of its own now, and runs as that.
+      return lookAtMachine(await findThisMachine(machine));
     }
     if (situation.kind !== 'trial') return view;
-    log(`healthy: ${health.passed.join(', ')}`);
     await using boot = await openBoot(machine);
+    const now = await viewMachine(machine, boot);
+    if (!isStillOnTrial(now, situation.entry)) return decidedByOthers(now, log);
+    log(`healthy: ${health.passed.join(', ')}`);
     return await commitEntry(machine, boot, situation.entry);
   }
-  log(`not healthy, the machine restarts: ${reason}`);
   if (situation.kind === 'trial') {
     await using boot = await openBoot(machine);
+    const now = await viewMachine(machine, boot);
+    if (!isStillOnTrial(now, situation.entry)) return decidedByOthers(now, log);
     const time = new Date(clock.now()).toISOString();
     await boot.writeFailure({ sequence: pointer.sequence, entry: situation.entry, reason, time });
   }
+  log(`not healthy, the machine restarts: ${reason}`);
   await restartFully(processes, clock, signal);
   throw new ImprintError('trial-failed', { reference: view.running?.reference ?? 'The dropped image', reason });
+}
+
+/** While the health was looked at, somebody may have committed or reverted the version by hand: that counts. */
+function isStillOnTrial({ situation }: MachineView, entry: string): boolean {
+  return situation.kind === 'trial' && situation.entry === entry;
+}
+
+function decidedByOthers(now: MachineView, log: TrialProof['log']): MachineView {
+  log('the trial was decided by hand');
+  return now;
 }

@@ -8,7 +8,7 @@ import type { BootPartition } from '../../system/boot-partition.ts';
 import { failedUnits } from './health-checks.ts';
 import { bringToEntry } from './in-place/match-entry.ts';
 import { planRestart, restartInto } from './restart-into.ts';
-import { showOnHost } from './settle-boot.ts';
+import { forgetRevertFile, isUnsettled, settleOpenBoot, showOnHost } from './settle-boot.ts';
 import { type MachineView, openBoot, type ThisMachine, viewMachine } from './this-machine.ts';
 import { lockUpdate } from './update-lock.ts';
 import type { UpdateOutcome } from './update-outcome.ts';
@@ -26,7 +26,8 @@ export async function revertMachine(
 ): Promise<UpdateOutcome | undefined> {
   await using _lock = await lockUpdate('a revert');
   await using boot = await openBoot(machine);
-  const view = await viewMachine(machine, boot);
+  const seen = await viewMachine(machine, boot);
+  const view = isUnsettled(seen) ? await settleOpenBoot(machine, boot) : seen;
   const { pointer, running } = view;
   const target = request.to === undefined ? entryBefore(view) : entryNamed(view, request.to);
   if (target === undefined) {
@@ -37,6 +38,8 @@ export async function revertMachine(
   const onTrial = view.situation.kind === 'trial' || view.situation.kind === 'dropped';
   if (onTrial) await noteGivenUp(machine, boot, view);
   const next = nextPointer(pointer, target.id, request.options.tries ?? machine.settings.tries);
+  // Else the next boot would go back once more, from there.
+  if (await forgetRevertFile(machine, view)) task.log('system-revert is removed: this is what it asked for');
   const written = next === undefined ? pointer : await boot.writePointer(next);
   const runs = running?.id === target.id;
   if (runs) bringToEntry(machine.root, target);
@@ -80,8 +83,9 @@ function entryNamed({ entries, pointer }: MachineView, name: string): BootEntry 
   const fitting = entries.filter(
     ({ id, slot, reference, digest: its }) => id === name || slot === name || reference === version || its === digest,
   );
-  const known = [pointer.good, pointer.previous];
-  return fitting.find(({ id }) => known.includes(id)) ?? fitting.at(-1);
+  // Of a version that boots by several kernels the one that is good now, else what was good before.
+  const known = [pointer.good, pointer.previous].map((good) => fitting.find(({ id }) => id === good));
+  return known.find((entry) => entry !== undefined) ?? fitting.at(-1);
 }
 
 /** Undefined: the pointer says it already. An entry that never was the good one has to prove itself. */

@@ -1,9 +1,10 @@
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { lstat, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toImprintError } from '../../foundation/errors.ts';
 import type { BootEntry, BootPointer } from '../../machine/boot-pointer.ts';
 import { hostMounts, hostPaths } from '../../machine/installed-layout.ts';
 import { committed, withoutTrial } from '../../machine/trial.ts';
+import { ifThere } from '../../store/directory-files.ts';
 import type { BootPartition } from '../../system/boot-partition.ts';
 import { checkpointFileSystem } from '../../system/checkpoint.ts';
 import type { Processes } from '../../system/run.ts';
@@ -21,6 +22,16 @@ const trialTimer = 'imprint-trial.timer';
  */
 export async function settleBoot(machine: ThisMachine): Promise<MachineView> {
   await using boot = await openBoot(machine);
+  return await settleOpenBoot(machine, boot);
+}
+
+/** Whether a boot has left something to be done that must be done before anything else is decided. */
+export function isUnsettled({ situation }: MachineView): boolean {
+  return situation.kind === 'fell-back' || situation.kind === 'reverting';
+}
+
+/** As `settleBoot`, with the boot partition open. */
+export async function settleOpenBoot(machine: ThisMachine, boot: BootPartition): Promise<MachineView> {
   const view = await viewMachine(machine, boot);
   switch (view.situation.kind) {
     case 'fell-back':
@@ -28,7 +39,7 @@ export async function settleBoot(machine: ThisMachine): Promise<MachineView> {
       break;
     case 'reverting':
       // The file first: until the record is written, GRUB's own note has it boot the same entry again.
-      await removeRevertFile(machine);
+      await forgetRevertFile(machine, view);
       await boot.writePointer(committed(view.pointer, view.situation.entry));
       break;
     case 'trial':
@@ -38,7 +49,8 @@ export async function settleBoot(machine: ThisMachine): Promise<MachineView> {
   }
   const settled = await viewMachine(machine, boot);
   await endWatch(machine.processes);
-  await giveUpDropped(machine, settled);
+  await giveUpDropped(machine, boot, settled);
+  await forgetIdleRevert(machine, settled);
   await showOnHost(machine, settled, brokenOf(view));
   return settled;
 }
@@ -72,26 +84,56 @@ async function giveUp({ clock }: ThisMachine, boot: BootPartition, view: Machine
   await boot.writePointer(withoutTrial(pointer));
 }
 
-/** A hand-dropped image that used up its tries keeps its content, under the name that says so. */
-async function giveUpDropped({ root }: ThisMachine, { layout, tries }: MachineView): Promise<void> {
-  if (layout.host === undefined || tries?.newLeft !== 0) return;
+/**
+ * A hand-dropped image that used up its tries keeps its content, under the name that says so. The next one has tries of its own, also where GRUB has never
+ * seen that none was there.
+ */
+async function giveUpDropped(
+  { root, processes }: ThisMachine,
+  boot: BootPartition,
+  { layout, tries }: MachineView,
+): Promise<void> {
+  if (layout.host === undefined || tries?.newLeft === undefined) return;
   const directory = join(root, hostMounts.host);
+  const dropped = join(directory, hostPaths.dropped);
   try {
-    await rename(join(directory, hostPaths.dropped), join(directory, hostPaths.broken));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw toImprintError(error);
-  }
-}
-
-/** GRUB must not see it any more either when the record moves on: it would go back again. */
-async function removeRevertFile({ root, processes }: ThisMachine): Promise<void> {
-  const directory = join(root, hostMounts.host);
-  try {
-    await rm(join(directory, hostPaths.revert), { recursive: true, force: true });
+    if (tries.newLeft === 0) await ifThere(rename(dropped, join(directory, hostPaths.broken)));
+    else if ((await ifThere(lstat(dropped))) !== undefined) return;
   } catch (error) {
     throw toImprintError(error);
   }
   await checkpointFileSystem(processes, directory);
+  const { newLeft: _, ...others } = tries;
+  await boot.writeTries(others);
+}
+
+/**
+ * Takes away `system-revert`, also from GRUB's sight: when the record moves on, it would go back again, from there. Returns whether it was there. Other
+ * layouts: nothing.
+ */
+export async function forgetRevertFile(
+  { root, processes }: ThisMachine,
+  { layout }: Pick<MachineView, 'layout'>,
+): Promise<boolean> {
+  if (layout.host === undefined) return false;
+  const directory = join(root, hostMounts.host);
+  const file = join(directory, hostPaths.revert);
+  try {
+    if ((await ifThere(lstat(file))) === undefined) return false;
+    await rm(file, { recursive: true, force: true });
+  } catch (error) {
+    throw toImprintError(error);
+  }
+  await checkpointFileSystem(processes, directory);
+  return true;
+}
+
+/** With nothing to go back to, `system-revert` would wait, and take back some later version that is well. It asks for the next boot, and for no other. */
+export async function forgetIdleRevert(
+  machine: ThisMachine,
+  view: Pick<MachineView, 'layout' | 'pointer'>,
+): Promise<boolean> {
+  return view.pointer.previous === undefined && (await forgetRevertFile(machine, view));
 }
 
 /** The image of a trial that was given up. */

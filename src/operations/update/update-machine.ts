@@ -6,6 +6,7 @@ import type { Task } from '../../foundation/task.ts';
 import { machineClock } from './machine-clock.ts';
 import { planUpdate } from './plan-update.ts';
 import { restartInto } from './restart-into.ts';
+import { isUnsettled, settleBoot } from './settle-boot.ts';
 import { readSlotVersion } from './slot-version.ts';
 import { lookAtMachine, type MachineView, type ThisMachine } from './this-machine.ts';
 import { updateInPlace } from './update-in-place.ts';
@@ -57,7 +58,8 @@ async function beginUpdate(
   request: UpdateMachineRequest,
   task: Task,
 ): Promise<UpdateWork & AsyncDisposable> {
-  const view = await lookAtMachine(machine);
+  const seen = await lookAtMachine(machine);
+  const view = request.dryRun !== true && isUnsettled(seen) ? await settleBoot(machine) : seen;
   if (request.dryRun !== true) refuseOnTrial(view);
   const { root, settings } = machine;
   const base = await readSlotVersion(root);

@@ -17,7 +17,7 @@ import { leftBehind } from './left-behind.ts';
 import { requireFit } from './preflight.ts';
 import { planRestart } from './restart-into.ts';
 import { keepMachineObject, stateDirectoryOf } from './save-object.ts';
-import { imageOf } from './settle-boot.ts';
+import { forgetIdleRevert, imageOf } from './settle-boot.ts';
 import { type MachineView, openBoot, type ThisMachine, trialSeconds, viewMachine } from './this-machine.ts';
 import type { UpdateContent } from './update-content.ts';
 import type { DoneUpdate, UpdateWork } from './update-work.ts';
@@ -45,6 +45,8 @@ export async function updateSlot(work: UpdateWork): Promise<DoneUpdate> {
     await boot.addEntry(filled.entry, filled.files);
     await noteUpdate(work, boot, filled.entry.id, before);
     const { pointer } = await viewMachine(machine, boot);
+    if (await forgetIdleRevert(machine, { layout: view.layout, pointer }))
+      task.warn('system-revert was removed from the host partition: there was nothing to go back to');
     await boot.writePointer(withTrial(pointer, filled.entry.id, tries));
   });
   await rm(fetchPlace(machine, view), { recursive: true, force: true });
