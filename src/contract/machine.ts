@@ -6,6 +6,47 @@ import { machineRulesSchema } from './machine-rules.ts';
 export const macSchema = z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/);
 export const machineNameSchema = z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i);
 
+/** What lies on a partition, or on a disk without a table. */
+export const diskContentSchema = z.object({
+  /** As blkid and wipefs name it: `ext4`, `ntfs`, `linux_raid_member`, `LVM2_member`, `crypto_LUKS`. */
+  type: z.string(),
+  label: z.string().optional(),
+  uuid: z.string().optional(),
+  /** Bytes in use, where the superblock tells. */
+  used: z.number().optional(),
+});
+export type DiskContent = z.infer<typeof diskContentSchema>;
+
+export const partitionFactsSchema = z.object({
+  number: z.number(),
+  /** `/dev/vda1`. */
+  path: z.string(),
+  /** Bytes. */
+  start: z.number(),
+  size: z.number(),
+  /** GPT type GUID in upper case, or an MBR's two hexadecimal digits. */
+  type: z.string(),
+  /** GPT: name and UUID of the partition itself. */
+  name: z.string().optional(),
+  uuid: z.string().optional(),
+  /** GPT attributes as sfdisk prints them. */
+  attributes: z.string().optional(),
+  /** MBR: the active one. */
+  active: z.boolean().optional(),
+  content: diskContentSchema.optional(),
+  /** What a RAID member or physical volume belongs to. */
+  group: z
+    .object({
+      kind: z.enum(['raid', 'lvm']),
+      id: z.string(),
+      name: z.string().optional(),
+      level: z.number().optional(),
+      members: z.number().optional(),
+    })
+    .optional(),
+});
+export type PartitionFacts = z.infer<typeof partitionFactsSchema>;
+
 /** A block device that could be installed on, as the imager found it (`lsblk --json --bytes`). */
 export const diskFactsSchema = z.object({
   /** `/dev/vda`. */
@@ -23,6 +64,12 @@ export const diskFactsSchema = z.object({
   content: z.string(),
   /** Why it cannot be written now: mounted, part of an active RAID or LVM, used as swap. Empty: it is free. */
   inUse: z.array(z.string()),
+  /** The partition table; absent where there is none, and in facts of older agents, which tell of no partitions either. */
+  table: z.object({ type: z.enum(['gpt', 'mbr', 'other']), id: z.string().optional() }).optional(),
+  /** In the order in which they lie. */
+  partitions: z.array(partitionFactsSchema).optional(),
+  /** What lies on the disk itself, where that is no table. */
+  whole: diskContentSchema.extend({ group: partitionFactsSchema.shape.group }).optional(),
 });
 export type DiskFacts = z.infer<typeof diskFactsSchema>;
 

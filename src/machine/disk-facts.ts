@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { DiskFacts } from '../contract/machine.ts';
 import { parseDevicePath } from '../foundation/brand.ts';
+import { type PartitionSources, parsePartitions } from './partition-facts.ts';
+import { isExtended } from './partition-kind.ts';
 import { compareVersions } from './version-order.ts';
 
 /** What the kernel says of a disk beside lsblk, whose answers to these need udev: from `/sys/block/NAME/…`. */
@@ -18,6 +20,8 @@ export interface DiskSources {
   swaps?: string;
   /** By kernel name (`sda`). */
   sysfs?: Readonly<Record<string, SysfsDisk>>;
+  /** How each disk is divided, by its path; absent: what lsblk says of it. */
+  partitions?: Readonly<Record<string, PartitionSources>>;
   /** Also these, though they are no disks (`/dev/loop3`): for tests, and for whoever really means it. */
   also?: readonly string[];
 }
@@ -32,7 +36,7 @@ export function parseDisks(sources: DiskSources): DiskFacts[] {
   const swaps = swapDevices(sources.swaps ?? '');
   return blockdevices
     .filter((device) => isDisk(device) || sources.also?.includes(pathOf(device)))
-    .map((device) => diskFacts(device, swaps, sources.sysfs?.[device.kname ?? device.name] ?? {}))
+    .map((device) => diskFacts(device, swaps, sources))
     .sort((left, right) => compareVersions(left.path, right.path));
 }
 
@@ -96,10 +100,24 @@ function pathOf(device: Device): string {
   return device.path ?? `/dev/${device.kname ?? device.name}`;
 }
 
-function diskFacts(device: Device, swaps: ReadonlySet<string>, sysfs: SysfsDisk): DiskFacts {
+/** Paths of the disks of lsblk's answer and of their partitions: what else is to be asked of. Errors as `parseDisks`. */
+export function diskPaths({ lsblk, also }: DiskSources): { disk: string; partitions: string[] }[] {
+  const { blockdevices } = lsblkSchema.parse(JSON.parse(lsblk));
+  return blockdevices
+    .filter((device) => isDisk(device) || also?.includes(pathOf(device)))
+    .map((device) => ({
+      disk: pathOf(device),
+      partitions: (device.children ?? []).filter(({ type }) => type === 'part').map(pathOf),
+    }));
+}
+
+function diskFacts(device: Device, swaps: ReadonlySet<string>, sources: DiskSources): DiskFacts {
   const path = pathOf(device);
+  const sysfs = sources.sysfs?.[device.kname ?? device.name] ?? {};
   if (parseDevicePath(path) === undefined) throw new SyntaxError(`“${path}” is not a device path`);
   const sectorSize = Number(device['log-sec'] ?? 512) || 512;
+  const asked = sources.partitions?.[path];
+  const divided = asked === undefined ? {} : parsePartitions(path, sectorSize, asked);
   return {
     path,
     size: Number(device.size ?? 0),
@@ -111,8 +129,9 @@ function diskFacts(device: Device, swaps: ReadonlySet<string>, sysfs: SysfsDisk)
     rotational: isSet(device.rota),
     removable: isSet(device.rm),
     readOnly: isSet(device.ro),
-    content: describeContent(device),
+    content: divided.partitions === undefined ? describeContent(device) : describeDivided(divided),
     inUse: usesOf(device, swaps),
+    ...divided,
   };
 }
 
@@ -125,15 +144,28 @@ function isSet(value: Device['rm']): boolean {
   return value === true || value === 1 || value === '1';
 }
 
+function describeDivided({ table, partitions = [], whole }: Pick<DiskFacts, 'table' | 'partitions' | 'whole'>): string {
+  if (table === undefined) return whole?.type ?? 'empty';
+  const kinds = partitions.filter((each) => !isExtended(each)).map(({ content }) => content?.type ?? 'unknown');
+  return describeTable(table.type, kinds);
+}
+
 function describeContent(device: Device): string {
   const partitions = (device.children ?? []).filter((child) => child.type === 'part');
   const table = device.pttype ?? (partitions.length > 0 ? 'partitions' : undefined);
   if (table !== undefined) {
-    const kinds = partitions.map((partition) => partition.fstype ?? 'unknown').join(', ');
-    const count = `${partitions.length} partition${partitions.length === 1 ? '' : 's'}`;
-    return partitions.length > 0 ? `${table}: ${count} (${kinds})` : `${table}: no partitions`;
+    return describeTable(
+      table,
+      partitions.map((partition) => partition.fstype ?? 'unknown'),
+    );
   }
   return device.fstype ?? 'empty';
+}
+
+/** `gpt: 3 partitions (vfat, ext4, unknown)`. */
+function describeTable(table: string, kinds: readonly string[]): string {
+  const count = `${kinds.length} partition${kinds.length === 1 ? '' : 's'}`;
+  return kinds.length > 0 ? `${table}: ${count} (${kinds.join(', ')})` : `${table}: no partitions`;
 }
 
 /** Why the device, or anything that lies on it, is busy; each in words. */

@@ -1,9 +1,11 @@
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { open, readdir, readFile, readlink } from 'node:fs/promises';
 import { cpus, networkInterfaces } from 'node:os';
 import type { MachineFacts } from '../contract/machine.ts';
 import { parseMacAddress } from '../foundation/brand.ts';
-import { parseDisks, type SysfsDisk } from '../machine/disk-facts.ts';
+import { diskPaths, parseDisks, type SysfsDisk } from '../machine/disk-facts.ts';
 import { cpuModel, dmiText, dmiUuid, scsiSerial, totalMemory } from '../machine/machine-facts.ts';
+import type { PartitionSources } from '../machine/partition-facts.ts';
+import { superblockReach } from '../machine/superblock.ts';
 import type { Processes } from './run.ts';
 
 /**
@@ -35,7 +37,46 @@ export async function readDisks(processes: Processes, also: readonly string[] = 
   const lsblk = await processes.run('lsblk', ['--json', '--bytes', '--output-all'], { timeout: 60_000 });
   const sysfs: Record<string, SysfsDisk> = {};
   for (const name of await names('/sys/block')) sysfs[name] = await readSysfsDisk(name);
-  return parseDisks({ lsblk: lsblk.stdout, swaps: (await text('/proc/swaps')) ?? '', sysfs, also });
+  const partitions: Record<string, PartitionSources> = {};
+  for (const paths of diskPaths({ lsblk: lsblk.stdout, also })) {
+    partitions[paths.disk] = await readPartitions(paths.disk, paths.partitions, processes);
+  }
+  return parseDisks({ lsblk: lsblk.stdout, swaps: (await text('/proc/swaps')) ?? '', sysfs, partitions, also });
+}
+
+/** How a disk is divided and what lies there, asked of the devices themselves: nothing where this user may not read them. */
+async function readPartitions(
+  disk: string,
+  devices: readonly string[],
+  processes: Processes,
+): Promise<PartitionSources> {
+  const ask = async (tool: string, args: string[]) => {
+    const result = await processes.run(tool, args, { timeout: 30_000 }).catch(() => undefined);
+    return result?.stdout;
+  };
+  const table = await ask('sfdisk', ['--json', disk]);
+  const signatures: Record<string, string> = {};
+  const heads: Record<string, Uint8Array> = {};
+  for (const device of [disk, ...devices]) {
+    const answer = await ask('wipefs', ['--json', device]);
+    if (answer !== undefined) signatures[device] = answer;
+    const head = await firstBytes(device);
+    if (head !== undefined) heads[device] = head;
+  }
+  return { signatures, heads, ...(table === undefined ? {} : { table }) };
+}
+
+async function firstBytes(device: string): Promise<Uint8Array | undefined> {
+  const file = await open(device, 'r').catch(() => undefined);
+  if (file === undefined) return undefined;
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(superblockReach), 0, superblockReach, 0);
+    return buffer.subarray(0, bytesRead);
+  } catch {
+    return undefined;
+  } finally {
+    await file.close();
+  }
 }
 
 /** Names that Node and the kernel (`uname -m`) give the same processors. */
