@@ -2,6 +2,7 @@ import type { CommandDefinition, OptionDefinition } from './command.ts';
 import { editCommands } from './command-table-edit.ts';
 import { imageCommands } from './command-table-images.ts';
 import { machineCommands } from './command-table-machines.ts';
+import { mediaCommands } from './command-table-media.ts';
 import { serverCommands } from './command-table-server.ts';
 import { retentionCommands, storeCommands } from './command-table-store.ts';
 import { trustCommands } from './command-table-trust.ts';
@@ -29,6 +30,7 @@ export const commands: readonly CommandDefinition[] = [
   ...machineCommands,
   ...updateCommands,
   ...serverCommands,
+  ...mediaCommands,
   ...storeCommands,
   ...trustCommands,
 ];

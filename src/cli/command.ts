@@ -1,6 +1,6 @@
 import type { Session } from './session.ts';
 
-export const commandGroups = ['Images', 'Machines', 'Progress', 'Updates', 'Server', 'Store', 'Trust'] as const;
+export const commandGroups = ['Images', 'Machines', 'Progress', 'Updates', 'Server', 'Media', 'Store', 'Trust'] as const;
 export type CommandGroup = (typeof commandGroups)[number];
 
 export interface ArgumentDefinition {

@@ -27,6 +27,12 @@ export const errorCatalogue = {
     message: '{place}: {problem}.',
     hint: 'What a layout may say is in docs/layouts.md.',
   },
+  'local-config-wrong': {
+    exit: 2,
+    http: 400,
+    message: '{file} is wrong: {problems}.',
+    hint: 'Mend it in any editor; what may stand in it is in docs/media.md.',
+  },
   // ── not found ──────────────────────────────────────────────────────────────────────────────────────────────────
   'image-not-found': {
     exit: 3,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { digestSchema } from '../image.ts';
 import { defineOperation } from '../operation.ts';
 
 export const netbootMediaInputSchema = z.object({
@@ -36,6 +37,79 @@ export const netbootMedia = defineOperation({
   input: netbootMediaInputSchema,
   output: netbootMediaOutputSchema,
   errors: ['tool-missing', 'process-failed', 'disk-full', 'imager-unbuilt'],
+  effect: 'change',
+  runsOn: 'anywhere',
+  long: true,
+});
+
+export const usbMediaInputSchema = z.object({
+  /** A file that becomes the image of the medium. */
+  target: z.string().min(1),
+  /** Versions to carry whole, so that they are installed with no network: `web`, `web:3`. */
+  images: z.array(z.string().trim().min(1).max(300)).default([]),
+  /** Text of `local.cfg`; absent: a template in which nothing is filled in. */
+  localConfig: z
+    .string()
+    .max(64 << 10)
+    .optional(),
+  /** URL of the image server as machines reach it; absent: `local.cfg` names it, or none is needed. */
+  server: z
+    .url({ protocol: /^https?$/, error: 'must be a URL: http://10.0.0.1:4280' })
+    .max(300)
+    .optional(),
+  /** For the imager's kernel, beside its own. */
+  kernelOptions: z.string().max(1000).optional(),
+  /** Replaces a file that is there. */
+  force: z.boolean().default(false),
+});
+export type UsbMediaInput = z.infer<typeof usbMediaInputSchema>;
+
+export const mediumPartitionSchema = z.object({
+  number: z.number(),
+  name: z.string(),
+  /** Bytes. */
+  start: z.number(),
+  size: z.number(),
+});
+
+export const usbMediaOutputSchema = z.object({
+  target: z.string(),
+  /** Whether the target is a device, and no file. */
+  device: z.boolean(),
+  /** Of the whole medium; a file takes less, where it is empty. */
+  bytes: z.number(),
+  /** 16 hexadecimal digits: the same content has the same. */
+  id: z.string(),
+  partitions: z.array(mediumPartitionSchema),
+  /** What it carries. */
+  images: z.array(z.object({ image: z.string(), digest: digestSchema })),
+  server: z.string().optional(),
+  /** Identity of the key that its imager trusts. */
+  key: z.string(),
+  /** Whether it starts where UEFI Secure Boot is on. */
+  secureBoot: z.boolean(),
+  warnings: z.array(z.string()),
+});
+export type UsbMediaOutput = z.infer<typeof usbMediaOutputSchema>;
+
+/** `imprint media usb`: a medium that starts the imager. */
+export const usbMedia = defineOperation({
+  name: 'media.usb',
+  summary: 'Make a USB medium that starts the imager on BIOS and UEFI, with whole versions on it where wanted',
+  input: usbMediaInputSchema,
+  output: usbMediaOutputSchema,
+  errors: [
+    'tool-missing',
+    'process-failed',
+    'disk-full',
+    'imager-unbuilt',
+    'image-not-found',
+    'signature-missing',
+    'chunk-missing',
+    'target-exists',
+    'directory-not-found',
+    'local-config-wrong',
+  ],
   effect: 'change',
   runsOn: 'anywhere',
   long: true,

@@ -1,0 +1,124 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Digest, digestHex } from '../../foundation/brand.ts';
+import { ImprintError } from '../../foundation/errors.ts';
+import type { Task } from '../../foundation/task.ts';
+import { ifThere } from '../../store/directory-files.ts';
+import {
+  manifestPath,
+  packListPath,
+  packPath,
+  recordPath,
+  signaturePath,
+  storeFile,
+  storeFileText,
+  tagPath,
+} from '../../store/layout.ts';
+import { isUrl } from '../../store/open-store.ts';
+import type { Store, StoredVersion } from '../../store/store.ts';
+import { formatTag } from '../../store/version-files.ts';
+import type { Context } from '../context.ts';
+import { resolveInstallable } from '../resolve-installable.ts';
+import type { MediumFile } from './ext4-files.ts';
+
+/** Whole versions as a store of their own, to be put onto a medium. */
+export interface MediumStore extends AsyncDisposable {
+  files: MediumFile[];
+  /** `web:3`, with their digests, in the order in which they were asked for. */
+  images: { image: string; digest: Digest; bytes: number }[];
+}
+
+/** Chunks that are looked for at a time. */
+const batch = 4096;
+
+/**
+ * The files of a store that holds just these versions, as they lie in ours: packs whole, since they are signed for as they are. While it is open, none of
+ * them goes. Errors: `image-not-found`, `signature-missing`, what a guard refuses, `chunk-missing`, `usage` for a store behind HTTP.
+ */
+export async function openMediumStore(
+  context: Context,
+  references: readonly string[],
+  task: Task,
+  prefix: string,
+): Promise<MediumStore> {
+  const { storeLocation } = context;
+  if (isUrl(storeLocation)) {
+    throw new ImprintError('usage', {
+      problem: `The store ${storeLocation} is behind HTTP: its files cannot be copied from here.`,
+      hint: 'Make the medium on the image server, or name a copy of the store: --store DIR',
+    });
+  }
+  const store = await context.store();
+  const leases = new AsyncDisposableStack();
+  try {
+    const files = new Map<string, MediumFile>();
+    const add = async (path: string) => {
+      const source = join(storeLocation, path);
+      files.set(path, { path: `${prefix}${path}`, source, size: (await stat(source)).size });
+    };
+    const addText = (path: string, text: string) =>
+      files.set(path, { path: `${prefix}${path}`, source: Buffer.from(text), size: Buffer.byteLength(text) });
+    addText(storeFile, storeFileText);
+    const images: MediumStore['images'] = [];
+    for (const reference of references) {
+      const { image, digest } = await resolveInstallable(context, reference);
+      leases.use(await store.lease(digest));
+      const version = await store.find(image);
+      const { record } = version;
+      addText(recordPath(record.image, record.number), version.recordText);
+      if (version.signature !== undefined) addText(signaturePath(record.image, record.number), version.signature);
+      for (const tag of version.tags) addText(tagPath(record.image, tag), formatTag(tagTarget(version)));
+      await add(manifestPath(digest));
+      if ((await ifThere(stat(join(storeLocation, packListPath(digest))))) !== undefined)
+        await add(packListPath(digest));
+      for (const pack of await packsOf(store, digest, task)) await add(packPath(pack));
+      images.push({ image, digest, bytes: record.stats.contentBytes });
+    }
+    for (const name of (await ifThere(readdir(join(storeLocation, 'trust')))) ?? []) {
+      if (/^\d+\.json(\.minisig)?$/.test(name)) await add(`trust/${name}`);
+    }
+    return {
+      files: [...files.values()].sort((left, right) => (left.path < right.path ? -1 : 1)),
+      images,
+      [Symbol.asyncDispose]: () => leases.disposeAsync(),
+    };
+  } catch (error) {
+    await leases.disposeAsync();
+    throw error;
+  }
+}
+
+/** What the names of the medium are made of: the same files give the same words. */
+export function storeFingerprint({ files, images }: Pick<MediumStore, 'files' | 'images'>): string[] {
+  return [
+    ...images.map(({ image, digest }) => `${image} ${digestHex(digest)}`),
+    ...files.map(({ path, size }) => `${path} ${size}`),
+  ];
+}
+
+function tagTarget({ record }: StoredVersion) {
+  return { number: record.number, digest: record.digest as Digest };
+}
+
+async function packsOf(store: Store, digest: Digest, task: Task): Promise<string[]> {
+  const packs = new Set<string>();
+  let hashes: string[] = [];
+  const look = async () => {
+    task.signal.throwIfAborted();
+    const found = await store.locate(new Set(hashes), digest);
+    for (const hash of hashes) {
+      const place = found.get(hash);
+      if (place === undefined) throw new ImprintError('chunk-missing', { chunk: hash, digest, store: store.location });
+      packs.add(place.pack);
+    }
+    hashes = [];
+  };
+  for await (const entries of store.entries(digest)) {
+    for (const { chunks = [] } of entries) {
+      for (const { hash } of chunks) hashes.push(Buffer.from(hash).toString('hex'));
+    }
+    if (hashes.length >= batch) await look();
+  }
+  await look();
+  return [...packs].sort();
+}

@@ -1,0 +1,138 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type UsbMediaInput, usbMediaInputSchema } from '../../src/contract/operations/media.ts';
+import { toImprintError } from '../../src/foundation/errors.ts';
+import { Task } from '../../src/foundation/task.ts';
+import { captureImage } from '../../src/operations/capture-image.ts';
+import { type Context, createContext } from '../../src/operations/context.ts';
+import { silentLog } from '../../src/operations/log.ts';
+import { writeUsbMedium } from '../../src/operations/media/write-usb.ts';
+import { verifyImage } from '../../src/operations/verify-image.ts';
+import { systemProcesses } from '../../src/system/run.ts';
+import { makeGoldenTree } from './install-tree.ts';
+
+const { run } = systemProcesses;
+let work: string;
+let context: Context;
+/** Stand for the imager's kernel and initial RAM disk. */
+const kernel = randomBytes(300_000);
+const initrd = randomBytes(3_000_000);
+
+beforeAll(async () => {
+  work = await mkdtemp(join(tmpdir(), 'imprint-media-test-'));
+  context = createContext({ data: join(work, 'data'), log: silentLog });
+  await mkdir(context.paths.netboot, { recursive: true });
+  await writeFile(join(context.paths.netboot, 'vmlinuz'), kernel);
+  await writeFile(join(context.paths.netboot, 'initrd.img'), initrd);
+  await makeGoldenTree(join(work, 'golden'));
+  const whole = { noDefaultExcludes: true, keepSecrets: true };
+  await captureImage(context, { source: join(work, 'golden'), name: 'web', ...whole }, Task.silent());
+});
+afterAll(async () => {
+  await context[Symbol.asyncDispose]();
+  await rm(work, { recursive: true, force: true });
+});
+
+function usb(name: string, more: Partial<UsbMediaInput> = {}) {
+  const input = usbMediaInputSchema.parse({ target: join(work, name), ...more });
+  return writeUsbMedium(context, input, Task.silent());
+}
+
+async function hashOf(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const piece of createReadStream(path)) hash.update(piece);
+  return hash.digest('hex');
+}
+
+interface Partition {
+  start: number;
+  size: number;
+  type: string;
+  name: string;
+}
+
+/** As sfdisk reads it, in bytes. */
+async function table(file: string): Promise<Partition[]> {
+  const { stdout } = await run('sfdisk', ['--json', join(work, file)]);
+  const { partitions } = JSON.parse(stdout).partitiontable as { partitions: Partition[] };
+  return partitions.map((each) => ({ ...each, start: each.start * 512, size: each.size * 512 }));
+}
+
+/** A file of the FAT file system, as mtools reads it. */
+async function fatFile(image: string, path: string): Promise<Buffer> {
+  const copy = join(work, 'copy');
+  await run('mcopy', ['-n', '-o', '-i', `${join(work, image)}@@2M`, `::/${path}`, copy]);
+  return readFile(copy);
+}
+
+describe('media usb', () => {
+  it('makes a medium that firmware of both kinds finds its way on', async () => {
+    const output = await usb('plain.img', { server: 'http://10.9.8.7:4280' });
+    const partitions = await table('plain.img');
+    expect(partitions.map(({ name }) => name)).toEqual(['BIOS boot', 'Imprint']);
+    expect(output.bytes).toBe((partitions[1]?.start ?? 0) + (partitions[1]?.size ?? 0) + 2 ** 20);
+    // BIOS: the code knows the sector of the core, and the core where it goes on.
+    const image = await readFile(join(work, 'plain.img'));
+    expect(image.readBigUInt64LE(0x5c)).toBe(2048n);
+    expect(image.readBigUInt64LE(2048 * 512 + 0x1f4)).toBe(2049n);
+    // UEFI.
+    const loader = await fatFile('plain.img', 'EFI/BOOT/BOOTX64.EFI');
+    expect(loader.toString('latin1', 0, 2)).toBe('MZ');
+    expect((await fatFile('plain.img', 'imprint/vmlinuz')).equals(kernel)).toBe(true);
+    expect((await fatFile('plain.img', 'imprint/initrd.img')).equals(initrd)).toBe(true);
+    const menu = await fatFile('plain.img', 'boot/grub/grub.cfg');
+    expect(menu.toString()).toContain(`imprint.medium=${output.id} imprint.server=http://10.9.8.7:4280`);
+    await run('grub-script-check', [join(work, 'copy')]);
+    // The stand-in is signed by nobody, which is said.
+    expect(output.secureBoot).toBe(false);
+    expect(output.warnings.join()).toContain('Secure Boot');
+    await run('dd', [`if=${join(work, 'plain.img')}`, `of=${join(work, 'fat')}`, 'bs=1M', 'skip=2', 'count=40']);
+    await run('fsck.vfat', ['-n', join(work, 'fat')]);
+  });
+
+  it('carries a whole version, from which the same tree comes out', async () => {
+    const output = await usb('whole.img', { images: ['web'] });
+    expect(output.images.map(({ image }) => image)).toEqual(['web:1']);
+    const [, , data] = await table('whole.img');
+    const part = join(work, 'store.ext4');
+    const blocks = [`skip=${(data?.start ?? 0) / 2 ** 20}`, `count=${(data?.size ?? 0) / 2 ** 20}`];
+    await run('dd', [`if=${join(work, 'whole.img')}`, `of=${part}`, 'bs=1M', ...blocks]);
+    await run('e2fsck', ['-f', '-n', part]);
+    expect((await run('dumpe2fs', ['-h', part])).stdout).toContain('Filesystem volume name:   IMPRINT-STORE');
+    await run('debugfs', ['-R', `rdump /store ${work}`, part]);
+    const other = createContext({ data: join(work, 'data'), store: join(work, 'store'), log: silentLog });
+    const differences: unknown[] = [];
+    const question = { reference: 'web', directory: join(work, 'golden') };
+    await verifyImage(other, question, Task.silent(), (difference) => differences.push(difference));
+    await other[Symbol.asyncDispose]();
+    expect(differences).toEqual([]);
+  });
+
+  it('makes the same bytes of the same content, and others of other settings', async () => {
+    await usb('first.img', { images: ['web'] });
+    await usb('second.img', { images: ['web'] });
+    expect(await hashOf(join(work, 'second.img'))).toBe(await hashOf(join(work, 'first.img')));
+    const other = await usb('third.img', { images: ['web'], localConfig: 'HOSTNAME=web01\n' });
+    expect(other.id).not.toBe((await usb('fourth.img', { images: ['web'] })).id);
+    expect((await fatFile('third.img', 'local.cfg')).toString()).toBe('HOSTNAME=web01\n');
+  });
+
+  it('refuses before it writes', async () => {
+    const codes = async (more: Partial<UsbMediaInput>, name = 'never.img') =>
+      usb(name, more).then(
+        () => 'made',
+        (error) => toImprintError(error).code,
+      );
+    expect(await codes({ images: ['nothing'] })).toBe('image-not-found');
+    expect(await codes({ localConfig: 'IPADR=10.0.0.1' })).toBe('local-config-wrong');
+    expect(await codes({}, 'plain.img')).toBe('target-exists');
+    expect(await codes({}, 'no/such/place.img')).toBe('directory-not-found');
+    await rm(join(context.paths.netboot, 'vmlinuz'));
+    expect(await codes({})).toBe('imager-unbuilt');
+    await writeFile(join(context.paths.netboot, 'vmlinuz'), kernel);
+  });
+});
