@@ -4,7 +4,7 @@ const second = 1000;
 const minute = 60 * second;
 
 /** The project that runs the tests of `include`: as many files at once as there are cores, or `atOnce`. */
-function project(name: string, include: string, testTimeout: number, atOnce?: number) {
+function project(name: string, include: string, testTimeout: number, atOnce?: number, globalSetup?: string) {
   return {
     test: {
       name,
@@ -16,6 +16,7 @@ function project(name: string, include: string, testTimeout: number, atOnce?: nu
       pool: 'forks' as const,
       execArgv: ['--disable-warning=ExperimentalWarning'],
       ...(atOnce === undefined ? {} : { fileParallelism: atOnce > 1, maxWorkers: atOnce }),
+      ...(globalSetup === undefined ? {} : { globalSetup }),
       sequence: { groupOrder: atOnce ?? 0 },
     },
   };
@@ -33,6 +34,7 @@ export default defineConfig({
       project('endurance', 'tests/endurance/**/*.test.ts', 10 * minute, 1),
       // A virtual machine keeps one core busy; more than two at once would only be slow together.
       project('e2e', 'tests/e2e/**/*.test.ts', 20 * minute, 2),
+      project('matrix', 'tests/matrix/**/*.test.ts', 20 * minute, 2, 'tests/matrix/table.ts'),
     ],
   },
 });

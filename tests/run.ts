@@ -3,6 +3,7 @@
  *
  *   ./test               everything
  *   ./test --quick       what needs no virtual machine and no endurance: some ten minutes
+ *   ./test matrix [NAME] every way to update on every kind of machine: hours, and not part of everything
  *   ./test e2e [NAME]    the machine tests, or those whose file name contains NAME (likewise: unit, contract, …)
  */
 import { spawn } from 'node:child_process';
@@ -49,6 +50,8 @@ const projects: readonly Check[] = [
 /** Takes minutes by its nature: not part of the quick run. */
 const endurance = vitestCheck('endurance', 50, true);
 const machines = vitestCheck('e2e', 75, true);
+/** Only where it is asked for. */
+const matrix = vitestCheck('matrix', 300, true);
 
 function vitestCheck(project: string, limit: number, needsRoot: boolean): Check {
   const command = [node, quiet, vitest, 'run', '--project', project];
@@ -62,10 +65,10 @@ function chosen(words: readonly string[]): readonly Check[] {
   const [first, ...names] = words;
   if (first === undefined) return [...plain, ...projects, endurance, machines];
   if (first === '--quick' && names.length === 0) return [...plain, ...projects];
-  const check = [...plain, ...projects, endurance, machines].find(({ name }) => name === first);
+  const check = [...plain, ...projects, endurance, machines, matrix].find(({ name }) => name === first);
   if (!check) {
     console.error(
-      `test: “${words.join(' ')}” is none of: --quick, ${[...projects, endurance, machines].map((each) => each.name).join(', ')}`,
+      `test: “${words.join(' ')}” is none of: --quick, ${[...projects, endurance, machines, matrix].map((each) => each.name).join(', ')}`,
     );
     process.exit(2);
   }

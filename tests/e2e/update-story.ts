@@ -26,13 +26,30 @@ export interface UpdateRow {
   readonly watchdog?: boolean;
 }
 
-/** How long a trial may take here, and that one try is enough to see what happens. The patience is for the first answer of the server, which the agent has to ask first. */
-const agentSettings = `server: "http://10.9.0.1:4280"
-tries: 1
-health:
-  timeout: 240s
-  patience: 40s
-`;
+/** How long a trial may take. */
+interface TrialTimes {
+  /** Until it is given up: for a start on a busy computer. */
+  readonly timeout: string;
+  /** How long a check may fail: for the first answer of the server, which the agent has to ask first. */
+  readonly patience: string;
+}
+
+const usually: TrialTimes = { timeout: '240s', patience: '40s' };
+/** What nobody has to wait for where it is sure to go wrong. */
+const shorter: { readonly [Name in SabotageName]?: TrialTimes } = {
+  serviceFails: { timeout: '240s', patience: '3s' },
+  startHangs: { timeout: '90s', patience: '3s' },
+};
+
+/** A step that writes the agent's settings: one try is enough to see what happens. */
+function settingsStep({ timeout, patience }: TrialTimes): OffStep {
+  const settings = `server: "http://10.9.0.1:4280"\ntries: 1\nhealth:\n  timeout: ${timeout}\n  patience: ${patience}\n`;
+  return { act: 'shell', script: `cat > "$ROOT/etc/imprint/agent.yaml" <<'END'\n${settings}END\n` };
+}
+
+/** What the agent that runs has said. A soft reboot is no other boot for the journal: what another agent said before it does not count. */
+const agentSays =
+  'journalctl _SYSTEMD_INVOCATION_ID="$(systemctl show -P InvocationID imprint-agent.service)" -o cat --no-pager';
 
 /**
  * A laboratory with the versions of `update-store.ts`, a server that gives them out, and installed machines that run `web:1` and have an address.
@@ -72,8 +89,7 @@ export class UpdateLaboratory implements AsyncDisposable {
       ...{ file: disk, size: '4G', name, image: 'web:good1', options: install, data: lab.data },
       server: 'http://10.9.0.1:4280',
     });
-    const script = `cat > "$ROOT/etc/imprint/agent.yaml" <<'END'\n${agentSettings}END\n`;
-    await machine.whileOff([{ act: 'boot' }, { act: 'shell', script }]);
+    await machine.whileOff([{ act: 'boot' }, settingsStep(usually)]);
     const where = ['--mac', macAddress(number), '--address', `10.9.0.${number}`];
     await lab.imprintJson(['machine', 'add', name, '--image', 'web:good1', ...where]);
     return machine;
@@ -192,9 +208,9 @@ export class UpdatedMachine implements AsyncDisposable {
     await this.reboot();
   }
 
-  /** The same, but written to its disk while it is off, which takes seconds; then it is on again. */
-  async updateOff(version: string): Promise<void> {
-    await this.whileOff([{ act: 'boot' }, { act: 'update', version }]);
+  /** The same, but written to its disk while it is off, which takes seconds; then it is on again. `before`: steps to be taken first. */
+  async updateOff(version: string, before: readonly OffStep[] = []): Promise<void> {
+    await this.whileOff([{ act: 'boot' }, ...before, { act: 'update', version }]);
     await this.powerOn();
   }
 
@@ -203,18 +219,22 @@ export class UpdatedMachine implements AsyncDisposable {
     await this.shell('systemctl --no-block reboot');
   }
 
-  /** The situation of its pointer, once the agent has come to it. */
+  /** Waits until its agent says that this is the situation of its pointer. It is heard, not asked: each start of ours takes an emulated machine seconds. */
   async settles(kind: string, timeout = 6 * minute): Promise<void> {
-    await this.#lab.until(`${this.name} is ${kind}`, timeout, async () => {
-      const slots = await this.imprint<{ situation?: string }>('slots').catch(() => undefined);
-      return slots?.situation === kind;
-    });
+    const said = `${agentSays} | grep -qF ' runs (${kind})'`;
+    const asked = `for i in $(seq 30); do if ${said}; then echo heard; exit; fi; sleep 1; done`;
+    await this.#lab.until(`${this.name} is ${kind}`, timeout, () => this.shell(asked).catch(() => ''));
+  }
+
+  /** Why the version that was tried last was given up, as the agent told when it had settled; empty where none was. */
+  failure(): Promise<string> {
+    return this.shell(`${agentSays} | sed -n 's/.* was given up: //p' | tail -n 1`);
   }
 
   /** Updates it, while it is off, to a version that is bad in this way, and waits until the one before runs again. Returns the reason that it noted. */
   async survives(name: SabotageName): Promise<string> {
     const sabotage = sabotages[name];
-    await this.updateOff(name);
+    await this.updateOff(name, [settingsStep(shorter[name] ?? usually)]);
     if ('shows' in sabotage) await this.says(sabotage.shows);
     if ('needsReset' in sabotage && sabotage.needsReset) {
       await this.cutPower();
@@ -226,8 +246,7 @@ export class UpdatedMachine implements AsyncDisposable {
     await this.isUp();
     // What a panic was, the agent of the good version writes down.
     await this.settles('settled');
-    const slots = await this.imprint<{ failure?: { reason: string } }>('slots');
-    return slots.failure?.reason ?? '';
+    return this.failure();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
