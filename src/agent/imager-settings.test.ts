@@ -10,3 +10,7 @@ it.each([
 ])('finds the server: %j %j %s', (args, environment, kernel, server) => {
   expect(imagerSettings(args, environment, kernel).server).toBe(server);
 });
+
+it('knows the medium that it came from', () => {
+  expect(imagerSettings([], {}, 'imprint.medium=ee48dbbd3448fbab loglevel=4').medium).toBe('ee48dbbd3448fbab');
+});

@@ -4,6 +4,8 @@ import { splitKernelOptions } from '../machine/kernel-options.ts';
 export interface ImagerSettings {
   /** URL of the server. */
   server?: string;
+  /** Which medium the machine booted from (`imprint.medium=`); absent: from the network. */
+  medium?: string;
   /** Path of the public key file. */
   keyFile: string;
   /** Directory with what is trusted for versions (`docs/trust.md`); need not be there. */
@@ -31,12 +33,13 @@ export function imagerSettings(
     const index = args.indexOf(name);
     return index < 0 ? undefined : args[index + 1];
   };
-  const fromKernel = splitKernelOptions(kernelCommandLine)
-    .findLast((option) => option.startsWith('imprint.server='))
-    ?.slice('imprint.server='.length);
-  const server = argument('--server') ?? environment.IMPRINT_SERVER ?? fromKernel;
+  const words = splitKernelOptions(kernelCommandLine);
+  const fromKernel = (name: string) => words.findLast((option) => option.startsWith(name))?.slice(name.length);
+  const server = argument('--server') ?? environment.IMPRINT_SERVER ?? fromKernel('imprint.server=');
+  const medium = fromKernel('imprint.medium=');
   return {
     ...(server ? { server } : {}),
+    ...(medium ? { medium } : {}),
     keyFile: argument('--key') ?? environment.IMPRINT_KEY ?? defaults.keyFile,
     trustDirectory: environment.IMPRINT_TRUST_DIRECTORY ?? defaults.trustDirectory,
     shellHint: environment.IMPRINT_SHELL_HINT ?? defaults.shellHint,

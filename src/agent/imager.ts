@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { freemem } from 'node:os';
 import { systemClock } from '../foundation/clock.ts';
-import { toImprintError } from '../foundation/errors.ts';
+import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import { parsePublicKey } from '../image/signature.ts';
 import { runningAgentProgram } from '../operations/install/agent-program.ts';
 import { openStore } from '../store/open-store.ts';
@@ -12,16 +12,20 @@ import { systemPower } from '../system/power.ts';
 import { systemProcesses } from '../system/run.ts';
 import { setSystemTime } from '../system/set-time.ts';
 import { restoreTree } from '../tree/restore-tree.ts';
+import { consoleQuestion } from './console-question.ts';
 import { ConsoleScreen } from './console-screen.ts';
 import { fetchObject } from './fetch-object.ts';
 import { type Imager, runImager } from './imager-loop.ts';
-import { imagerSettings } from './imager-settings.ts';
+import { type ImagerSettings, imagerSettings } from './imager-settings.ts';
 import { readImagerTrust } from './imager-trust.ts';
+import { runLocalInstall } from './local-install.ts';
+import { type FoundSettings, findSettings, readFoundSettings } from './local-settings.ts';
 import { serverClient } from './server-client.ts';
 
 /** Tries of one read of the store before the install gives up: about five minutes without an answer. */
 const storeRetries = 40;
-const target = '/run/imprint/target';
+const runDirectory = '/run/imprint';
+const target = `${runDirectory}/target`;
 
 async function main(): Promise<void> {
   const commandLine = await readFile('/proc/cmdline', 'utf8').catch(() => '');
@@ -33,7 +37,8 @@ async function main(): Promise<void> {
   const end = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end.abort());
   try {
-    await runImager(await compose(settings, screen, end.signal));
+    if (process.argv.includes('--settings')) await lookForSettings(settings, screen);
+    else await work(settings, screen, end.signal);
   } catch (thrown) {
     if (end.signal.aborted) return;
     screen.failure('THE IMAGER CANNOT WORK', toImprintError(thrown).toValue());
@@ -41,12 +46,56 @@ async function main(): Promise<void> {
   }
 }
 
+/** Before there is a network: what media say of it, and of everything else. */
+async function lookForSettings({ medium }: ImagerSettings, screen: ConsoleScreen): Promise<void> {
+  const macs = (await readMachineFacts(systemProcesses)).interfaces.map(({ mac }) => mac);
+  const search = { processes: systemProcesses, clock: systemClock, medium, macs, directory: runDirectory };
+  const found = await findSettings(search);
+  if (medium !== undefined && found.medium === undefined)
+    screen.line('   The medium that this came from is not found: it was pulled out, or its driver is missing.');
+  if (found.settings !== undefined) screen.line(`   Settings: ${found.source}`);
+  for (const remark of found.remarks) screen.line(`   ${remark}`);
+}
+
+/** By what somebody wrote onto a medium, else as the server says. */
+async function work(settings: ImagerSettings, screen: ConsoleScreen, signal: AbortSignal): Promise<void> {
+  const found = await readFoundSettings(runDirectory);
+  const { source = 'local.cfg', problem } = found;
+  if (problem !== undefined) {
+    const error = new ImprintError('local-config-wrong', { file: source, problems: problem });
+    screen.failure('LOCAL.CFG IS WRONG: NOTHING IS INSTALLED BY IT', error.toValue());
+  }
+  const local = found.settings ?? {};
+  const server = local.server ?? settings.server;
+  const parts = await compose(settings, server, found, signal);
+  if (local.install !== undefined && local.image !== undefined && local.hostName !== undefined) {
+    const { install, image, hostName } = local;
+    const stores = [found.medium?.store, server && `${server}/store`].filter((store) => store !== undefined);
+    return runLocalInstall({
+      ...{ ...parts, screen, source, stores, settings: { ...local, install, image, hostName } },
+      ...(found.medium && { medium: found.medium.device }),
+      question: consoleQuestion(runDirectory, systemClock),
+    });
+  }
+  if (server === undefined) throw noServer(problem !== undefined);
+  await runImager({ ...parts, server: serverClient(server, parts.installer.key), screen });
+}
+
+function noServer(isWrong: boolean): ImprintError {
+  return new ImprintError('local-config-wrong', {
+    file: 'local.cfg',
+    problems: isWrong
+      ? 'it says nothing that counts, and no server is named elsewhere'
+      : 'it names neither a server to ask (IMAGESERVER) nor an image to install (IMAGENAME), and the kernel command line names no server, either (imprint.server=URL)',
+  });
+}
+
 async function compose(
-  settings: ReturnType<typeof imagerSettings>,
-  screen: ConsoleScreen,
+  settings: ImagerSettings,
+  server: string | undefined,
+  { medium }: FoundSettings,
   signal: AbortSignal,
-): Promise<Imager> {
-  if (settings.server === undefined) throw new Error('the kernel command line names no server (imprint.server=URL)');
+): Promise<Omit<Imager, 'server' | 'screen'>> {
   const publicKey = await readFile(settings.keyFile, 'utf8');
   const key = parsePublicKey(publicKey);
   const trust = await readImagerTrust(settings.trustDirectory);
@@ -55,26 +104,29 @@ async function compose(
   const session = randomBytes(16).toString('hex');
   const processes = systemProcesses;
   const clock = systemClock;
-  const { server } = settings;
   return {
-    server: serverClient(settings.server, key),
-    screen,
     clock,
     signal,
     power: systemPower(processes, clock),
-    readFacts: () => readMachineFacts(processes),
+    readFacts: async () => {
+      const facts = await readMachineFacts(processes);
+      // What the machine booted from is nothing to install on, however large it is.
+      return { ...facts, disks: facts.disks.filter(({ path }) => path !== medium?.disk) };
+    },
     setTime: (time) => setSystemTime(processes, clock, time),
     installer: {
       key,
       ...(trust === undefined ? {} : { trust }),
       ...(program === undefined ? {} : { agent: { program, publicKey, ...given } }),
-      server: settings.server,
+      ...(server === undefined ? {} : { server }),
       session,
       processes,
       clock,
       target,
-      fetchObject: ({ id, number }, stop) =>
-        fetchObject(server, { order: id, session, number }, { clock, signal: stop }),
+      ...(server !== undefined && {
+        fetchObject: ({ id, number }, stop) =>
+          fetchObject(server, { order: id, session, number }, { clock, signal: stop }),
+      }),
       openStore: (url, stop) => openStore(url, { signal: stop, retries: storeRetries }),
       restore: (request) => restoreTree({ ...request, keepOnFailure: true, memoryLimit: spareMemory() }),
     },

@@ -25,8 +25,11 @@ export interface Installer {
   readonly key: PublicKey;
   /** Whom to trust for versions, and what was seen of them; absent: `key` alone. */
   readonly trust?: { readonly start: TrustDocument; readonly memory: TrustMemory };
-  readonly server: string;
+  /** Whom the installed system reports to; absent: nobody. */
+  readonly server?: string;
   readonly session: string;
+  /** UUID of the disk's new partition table; absent: a random one. */
+  readonly table?: string;
   readonly processes: Processes;
   readonly clock: Clock;
   /** Where the new root is mounted meanwhile. */
@@ -73,8 +76,10 @@ export async function carryOut(
           record: version.record,
           content,
           options: order.options,
-          fresh: freshIdentity(),
-          report: { server: installer.server, order: order.id, session: installer.session },
+          fresh: { ...freshIdentity(), ...(installer.table && { table: installer.table }) },
+          ...(installer.server && {
+            report: { server: installer.server, order: order.id, session: installer.session },
+          }),
           ...(order.object && { object: order.object.number }),
         });
         if (plan.kind === 'refused') throw plan.error;
@@ -138,7 +143,7 @@ function orderedVersion(order: InstallOrder): StoredVersion {
 }
 
 /** Says whether a version is one that machines may have: by the trust document that the imager carries, else by its key alone. */
-function guardOf({ key, trust, clock }: Installer): VersionGuard {
+export function guardOf({ key, trust, clock }: Installer): VersionGuard {
   return createGuard({ start: trustOfKey(key), ...trust, clock });
 }
 

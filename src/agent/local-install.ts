@@ -1,0 +1,232 @@
+import { hash } from 'node:crypto';
+import { access } from 'node:fs/promises';
+import type { InstallOrder } from '../contract/imager-protocol.ts';
+import type { DiskFacts, InstallOptions, MachineFacts } from '../contract/machine.ts';
+import type { Digest } from '../foundation/brand.ts';
+import { formatBytes } from '../foundation/bytes.ts';
+import type { Clock } from '../foundation/clock.ts';
+import { ImprintError, toImprintError } from '../foundation/errors.ts';
+import { Task } from '../foundation/task.ts';
+import { describeDisk } from '../machine/disk-rule.ts';
+import { readImageContent } from '../machine/image-content.ts';
+import { freshIdentity } from '../operations/install/fresh-identity.ts';
+import { planInstall } from '../planning/plan-install.ts';
+import type { Store, StoredVersion } from '../store/store.ts';
+import type { Power } from '../system/power.ts';
+import type { ConsoleQuestion } from './console-question.ts';
+import type { ConsoleScreen } from './console-screen.ts';
+import { carryOut, guardOf, type Installer, type OrderResult } from './install-order.ts';
+import type { FoundSettings } from './local-settings.ts';
+
+type Settings = NonNullable<FoundSettings['settings']>;
+
+/** An install by a `local.cfg`: somebody at the machine ordered it, no server. */
+export interface LocalInstall {
+  readonly settings: Settings & { image: string; hostName: string; install: 'confirm' | 'unattended' };
+  /** Where they stood, for people. */
+  readonly source: string;
+  /** Stores to take the version from, in this order: the medium's, the server's. */
+  readonly stores: readonly string[];
+  /** The medium's file system: what is waited for to be pulled out. */
+  readonly medium?: string;
+  readonly installer: Installer;
+  readonly screen: ConsoleScreen;
+  readonly question: ConsoleQuestion;
+  readonly power: Power;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readFacts(): Promise<MachineFacts>;
+}
+
+interface Chosen {
+  store: string;
+  version: StoredVersion;
+}
+
+interface Prepared extends Chosen {
+  facts: MachineFacts;
+  order: InstallOrder;
+  disk: DiskFacts;
+  /** UUID that the disk's partition table gets. */
+  table: string;
+  steps: number;
+}
+
+const pause = 10_000;
+
+/**
+ * Installs what the settings say, once: what they did before to the same disk is not done again without a word from somebody at the machine. Refusals and
+ * failures stand on the console, and are tried again when the machine's disks are others. Ends when the machine was told to restart.
+ */
+export async function runLocalInstall(local: LocalInstall): Promise<void> {
+  const { screen, clock, signal, settings } = local;
+  screen.status(`${settings.hostName}: ${settings.image}, as ${local.source} says`);
+  for (let told = ''; ; ) {
+    const prepared = await prepare(local).catch((thrown) => {
+      signal.throwIfAborted();
+      return toImprintError(thrown);
+    });
+    if (prepared instanceof ImprintError) {
+      if (told !== prepared.message)
+        screen.failure(`${settings.hostName}: NOT INSTALLED. NOTHING WAS WRITTEN.`, prepared.toValue());
+      told = prepared.message;
+      await clock.sleep(pause, signal);
+      continue;
+    }
+    told = '';
+    if (!(await isAllowed(local, prepared))) continue;
+    const result = await install(local, prepared);
+    if (result.kind === 'installed') return end(local);
+    const title = result.kind === 'refused' ? 'NOT INSTALLED. NOTHING WAS WRITTEN.' : 'THE INSTALL FAILED.';
+    screen.failure(`${settings.hostName}: ${title}`, result.error.toValue());
+    screen.status('Type  again  and Enter to try once more');
+    await local.question.answer(signal);
+  }
+}
+
+/** Finds the version and the disk, as the install itself will. Nothing is written. */
+async function prepare(local: LocalInstall): Promise<Prepared> {
+  const { settings, installer, signal } = local;
+  const chosen = await findVersion(local);
+  const { version, store } = chosen;
+  const { record, recordText, signature } = version;
+  const image = `${record.image}:${record.number}`;
+  const id = `local-${hash('sha256', JSON.stringify([settings, record.digest]), 'hex').slice(0, 16)}`;
+  const order: InstallOrder = {
+    ...{ kind: 'install', id, name: settings.hostName, image, digest: record.digest as Digest, record: recordText },
+    ...{ recordSignature: signature ?? '', store, options: optionsOf(settings) },
+  };
+  const facts = await local.readFacts();
+  const opened = await installer.openStore(store, signal);
+  try {
+    // Before anybody is asked for a yes.
+    await guardOf(installer).check(version, 'use', opened);
+    const content = await readImageContent(opened.entries(record.digest as Digest));
+    const question = { name: settings.hostName, facts, reference: image, record, content, options: order.options };
+    const plan = planInstall({ ...question, fresh: freshIdentity() });
+    if (plan.kind === 'refused') throw plan.error;
+    const { disk, steps } = plan;
+    return { ...chosen, facts, order, disk, table: tableOf(id, facts, disk), steps: steps.length };
+  } finally {
+    await opened.close();
+  }
+}
+
+/** The first store that has the version; where none has, what the first said. */
+async function findVersion({ stores, settings, installer, signal }: LocalInstall): Promise<Chosen> {
+  let problem: unknown;
+  for (const store of stores) {
+    try {
+      const opened: Store = await installer.openStore(store, signal);
+      try {
+        return { store, version: await opened.find(settings.image) };
+      } finally {
+        await opened.close();
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      problem ??= error;
+    }
+  }
+  if (problem !== undefined) throw problem;
+  throw new ImprintError('image-not-found', {
+    reference: settings.image,
+    store: 'this medium, and no server is named',
+  });
+}
+
+function optionsOf(settings: Settings): InstallOptions {
+  const { disk, layout, slots, fileSystem, swap, kernelOptions } = settings;
+  return {
+    ...(disk !== undefined && { disk }),
+    ...(layout !== undefined && { layout }),
+    ...(slots !== undefined && { slots }),
+    ...(fileSystem !== undefined && { fileSystem }),
+    ...(swap !== undefined && { swap }),
+    ...(kernelOptions !== undefined && { kernelOptions }),
+  };
+}
+
+/**
+ * The name of the partition table that this install gives this disk: by it, the next start from the same medium knows what it did. A UUID of version 8
+ * (RFC 9562) from a hash.
+ */
+export function tableOf(order: string, facts: MachineFacts, disk: DiskFacts): string {
+  const what = [order, facts.uuid ?? '', disk.serial ?? disk.wwn ?? disk.path, disk.size];
+  const digits = hash('sha256', JSON.stringify(what), 'hex');
+  return [
+    digits.slice(0, 8),
+    digits.slice(8, 12),
+    `8${digits.slice(13, 16)}`,
+    `9${digits.slice(17, 20)}`,
+    digits.slice(20, 32),
+  ].join('-');
+}
+
+/** Whether the disk may be written now: by the settings, or by somebody at the machine. */
+async function isAllowed(local: LocalInstall, prepared: Prepared): Promise<boolean> {
+  const { settings, screen, question, signal } = local;
+  const { disk, table, order } = prepared;
+  const again = disk.table?.id?.toLowerCase() === table;
+  if (settings.install === 'unattended' && !again) return true;
+  const bar = '*'.repeat(78);
+  const title = again ? 'THIS MEDIUM HAS INSTALLED THIS DISK ALREADY' : 'THIS DISK WILL BE WRITTEN';
+  const { contentBytes } = prepared.version.record.stats;
+  const lines = [
+    ...['', bar, `*  ${settings.hostName}: ${title}`, bar],
+    `  image    ${order.image}, ${formatBytes(contentBytes)}, from ${prepared.store}`,
+    `  disk     ${describeDisk(disk)}`,
+    '           EVERYTHING ON IT WILL BE LOST',
+    `  layout   ${order.options.layout ?? 'single'}, ${order.options.fileSystem ?? 'ext4'}`,
+    '',
+    ...(again ? ['Take the medium out and restart the machine, and it starts from its disk.'] : []),
+    `Type  yes  and Enter to write ${disk.path}${again ? ' once more' : ''}. Anything else, and nothing is written.`,
+  ];
+  for (const line of lines) screen.line(line);
+  const said = (await question.answer(signal)).toLowerCase();
+  if (said === 'yes' || said === 'y') return true;
+  screen.line(`"${said}" is no yes: nothing is written.`);
+  return false;
+}
+
+async function install(local: LocalInstall, { order, facts, table }: Prepared): Promise<OrderResult> {
+  const { installer, screen, clock, signal } = local;
+  screen.status(`${order.name}: installing ${order.image}`);
+  const ticking = setInterval(() => screen.tick(), 1000);
+  try {
+    return await carryOut(order, facts, { ...installer, table }, (work) =>
+      Task.run(`install ${order.image} on ${order.name}`, (event) => screen.event(event), work, {
+        ...{ id: order.id, signal, progressInterval: 250, clock },
+      }),
+    );
+  } finally {
+    clearInterval(ticking);
+    signal.throwIfAborted();
+  }
+}
+
+async function end({ settings, medium, screen, power, clock, signal }: LocalInstall): Promise<void> {
+  const { hostName } = settings;
+  const afterwards = settings.afterwards ?? 'remove';
+  if (afterwards === 'poweroff') {
+    screen.status(`${hostName} is installed: powering off`);
+    return power.powerOff();
+  }
+  if (afterwards === 'wait') {
+    screen.status(`${hostName} is installed and waits, as it was told; reset it to start ${settings.image}`);
+    await clock.sleep(2 ** 31 - 1, signal);
+  }
+  if (afterwards === 'remove' && medium !== undefined) {
+    screen.status(`${hostName} is installed. Take the medium out: the machine then restarts by itself`);
+    while (await isThere(medium)) await clock.sleep(1000, signal);
+  }
+  screen.status(`${hostName} is installed: restarting`);
+  return power.reboot();
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

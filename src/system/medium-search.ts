@@ -1,0 +1,101 @@
+import { open, readdir, readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { z } from 'zod';
+import type { Clock } from '../foundation/clock.ts';
+import { isSettingsName, type SettingsPlace } from '../machine/choose-settings.ts';
+import { mediumLabels, mediumPaths } from '../machine/medium-names.ts';
+import { mountDevice, unmountTree } from './mount.ts';
+import type { Processes } from './run.ts';
+
+/** A file system that a medium of ours, or somebody's settings, may lie on. */
+export interface LabelledDevice {
+  /** `/dev/sdb2`. */
+  device: string;
+  label: string;
+  fileSystem: string;
+  /** The whole disk: `/dev/sdb`. */
+  disk: string;
+}
+
+const lsblkSchema = z.object({
+  blockdevices: z.array(z.looseObject({ path: z.string(), pkname: z.string().nullish() })),
+});
+const recordSchema = z.looseObject({ id: z.string() });
+const fileSystems = ['vfat', 'ext2', 'ext3', 'ext4', 'iso9660'];
+/** More than a `local.cfg` may have, so that a longer one is seen to be too long. */
+const readLimit = (64 << 10) + 1;
+
+/**
+ * Every file system here with one of these labels, in any case of letters. The devices themselves are asked: udev may not have seen them yet.
+ * Errors: `tool-missing`, `process-failed`.
+ */
+export async function labelledDevices(processes: Processes, labels: readonly string[]): Promise<LabelledDevice[]> {
+  const { stdout } = await processes.run('lsblk', ['--json', '--list', '--output', 'PATH,PKNAME'], { timeout: 60_000 });
+  const found: LabelledDevice[] = [];
+  for (const { path, pkname } of lsblkSchema.parse(JSON.parse(stdout)).blockdevices) {
+    const args = ['--probe', '--output', 'export', path];
+    // 2: nothing is there that it knows; 8: several things at once.
+    const answer = await processes.run('blkid', args, { timeout: 60_000, accept: [0, 2, 8] });
+    const values = new Map(answer.stdout.split('\n').map((line) => line.split(/=(.*)/s, 2) as [string, string]));
+    const label = (values.get('LABEL') ?? '').replaceAll(/\\(.)/g, '$1');
+    const fileSystem = values.get('TYPE') ?? '';
+    if (!labels.includes(label.toUpperCase()) || !fileSystems.includes(fileSystem)) continue;
+    // A disk without a table is its own.
+    found.push({ device: path, label, fileSystem, disk: pkname ? `/dev/${basename(pkname)}` : path });
+  }
+  return found;
+}
+
+/** What lies of settings on every medium and labelled partition here. One that cannot be mounted is left out. Errors: as `labelledDevices`. */
+export async function searchSettings(
+  processes: Processes,
+  clock: Clock,
+  directory: string,
+): Promise<(SettingsPlace & LabelledDevice)[]> {
+  const found: (SettingsPlace & LabelledDevice)[] = [];
+  for (const each of await labelledDevices(processes, [mediumLabels.boot, mediumLabels.settings])) {
+    const mounted = await mountMedium(processes, each, directory).then(
+      () => true,
+      () => false,
+    );
+    if (!mounted) continue;
+    try {
+      const medium = await readRecord(directory);
+      found.push({ ...each, ...(medium !== undefined && { medium }), files: await readSettings(directory) });
+    } finally {
+      await unmountTree(processes, directory, clock);
+    }
+  }
+  return found;
+}
+
+/** Mounts one for reading; nothing on it is changed, no journal played. Errors: `process-failed`. */
+export async function mountMedium(
+  processes: Processes,
+  { device, fileSystem }: Pick<LabelledDevice, 'device' | 'fileSystem'>,
+  directory: string,
+): Promise<void> {
+  const own = fileSystem.startsWith('ext') ? ['noload'] : fileSystem === 'vfat' ? ['iocharset=ascii'] : [];
+  const options = ['ro', 'nodev', 'nosuid', 'noexec', ...own].join(',');
+  await mountDevice(processes, { device, directory, type: fileSystem, options });
+}
+
+async function readRecord(directory: string): Promise<string | undefined> {
+  const text = await readFile(join(directory, mediumPaths.record), 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  try {
+    return recordSchema.parse(JSON.parse(text)).id;
+  } catch {
+    return undefined;
+  }
+}
+
+async function readSettings(directory: string): Promise<SettingsPlace['files']> {
+  const files: { name: string; content: Uint8Array }[] = [];
+  for (const name of (await readdir(directory).catch(() => [])).filter(isSettingsName).sort()) {
+    await using file = await open(join(directory, name), 'r');
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(readLimit), 0, readLimit, 0);
+    files.push({ name, content: buffer.subarray(0, bytesRead) });
+  }
+  return files;
+}

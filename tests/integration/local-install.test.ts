@@ -1,0 +1,179 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ConsoleScreen } from '../../src/agent/console-screen.ts';
+import { type LocalInstall, runLocalInstall } from '../../src/agent/local-install.ts';
+import { findSettings, networkLines, readFoundSettings } from '../../src/agent/local-settings.ts';
+import { systemClock } from '../../src/foundation/clock.ts';
+import { Task } from '../../src/foundation/task.ts';
+import { parsePublicKey } from '../../src/image/signature.ts';
+import { captureImage } from '../../src/operations/capture-image.ts';
+import { type Context, createContext } from '../../src/operations/context.ts';
+import { silentLog } from '../../src/operations/log.ts';
+import { openStore } from '../../src/store/open-store.ts';
+import { readMachineFacts } from '../../src/system/machine-facts.ts';
+import { systemProcesses } from '../../src/system/run.ts';
+import { restoreTree } from '../../src/tree/restore-tree.ts';
+import { makeGoldenTree } from './install-tree.ts';
+import { type LoopDisk, loopDisk } from './loop-disk.ts';
+
+const gibibyte = 1024 ** 3;
+
+/** A machine with a loop device for a disk, a store in a directory for the medium, and somebody at the console who says what `answers` has. */
+describe.skipIf(process.getuid?.() !== 0)('an install by local.cfg', { timeout: 120_000 }, () => {
+  let disk: LoopDisk;
+  let context: Context;
+  let console: string;
+
+  beforeEach(async () => {
+    disk = await loopDisk(3 * gibibyte);
+    context = createContext({ data: join(disk.directory, 'data'), log: silentLog });
+    await makeGoldenTree(join(disk.directory, 'golden'));
+    await captureImage(context, { source: join(disk.directory, 'golden'), name: 'web' }, Task.silent());
+    console = '';
+  });
+  afterEach(async () => {
+    await context[Symbol.asyncDispose]();
+    await disk[Symbol.asyncDispose]();
+  });
+
+  async function run(settings: Partial<LocalInstall['settings']>, answers: string[], more: Partial<LocalInstall> = {}) {
+    const end = new AbortController();
+    const ended = (how: string) => async () => end.abort(how);
+    const write = (piece: string) => {
+      console += piece;
+    };
+    const local: LocalInstall = {
+      settings: { image: 'web', hostName: 'web01', install: 'confirm', disk: disk.device, ...settings },
+      source: 'local.cfg on /dev/sdb2 (IMPRINT)',
+      stores: [join(disk.directory, 'data/store')],
+      screen: new ConsoleScreen({ write, clock: systemClock }),
+      // Nobody answers any more: the machine waits, and the test ends it.
+      question: {
+        answer: async () =>
+          answers.shift() ?? (await ended('asked again')().then(() => Promise.reject(end.signal.reason))),
+      },
+      power: { reboot: ended('rebooted'), powerOff: ended('off') },
+      clock: {
+        ...systemClock,
+        sleep: (time, signal) =>
+          time >= 10_000 ? ended('waits')().then(() => signal?.throwIfAborted()) : systemClock.sleep(time, signal),
+      },
+      signal: end.signal,
+      readFacts: async () => {
+        const facts = await readMachineFacts(systemProcesses, [disk.device]);
+        return {
+          ...facts,
+          uuid: 'a machine',
+          firmware: 'bios',
+          disks: facts.disks.filter(({ path }) => path === disk.device),
+        };
+      },
+      installer: {
+        key: parsePublicKey(await readFile(join(disk.directory, 'data/keys/server.pub'), 'utf8')),
+        session: randomBytes(16).toString('hex'),
+        processes: systemProcesses,
+        clock: systemClock,
+        target: join(disk.directory, 'target'),
+        openStore: (url, signal) => openStore(url, { signal }),
+        restore: (request) => restoreTree({ ...request, keepOnFailure: true }),
+      },
+      ...more,
+    };
+    const problem = await runLocalInstall(local).then(
+      () => undefined,
+      (reason) => reason,
+    );
+    return end.signal.aborted ? String(end.signal.reason) : `broke: ${problem}`;
+  }
+
+  const signatures = async () => (await systemProcesses.run('blkid', ['-p', disk.device], { accept: [0, 2] })).stdout;
+
+  it('asks before it writes, and takes nothing but a yes for one', async () => {
+    expect(await run({}, ['ja', 'no'])).toBe('asked again');
+    expect(await signatures()).toBe('');
+    expect(console).toContain('*  web01: THIS DISK WILL BE WRITTEN');
+    expect(console).toContain(`Type  yes  and Enter to write ${disk.device}.`);
+    expect(console).toContain('"ja" is no yes: nothing is written.');
+  });
+
+  it('installs after a yes with no network and no server, waits for the medium to be pulled out, and asks before it does the same again', async () => {
+    const medium = join(disk.directory, 'stick');
+    await writeFile(medium, '');
+    setTimeout(() => void rm(medium), 12_000).unref();
+    expect(await run({}, ['yes'], { medium })).toBe('rebooted');
+    expect(console).toContain('web01 is installed. Take the medium out: the machine then restarts by itself');
+    expect(await signatures()).toContain('PTTYPE="gpt"');
+    console = '';
+    // The medium is still in, and nobody there to say a word: the disk stays as it is.
+    expect(await run({ install: 'confirm' }, [])).toBe('asked again');
+    expect(console).toContain('THIS MEDIUM HAS INSTALLED THIS DISK ALREADY');
+  });
+
+  it('does not ask where it was told not to, but never twice', async () => {
+    expect(await run({ install: 'unattended', afterwards: 'poweroff' }, [])).toBe('off');
+    console = '';
+    expect(await run({ install: 'unattended', afterwards: 'poweroff' }, [])).toBe('asked again');
+    expect(console).toContain('THIS MEDIUM HAS INSTALLED THIS DISK ALREADY');
+  });
+
+  it('writes nothing where the image is not there, not trusted, or the disk not clear', async () => {
+    expect(await run({ install: 'unattended', image: 'db' }, [])).toBe('waits');
+    expect(console).toContain('There is no image "db"');
+    expect(await run({ install: 'unattended', disk: 'serial=other' }, [])).toBe('waits');
+    expect(console).toContain('No disk of web01 can take the image');
+    await rm(join(disk.directory, 'data/store/images/web/1.json.minisig'));
+    expect(await run({ install: 'unattended' }, [])).toBe('waits');
+    expect(console).toContain('carries no signature');
+    expect(await signatures()).toBe('');
+  });
+});
+
+describe.skipIf(process.getuid?.() !== 0)('findSettings', () => {
+  it('reads a partition with the label for it, and writes down what the network is to be', async () => {
+    await using place = await loopDisk(16 * 2 ** 20);
+    await mkdir(join(place.directory, 'files'));
+    await writeFile(
+      join(place.directory, 'files/local.cfg'),
+      'HOSTNAME=web01\r\nIPADDR=10.0.0.5/24\r\nMONITOR_SERVER=x\r\n',
+    );
+    const tree = ['-q', '-t', 'ext4', '-L', 'imprint-cfg', '-d', join(place.directory, 'files'), place.device];
+    await systemProcesses.run('mke2fs', tree);
+    const search = {
+      processes: systemProcesses,
+      clock: systemClock,
+      medium: undefined,
+      macs: [],
+      directory: place.directory,
+    };
+    const found = await findSettings(search);
+    expect(found).toEqual({
+      settings: { hostName: 'web01', network: { address: '10.0.0.5', prefix: 24, dns: [] } },
+      source: `local.cfg on ${place.device} (imprint-cfg)`,
+      remarks: ['line 3: MONITOR_SERVER means nothing to Imprint'],
+    });
+    expect(await readFoundSettings(place.directory)).toEqual(found);
+    expect(await readFile(join(place.directory, 'network'), 'utf8')).toBe('address 10.0.0.5/24\n');
+    expect((await systemProcesses.run('findmnt', ['--source', place.device], { accept: [0, 1] })).stdout).toBe('');
+  });
+});
+
+describe('networkLines', () => {
+  it('says what the shell of the imager needs, a word and a value a line', () => {
+    const network = { address: '10.0.0.5', prefix: 24, gateway: '10.0.0.1', dns: ['10.0.0.1', '10.0.0.2'] };
+    const found = { settings: { network, domain: 'example.org', mac: '52:54:00:12:34:56' }, remarks: [] };
+    expect(networkLines(found).split('\n')).toEqual([
+      ...['mac 52:54:00:12:34:56', 'address 10.0.0.5/24', 'gateway 10.0.0.1', 'dns 10.0.0.1', 'dns 10.0.0.2'],
+      ...['domain example.org', ''],
+    ]);
+  });
+
+  it('lets an install from the medium begin without a network', () => {
+    const medium = { device: '/dev/sdb2', disk: '/dev/sdb', store: '/run/imprint/medium/store' };
+    expect(networkLines({ settings: { install: 'confirm', image: 'web', hostName: 'a' }, remarks: [], medium })).toBe(
+      'beside yes\n',
+    );
+    expect(networkLines({ remarks: [], medium })).toBe('');
+  });
+});
