@@ -5,9 +5,29 @@ import { join } from 'node:path';
 
 const marker = 'IMPRINT_DEMO_BACKGROUND';
 
+/** Where people read what is told. */
+export interface Reader {
+  /** It is a terminal, and this process writes to it. */
+  readonly live: boolean;
+  /** Undefined where nobody knows. */
+  readonly columns: number | undefined;
+  readonly colour: boolean;
+}
+
 /** True in the process that is to go on after the terminal has its prompt back. */
 export function inBackground(): boolean {
-  return process.env[marker] === 'yes';
+  return process.env[marker] !== undefined;
+}
+
+/** Who reads what this process tells, also where that goes through the process in front. */
+export function findReader(): Reader {
+  const { [marker]: front } = process.env;
+  return front === undefined ? ownTerminal() : { ...(JSON.parse(front) as Reader), live: false };
+}
+
+function ownTerminal(): Reader {
+  const { isTTY = false, columns } = process.stdout;
+  return { live: isTTY, columns, colour: isTTY && !process.env.NO_COLOR };
 }
 
 /** Tells the process in front that all is up, so that it may end. */
@@ -27,7 +47,7 @@ export async function runInBackground(): Promise<number> {
   const child = spawn(process.execPath, [...process.execArgv, program, ...args], {
     detached: true,
     stdio: ['ignore', output.fd, output.fd, 'ipc'],
-    env: { ...process.env, [marker]: 'yes' },
+    env: { ...process.env, [marker]: JSON.stringify(ownTerminal()) },
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill('SIGTERM'));
   let shown = 0;

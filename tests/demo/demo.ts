@@ -25,7 +25,7 @@ interface Scene {
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { uefi: { type: 'boolean' }, keep: { type: 'boolean' }, updates: { type: 'boolean' } },
+    options: { uefi: { type: 'boolean' }, keep: { type: 'boolean' }, short: { type: 'boolean' } },
   });
   if (values.keep && !inBackground()) process.exit(await runInBackground());
   const tell = new Narrator();
@@ -35,11 +35,11 @@ async function main(): Promise<void> {
     );
     tell.waiting('building the golden machine’s disk (once; later runs take it from the cache)');
     await goldenMachine();
-    tell.fact('the golden machine’s disk is built: Debian 12 with kernel, systemd, ssh and nginx');
+    tell.fact('the golden machine’s disk is ready: Debian 12, systemd, ssh, nginx');
   });
   await using lab = await Laboratory.open(values.keep ? 'imprint-demo' : undefined);
   lab.onOutput = (line) => tell.said(line);
-  const scene: Scene = { lab, tell, firmware: values.uefi ? 'uefi' : 'bios', short: !values.updates };
+  const scene: Scene = { lab, tell, firmware: values.uefi ? 'uefi' : 'bios', short: values.short ?? false };
   try {
     await play(scene);
   } catch (error) {
@@ -68,7 +68,7 @@ async function play({ lab, tell, firmware, short }: Scene): Promise<void> {
     const capture = ['capture', `ssh://root@${goldenAddress}`, '--name', 'web'];
     await imprint(lab, tell, capture, lab.captureOptions());
     await servesPage(lab, goldenAddress);
-    tell.fact('image web has its first version; the golden machine’s nginx went on serving');
+    tell.fact('web:1 is made; the golden machine’s nginx went on serving');
   });
   await tell.stage('3. The image server starts, with DHCP, TFTP and HTTP', async () => {
     tell.command('imprint media netboot');

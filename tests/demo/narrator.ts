@@ -1,78 +1,144 @@
+import { formatSpan } from '../../src/cli/format-time.ts';
+import { cutText, padText, textWidth, wrapText } from '../../src/cli/text-width.ts';
+import { findReader } from './background.ts';
+import { ToldLines } from './told-lines.ts';
+
 interface Stage {
   readonly title: string;
-  readonly seconds: number;
+  readonly took: string;
   readonly shown: readonly string[];
 }
+
+const [narrowest, widest] = [60, 100];
 
 /** Tells the story: stages with their times, the commands that run, what was shown, and a summary at the end. */
 export class Narrator {
   readonly #began = performance.now();
   readonly #stages: Stage[] = [];
-  readonly #colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
+  readonly #reader = findReader();
   #shown: string[] = [];
+  /** Of this stage. */
+  #commands = 0;
+  #told = new ToldLines();
   #status = '';
+  #statusBegan = 0;
 
   /** Runs one stage; what it tells by `fact` comes up again in the summary. */
   async stage(title: string, work: () => Promise<void>): Promise<void> {
-    console.log(`\n${this.#paint('1', `━━ ${title} `)}${this.#paint('2', '━'.repeat(Math.max(2, 96 - title.length)))}`);
+    this.#rule(title);
     this.#shown = [];
+    this.#commands = 0;
     const began = performance.now();
-    const ticking = this.#tick(began);
+    const ticking = this.#reader.live ? setInterval(() => this.#tick(), 1000) : undefined;
     try {
       await work();
     } finally {
       clearInterval(ticking);
+      this.#status = '';
       this.#clear();
     }
-    const seconds = (performance.now() - began) / 1000;
-    this.#stages.push({ title, seconds, shown: this.#shown });
-    console.log(this.#paint('2', `   ${seconds.toFixed(1)} s`));
+    const took = formatSpan(performance.now() - began);
+    this.#stages.push({ title, took, shown: this.#shown });
+    this.#line(padText(this.#paint('2', took), this.#width(), 'right'));
   }
 
   /** Something that was proven: it is told at once, and in the summary. */
   fact(text: string): void {
+    this.#status = '';
     this.#shown.push(text);
-    this.#line(`   ${this.#paint('32', '✓')} ${text}`);
+    this.#factLines('   ', text);
   }
 
   /** A command as a person would type it. */
   command(line: string): void {
-    this.#line(`   ${this.#paint('36', `$ ${line}`)}`);
+    this.#told = new ToldLines();
+    this.#status = '';
+    if (this.#commands > 0) this.#line('');
+    this.#commands += 1;
+    const lines = wrapText(line, this.#width() - 10);
+    for (const [index, text] of lines.entries()) {
+      const words = `${index === 0 ? '$ ' : '      '}${text}${index < lines.length - 1 ? ' \\' : ''}`;
+      this.#line(`   ${this.#paint('36', words)}`);
+    }
   }
 
   /** A line of what a command or a machine said. */
   said(line: string): void {
-    this.#line(this.#paint('2', `     ${line}`));
+    const told = this.#told.read(line);
+    if (told.kind === 'now') this.#now(told.text);
+    else if (told.kind === 'step') this.#step(told, this.#paint('2', '·'));
+    else if (told.kind === 'failed') this.#step(told, this.#paint('31', '✗'));
+    else this.#remark(told.text);
+  }
+
+  #remark(remark: string): void {
+    for (const text of this.#fold(remark)) this.#line(this.#paint('2', `   ${text}`));
+    if (/ restarts\b/.test(remark)) this.#now('the machine restarts, and proves what it runs');
   }
 
   /** What is waited for now: shown with the seconds that have gone by, on a terminal only. */
   waiting(what: string): void {
-    this.#status = what;
-    if (!process.stdout.isTTY) this.#line(this.#paint('2', `     … ${what}`));
+    this.#now(what);
+    if (!this.#reader.live) this.#line(this.#paint('2', `   … ${what}`));
   }
 
   summary(): void {
-    const total = (performance.now() - this.#began) / 1000;
-    console.log(`\n${this.#paint('1', '━━ What was shown ')}${this.#paint('2', '━'.repeat(82))}`);
-    for (const { title, seconds, shown } of this.#stages) {
-      console.log(`${seconds.toFixed(1).padStart(7)} s  ${title}`);
-      for (const fact of shown) console.log(`           ${this.#paint('32', '✓')} ${fact}`);
+    this.#rule('What was shown');
+    for (const { title, took, shown } of this.#stages) {
+      this.#line(`${padText(took, 7, 'right')}  ${title}`);
+      for (const fact of shown) this.#factLines('         ', fact);
     }
-    console.log(`${total.toFixed(1).padStart(7)} s  in all`);
+    this.#line(`${padText(formatSpan(performance.now() - this.#began), 7, 'right')}  in all`);
   }
 
-  #tick(began: number): NodeJS.Timeout | undefined {
+  #rule(title: string): void {
+    const dashes = '━'.repeat(Math.max(2, this.#width() - textWidth(title) - 4));
+    console.log(`\n${this.#paint('1', `━━ ${title} `)}${this.#paint('2', dashes)}`);
+  }
+
+  #factLines(indent: string, text: string): void {
+    for (const [index, line] of wrapText(text, this.#width() - indent.length - 2).entries()) {
+      this.#line(`${indent}${index === 0 ? this.#paint('32', '✓') : ' '} ${line}`);
+    }
+  }
+
+  /** Its time stands at the right margin. */
+  #step({ text, took }: { text: string; took: string }, mark: string): void {
     this.#status = '';
-    if (!process.stdout.isTTY) return undefined;
-    return setInterval(() => {
-      if (this.#status === '') return;
-      const seconds = Math.round((performance.now() - began) / 1000);
-      process.stdout.write(`\r\x1b[K     … ${this.#status} (${seconds} s)`);
-    }, 1000);
+    const room = this.#width() - 5;
+    const lines = wrapText(text, room - 10);
+    for (const [index, line] of lines.entries()) {
+      const words = index < lines.length - 1 ? line : `${padText(line, room - textWidth(took))}${took}`;
+      this.#line(`   ${index === 0 ? mark : ' '} ${this.#paint('2', words)}`);
+    }
+  }
+
+  /** What is too long goes on below its beginning, that of a field below its value. */
+  #fold(text: string): string[] {
+    const room = this.#width() - 3;
+    if (textWidth(text) <= room) return [text];
+    const [head = ''] = /^ *(\S+ {2,}|-> )?/.exec(text) ?? [];
+    const indent = ' '.repeat(head.length || 2);
+    const lines = wrapText(text.slice(head.length), room - indent.length);
+    return lines.map((line, index) => cutText(`${index === 0 ? head : indent}${line}`, room));
+  }
+
+  #now(text: string): void {
+    this.#status = text;
+    this.#statusBegan = performance.now();
+    if (this.#reader.live) this.#tick();
+  }
+
+  #tick(): void {
+    if (this.#status === '') return;
+    const took = formatSpan(performance.now() - this.#statusBegan).replace(/\.\d s$/, ' s');
+    const room = this.#width() - 5 - took.length - 2;
+    const words = `${padText(cutText(this.#status, room), room)}  ${took}`;
+    process.stdout.write(`\r\x1b[K   ${this.#paint('33', '…')} ${words}`);
   }
 
   #clear(): void {
-    if (process.stdout.isTTY) process.stdout.write('\r\x1b[K');
+    if (this.#reader.live) process.stdout.write('\r\x1b[K');
   }
 
   #line(line: string): void {
@@ -80,7 +146,12 @@ export class Narrator {
     console.log(line);
   }
 
+  /** Cells that a line may take. */
+  #width(): number {
+    return Math.max(narrowest, Math.min(widest, this.#reader.columns ?? widest));
+  }
+
   #paint(code: string, text: string): string {
-    return this.#colour ? `\x1b[${code}m${text}\x1b[0m` : text;
+    return this.#reader.colour ? `\x1b[${code}m${text}\x1b[0m` : text;
   }
 }

@@ -4,7 +4,9 @@ import type { Machine } from '../lab/machine.ts';
 import type { Narrator } from './narrator.ts';
 
 const minute = 60_000;
-const newPage = '<!doctype html><title>web</title><h1>This page came with the second version.</h1>';
+/** The edit, as a person would type it, and what it makes of the page. */
+const [before, after] = ['was made on the golden machine', 'came with the second version'];
+const edit = ['sed', '-i', `s/${before}/${after}/`, '/var/www/html/index.html'];
 
 /** What the update stages play with. */
 export interface UpdateScene {
@@ -20,20 +22,20 @@ export interface UpdateScene {
 
 /** The installed machine is updated, survives a bad version, and goes back. */
 export async function updateStages(scene: UpdateScene): Promise<void> {
-  const { lab, tell, name, address, page } = scene;
+  const { lab, tell, name, page } = scene;
+  const newPage = page.replace(before, after);
+  const itself = await identity(scene);
   await tell.stage('7. The image is edited, and the change rolled to the machine', async () => {
-    await run(scene, ['edit', 'web', '--', 'sh', '-ec', `echo '${newPage}' > /var/www/html/index.html`]);
-    tell.waiting('fetching what differs, filling the other slot, booting it on trial');
+    await run(scene, ['edit', 'web', '--', ...edit]);
     await run(scene, ['update', name, '--image', 'web:2', '--wait']);
     await serves(scene, newPage);
     tell.fact(`${name} runs web:2, proved healthy; its nginx serves the new page`);
     await run(scene, ['machines']);
   });
   await tell.stage('8. A version is broken on purpose, and the machine comes back by itself', async () => {
-    await run(scene, ['edit', 'web', '--', 'sh', '-ec', "echo 'this is no configuration' > /etc/nginx/nginx.conf"]);
+    await run(scene, ['edit', 'web', '--', 'sh', '-c', 'echo nonsense > /etc/nginx/nginx.conf']);
     const words = ['update', name, '--image', 'web:3', '--tries', '1', '--wait'];
     tell.command(commandLine('imprint', words));
-    tell.waiting('filling the slot, booting it, seeing that nginx fails, going back');
     const { status, stderr } = await lab.imprint(words, 15 * minute);
     if (status === 0) throw new Error('the broken version was taken for a good one');
     if (!/failed: nginx/.test(stderr)) throw new Error(`it was given up for another reason: ${stderr.slice(-600)}`);
@@ -46,10 +48,16 @@ export async function updateStages(scene: UpdateScene): Promise<void> {
     await run(scene, ['revert', name, '--to', 'web:1', '--wait']);
     await serves(scene, page);
     tell.fact(`${name} serves the golden machine’s page again`);
-    const host = (await lab.ssh(address, 'hostname')).trim();
-    if (host !== name) throw new Error(`its host name is ${host}`);
-    tell.fact('its host name, keys and machine-id are still its own');
+    const now = await identity(scene);
+    if (now !== itself) throw new Error(`it is no longer itself:\n${now}\nbefore:\n${itself}`);
+    tell.fact('its host name, its machine-id and its SSH host keys are what they were');
   });
+}
+
+/** What nothing of all this may change. */
+async function identity({ lab, address }: UpdateScene): Promise<string> {
+  const names = await lab.ssh(address, 'hostname; cat /etc/machine-id');
+  return [names.trim(), ...(await lab.hostKeys(address))].join('\n');
 }
 
 /** Runs a command of Imprint, shows it and what it says, and fails with it. */
