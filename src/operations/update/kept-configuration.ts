@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { mkdir, open, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { type Digest, type RawPath, rawPath } from '../../foundation/brand.ts';
 import type { Entry } from '../../image/entry.ts';
 import { agentPaths } from '../../machine/installed-layout.ts';
 import { isFile } from '../../native/status.ts';
 import { renameDurably, writing } from '../../store/durable.ts';
+import { rootFiles } from '../../system/root-files.ts';
 import { ContentCheck } from '../../tree/check-content.ts';
 import { hexOf } from '../../tree/converge-writer.ts';
 import { hasTime } from '../../tree/entry-attributes.ts';
@@ -44,9 +45,11 @@ export async function keepConfiguration(base: LocalBase): Promise<void> {
       return undefined;
     return check.differing(path, entry)?.length === 0 ? readFile(Buffer.from(path, 'latin1')) : undefined;
   });
-  const place = join(base.root, keptConfigurationPath);
+  // A link for /var must not lead out of a root that is only mounted.
+  const state = await rootFiles(base.root).resolve(agentPaths.state);
+  const place = join(state, basename(keptConfigurationPath));
   await writing(place, async () => {
-    await mkdir(join(base.root, agentPaths.state), { recursive: true });
+    await mkdir(state, { recursive: true });
     {
       await using handle = await open(`${place}.new`, 'w', 0o600);
       await handle.writeFile(kept);

@@ -10,6 +10,7 @@ import { carriedPath, identityPaths, keptObjects, objectPaths } from '../../mach
 import { parseExcludes } from '../../machine/exclude.ts';
 import { isDirectory, readLink } from '../../native/status.ts';
 import { makeDirectories } from '../../store/make-directories.ts';
+import { rootFiles } from '../../system/root-files.ts';
 import { ContentCheck } from '../../tree/check-content.ts';
 import { syncTree } from '../../tree/converge-tree.ts';
 import { hasAttributes, isOfKind } from '../../tree/entry-attributes.ts';
@@ -110,9 +111,7 @@ export async function layObject(object: KeptObject, root: string, owner: string)
     for (const entry of made.reverse()) {
       copyAttributes(`${tree}/${entry.path}` as RawPath, entry, `${root}/${entry.path}` as RawPath);
     }
-    const mark = join(root, objectPaths.mark);
-    await makeDirectories(join(mark, '..'));
-    await writeFile(mark, `${owner} ${object.number}\n`);
+    await rootFiles(root).write(objectPaths.mark, `${owner} ${object.number}\n`);
   } catch (error) {
     throw toImprintError(error);
   }

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { readdir, stat, symlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { type RawPath, rawPath } from '../../foundation/brand.ts';
 import { toImprintError } from '../../foundation/errors.ts';
 import { agentFiles } from '../../machine/agent-files.ts';
@@ -66,9 +66,9 @@ async function rawPlace(files: RootFiles, path: string): Promise<RawPath> {
 async function keepHistory({ stateDirectory, layout, object }: FillRequest, target: string): Promise<void> {
   if (layout.host !== undefined || dirname(object.directory) !== stateDirectory) return;
   if (!`${stateDirectory}/`.endsWith(`/${objectPaths.inRoot}/`)) return;
-  const place = join(target, objectPaths.inRoot);
-  const base = dirname(place);
   await rootFiles(target).makeDirectory(dirname(objectPaths.inRoot));
+  const base = await rootFiles(target).resolve(dirname(objectPaths.inRoot));
+  const place = join(base, basename(objectPaths.inRoot));
   removeContents(rawPath(place), true);
   const from = dirname(stateDirectory);
   const entries = findCarried(from, [stateDirectory.slice(from.length + 1)]);

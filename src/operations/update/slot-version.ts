@@ -6,6 +6,7 @@ import { objectPaths } from '../../machine/carried-state.ts';
 import { agentPaths } from '../../machine/installed-layout.ts';
 import { status } from '../../native/status.ts';
 import { entriesOfManifest } from '../../store/manifest-reader.ts';
+import { rootFiles } from '../../system/root-files.ts';
 import type { KnownTree } from '../../tree/converge-plan.ts';
 import { syncTree } from '../../tree/converge-tree.ts';
 
@@ -20,7 +21,7 @@ export interface SlotVersion {
 
 /** Reads which version lies below `root`; undefined where that is not known, or not to be relied on: it is being filled. */
 export async function readSlotVersion(root: string): Promise<SlotVersion | undefined> {
-  const state = join(root, agentPaths.state);
+  const state = await stateOf(root);
   const text = await readFile(join(state, 'version.json'), 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
   const manifestFile = join(state, 'manifest');
@@ -43,12 +44,17 @@ export async function readSlotVersion(root: string): Promise<SlotVersion | undef
  * there goes with it.
  */
 export async function forgetSlotVersion(root: string): Promise<void> {
-  const state = join(root, agentPaths.state);
+  const state = await stateOf(root);
   await rm(join(state, 'version.json'), { force: true });
   syncTree(rawPath(root));
   const names = await readdir(state).catch((): string[] => []);
   const objects = basename(objectPaths.inRoot);
   for (const name of names) if (name !== objects) await rm(join(state, name), { recursive: true, force: true });
+}
+
+/** In that root and no other: a version may have a link for /var, which leads out of a root that is only mounted. */
+function stateOf(root: string): Promise<string> {
+  return rootFiles(root).resolve(agentPaths.state);
 }
 
 /** What lies in a slot and is not the version's: a fill leaves it as it is. */
