@@ -94,6 +94,12 @@ export const errorCatalogue = {
     message: 'There is no image {reference} in {source}.',
     hint: 'It holds: {known}.',
   },
+  'boot-disk-unknown': {
+    exit: 3,
+    http: 404,
+    message: 'It is not known which disk is meant: {problem}.',
+    hint: 'Name it: --disk /dev/NAME, --disk serial=…, or a disk image.',
+  },
   // ── refused for safety ─────────────────────────────────────────────────────────────────────────────────────────
   'disk-none': {
     exit: 4,
@@ -119,10 +125,41 @@ export const errorCatalogue = {
     message: '{disk} of {machine} is in use ({use}). Nothing was written.',
     hint: 'Unmount it or stop what uses it, then install again; or name another disk: imprint machine set {machine} --disk RULE',
   },
+  'disk-holds-data': {
+    exit: 4,
+    http: 409,
+    message: '{disk} of {machine} holds what the layout does not allow to be lost: {content}. Nothing was written.',
+    hint: 'Save what is needed, then allow it for that disk in the layout (erase: {example}), or take another disk.',
+  },
+  'disk-shared': {
+    exit: 4,
+    http: 409,
+    message:
+      '{partition} of {machine} belongs to {group}, which also lies on {others}: erasing it would destroy both. Nothing was written.',
+    hint: 'Take it out of there first, let the layout have the other disk, too, or write erase: shared beside what is to go.',
+  },
+  'layout-unsolvable': {
+    exit: 4,
+    http: 409,
+    message: 'The layout cannot be laid on the disks of {machine}: {problem}. Nothing was written.',
+    hint: '{hint}',
+  },
   'image-unfit': {
     exit: 4,
     http: 409,
     message: '{reference} cannot be installed on {machine}: {problem}. Nothing was written.',
+    hint: '{hint}',
+  },
+  'boot-copy-foreign': {
+    exit: 4,
+    http: 409,
+    message: 'The safety copy {file} is not of {disk}: {problem}. Nothing was written.',
+    hint: 'Name the right disk (--disk), or take its own copy. On a clone of the same size and table: --force',
+  },
+  'boot-restore-refused': {
+    exit: 4,
+    http: 409,
+    message: '{disk} cannot get back what {file} holds: {problem}. Nothing was written.',
     hint: '{hint}',
   },
   'machine-not-approved': {
@@ -360,6 +397,30 @@ export const errorCatalogue = {
     http: 500,
     message: 'The in-place update {id} is damaged: {problem}.',
     hint: 'Boot the other entry of the boot menu; if that does not help, install the machine again.',
+  },
+  'boot-copy-invalid': {
+    exit: 5,
+    http: 422,
+    message: '{file} is no safety copy that can be used: {problem}.',
+    hint: 'Take another copy; what is whole in this one can still be had by hand: tar xzf {file}',
+  },
+  'boot-unproven': {
+    exit: 5,
+    http: 500,
+    message: '{disk} does not read back as it was written: {problem}. Do not restart this machine yet.',
+    hint: 'Restore again; what was there before is in {undo}. Look at the kernel’s log (dmesg): the disk may be failing.',
+  },
+  'boot-differs': {
+    exit: 5,
+    http: 409,
+    message: '{disk} differs from {file} in {count} places.',
+    hint: 'Each is named above. Bring it back: imprint boot restore {file}',
+  },
+  'boot-damaged': {
+    exit: 5,
+    http: 409,
+    message: '{disk} will not boot as it is: {problem}.',
+    hint: 'Each fault is named above. Bring back what was kept: imprint boot restore FILE',
   },
   'tree-differs': {
     exit: 5,

@@ -18,6 +18,7 @@ export interface DiskQuestion {
 }
 
 export type DiskAnswer = { kind: 'disk'; disk: DiskFacts } | { kind: 'refused'; error: ImprintError };
+export type DisksAnswer = { kind: 'disks'; disks: DiskFacts[] } | { kind: 'refused'; error: ImprintError };
 
 /**
  * Which disk may be written: exactly one, or none. Without a rule a machine must have exactly one fixed, writable disk; a second
@@ -27,6 +28,17 @@ export type DiskAnswer = { kind: 'disk'; disk: DiskFacts } | { kind: 'refused'; 
  * Refusals: `disk-none`, `disk-ambiguous`, `disk-too-small`, `disk-in-use`, `input-invalid` (the rule itself).
  */
 export function chooseDisk(question: DiskQuestion): DiskAnswer {
+  const answer = chooseDisks(question, { least: 1, most: 1 });
+  const [disk] = answer.kind === 'disks' ? answer.disks : [];
+  if (disk === undefined) return answer.kind === 'refused' ? answer : refused(noDisk(question, []));
+  return { kind: 'disk', disk };
+}
+
+/**
+ * The same for several disks of one rule: at least and at most so many, or none. More than `most` are ambiguous unless the rule says which
+ * (`smallest`, `largest`, `first`); where `least` is 0, none is an answer, too.
+ */
+export function chooseDisks(question: DiskQuestion, count: { least: number; most: number }): DisksAnswer {
   const { machine, disks } = question;
   let rule: DiskRule;
   try {
@@ -42,24 +54,29 @@ export function chooseDisk(question: DiskQuestion): DiskAnswer {
     if (reason === undefined) candidates.push(disk);
     else rejected.push(`${disk.path} ${reason}`);
   }
-  const [chosen, ...others] = narrow(candidates, rule);
-  if (chosen === undefined) return refused(noDisk(question, rejected));
-  if (others.length > 0) {
-    const left = [chosen, ...others];
+  const { chosen, tied } = narrow(candidates, rule, count.most);
+  if (tied.length > 0) {
     return refused(
       new ImprintError('disk-ambiguous', {
         machine,
-        count: left.length,
-        disks: left.map(describeDisk).join('; '),
-        example: ruleFor(chosen, disks),
+        count: tied.length,
+        disks: tied.map(describeDisk).join('; '),
+        example: tied[0] === undefined ? 'RULE' : ruleFor(tied[0], disks),
       }),
     );
   }
-  if (chosen.inUse.length > 0) {
-    return refused(new ImprintError('disk-in-use', { disk: chosen.path, machine, use: chosen.inUse.join('; ') }));
+  if (chosen.length < count.least) {
+    if (chosen.length === 0) return refused(noDisk(question, rejected));
+    const found = `only ${chosen.map(describeDisk).join('; ')} of the ${count.least} that it needs`;
+    return refused(new ImprintError('disk-none', { machine, reasons: [found, ...rejected].join(', ') }));
   }
-  if (chosen.size < question.needed(chosen)) return refused(tooSmall(question, chosen));
-  return { kind: 'disk', disk: chosen };
+  for (const disk of chosen) {
+    if (disk.inUse.length > 0) {
+      return refused(new ImprintError('disk-in-use', { disk: disk.path, machine, use: disk.inUse.join('; ') }));
+    }
+    if (disk.size < question.needed(disk)) return refused(tooSmall(question, disk));
+  }
+  return { kind: 'disks', disks: [...chosen] };
 }
 
 /** Why a disk is no candidate, undefined where it is one. */
@@ -74,13 +91,22 @@ function whyNot(disk: DiskFacts, rule: DiskRule): string | undefined {
   return undefined;
 }
 
-function narrow(candidates: readonly DiskFacts[], rule: DiskRule): readonly DiskFacts[] {
-  if (candidates.length === 0 || rule.choice === 'only') return candidates;
+/** Those that the rule takes; where it could as well take others, all that it cannot tell apart. */
+function narrow(
+  candidates: readonly DiskFacts[],
+  rule: DiskRule,
+  most: number,
+): { chosen: readonly DiskFacts[]; tied: readonly DiskFacts[] } {
+  if (candidates.length <= most && (rule.choice === 'only' || candidates.length <= 1))
+    return { chosen: candidates, tied: [] };
   // The facts come in the order of paths.
-  if (rule.choice === 'first') return candidates.slice(0, 1);
-  const sizes = candidates.map((disk) => disk.size);
-  const wanted = rule.choice === 'smallest' ? Math.min(...sizes) : Math.max(...sizes);
-  return candidates.filter((disk) => disk.size === wanted);
+  if (rule.choice === 'first') return { chosen: candidates.slice(0, most), tied: [] };
+  if (rule.choice === 'only') return { chosen: [], tied: candidates };
+  const sign = rule.choice === 'smallest' ? 1 : -1;
+  const sorted = [...candidates].sort((left, right) => sign * (left.size - right.size));
+  const last = sorted[most - 1]?.size;
+  if (sorted.length <= most || sorted[most]?.size !== last) return { chosen: sorted.slice(0, most), tied: [] };
+  return { chosen: [], tied: sorted.filter(({ size }) => size === last) };
 }
 
 function noDisk(question: DiskQuestion, rejected: readonly string[]): ImprintError {
@@ -105,6 +131,6 @@ function tooSmall(question: DiskQuestion, disk: DiskFacts): ImprintError {
   });
 }
 
-function refused(error: ImprintError): DiskAnswer {
+function refused(error: ImprintError): { kind: 'refused'; error: ImprintError } {
   return { kind: 'refused', error };
 }

@@ -1,14 +1,8 @@
-import type { DiskFacts, InstallOptions } from '../contract/machine.ts';
+import type { InstallOptions } from '../contract/machine.ts';
 import { type InstalledLayout, type PartitionSlot, partitionSlotName } from '../machine/installed-layout.ts';
-import {
-  layPartitions,
-  type Partition,
-  type PartitionRole,
-  type PartitionTable,
-  type PartitionWish,
-  partitionPath,
-} from '../machine/partition-table.ts';
-import { bootSpace, type DiskUse, usualSlots } from './install-space.ts';
+import { type Partition, type PartitionRole, type PartitionTable, partitionPath } from '../machine/partition-table.ts';
+import { type DiskUse, usualSlots } from './install-space.ts';
+import type { SolvedDisk, SolvedPartition } from './layout-solution.ts';
 
 /** UUIDs of a partition and of the file system in it. */
 export interface FreshPartition {
@@ -47,10 +41,14 @@ export function diskUse({ layout, slots, swap }: InstallOptions): DiskUse {
   return { layout: layout ?? 'single', slots: slots ?? usualSlots, swap: swap ?? 0 };
 }
 
-/** Lays out a disk. Throws a `RangeError` where it is too small (`diskSpace` says so before). */
-export function planDisk(disk: DiskFacts, options: InstallOptions, fresh: FreshDisk): PlannedDisk {
+/** Gives a disk that a built-in layout was solved for its names. */
+export function planDisk(disk: SolvedDisk, options: InstallOptions, fresh: FreshDisk): PlannedDisk {
   const use = diskUse(options);
-  const table = layPartitions(disk, fresh.table, partitionWishes(disk, use, fresh));
+  const table: PartitionTable = {
+    uuid: fresh.table,
+    sectorSize: disk.facts.sectorSize,
+    partitions: disk.partitions.map((partition) => namedPartition(partition, fresh)),
+  };
   const partition = (role: PartitionRole, slot?: string) => {
     const found = table.partitions.find((candidate) => candidate.role === role && candidate.slot === slot);
     if (found === undefined) throw new RangeError(`the table has no partition ${role} ${slot ?? ''}`);
@@ -60,28 +58,26 @@ export function planDisk(disk: DiskFacts, options: InstallOptions, fresh: FreshD
     table,
     layout: installedLayout(options, use, fresh),
     partition,
-    device: (role, slot) => partitionPath(disk.path, partition(role, slot).number),
+    device: (role, slot) => partitionPath(disk.facts.path, partition(role, slot).number),
   };
 }
 
-function partitionWishes(disk: DiskFacts, use: DiskUse, fresh: FreshDisk): PartitionWish[] {
-  const space = bootSpace(disk);
-  const wish = (role: PartitionRole, size: number | 'rest', { partition }: FreshPartition): PartitionWish => ({
-    role,
-    size,
-    uuid: partition,
-  });
-  return [
-    wish('bios-boot', space.biosBoot, fresh.biosBoot),
-    wish('esp', space.esp, fresh.esp),
-    wish('boot', space.boot, fresh.boot),
-    ...(use.swap > 0 ? [wish('swap', use.swap, fresh.swap)] : []),
-    ...{
-      single: () => [wish('root', 'rest', fresh.root)],
-      slots: () => chosenSlots(use, fresh).map(({ name, names }) => ({ ...wish('slot', 'rest', names), slot: name })),
-      files: () => [wish('host', 'rest', fresh.root)],
-    }[use.layout](),
-  ];
+function namedPartition({ number, start, size, role, name = '' }: SolvedPartition, fresh: FreshDisk): Partition {
+  const slot = role === 'slot' ? name : undefined;
+  const names = {
+    'bios-boot': () => fresh.biosBoot,
+    esp: () => fresh.esp,
+    boot: () => fresh.boot,
+    swap: () => fresh.swap,
+    root: () => fresh.root,
+    host: () => fresh.root,
+    slot: () => slotNames(fresh).find((each) => each.name === name)?.names,
+  };
+  if (role === undefined || !(role in names)) throw new RangeError(`the install makes no partition ${name}`);
+  const known = role as keyof typeof names;
+  const uuid = names[known]()?.partition;
+  if (uuid === undefined) throw new RangeError(`there is no name for the partition ${name}`);
+  return { number, role: known, ...(slot === undefined ? {} : { slot }), start, size, uuid };
 }
 
 function installedLayout(options: InstallOptions, use: DiskUse, fresh: FreshDisk): InstalledLayout {
@@ -110,5 +106,9 @@ function installedLayout(options: InstallOptions, use: DiskUse, fresh: FreshDisk
 
 function chosenSlots({ slots }: DiskUse, fresh: FreshDisk): { name: string; names: FreshPartition }[] {
   if (slots > fresh.slots.length) throw new RangeError(`there are no names for ${slots} slots`);
-  return fresh.slots.slice(0, slots).map((names, index) => ({ name: partitionSlotName(index), names }));
+  return slotNames(fresh).slice(0, slots);
+}
+
+function slotNames(fresh: FreshDisk): { name: string; names: FreshPartition }[] {
+  return fresh.slots.map((names, index) => ({ name: partitionSlotName(index), names }));
 }

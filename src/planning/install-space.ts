@@ -74,17 +74,6 @@ export function imageSpace(stats: Content, host: number): number {
   return Math.max(need, Math.min(third, Math.max(4 * need, 8 * gibibyte)));
 }
 
-/** Bytes that the whole disk must have: boot partitions, swap, what holds the system, and both copies of the partition table. */
-export function diskSpace(stats: Content, use: DiskUse, disk: DiskSize): number {
-  const boot = bootSpace(disk);
-  const systems = {
-    single: () => rootSpace(stats),
-    slots: () => use.slots * rootSpace(stats),
-    files: () => hostSpace(stats),
-  }[use.layout]();
-  return 2 * mebibyte + boot.biosBoot + boot.esp + boot.boot + wholeMebibytes(use.swap) + systems;
-}
-
 function wholeMebibytes(bytes: number): number {
   return Math.ceil(bytes / mebibyte) * mebibyte;
 }

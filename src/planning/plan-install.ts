@@ -2,14 +2,17 @@ import type { VersionRecord } from '../contract/image.ts';
 import type { DiskFacts, InstallOptions, MachineFacts } from '../contract/machine.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { BootRoot } from '../machine/boot-arguments.ts';
-import { chooseDisk } from '../machine/choose-disk.ts';
 import { installedMounts } from '../machine/fstab.ts';
 import type { ImageContent } from '../machine/image-content.ts';
 import { entryId, type InstalledLayout, imagePath } from '../machine/installed-layout.ts';
 import { mergeKernelOptions } from '../machine/kernel-options.ts';
+import { builtInLayout } from './built-in-layouts.ts';
 import { imageProblem } from './image-problem.ts';
 import { diskUse, type FreshDisk, type PlannedDisk, planDisk } from './install-layout.ts';
-import { diskSpace, imageSpace } from './install-space.ts';
+import { imageSpace } from './install-space.ts';
+import { layoutNeeds } from './layout-needs.ts';
+import type { SolvedDisk } from './layout-solution.ts';
+import { solveLayout } from './solve-layout.ts';
 import type { FirstEntry, Step } from './step.ts';
 
 /** Names that the new system gets, made before planning so that planning stays pure; see `freshIdentity`. */
@@ -40,29 +43,27 @@ export type InstallPlan = { kind: 'plan'; disk: DiskFacts; steps: Step[] } | { k
 /**
  * What an install will do, or why it will not. Pure.
  *
- * Refusals: `image-unfit`, `disk-none`, `disk-ambiguous`, `disk-in-use`, `disk-too-small`, `input-invalid` (a disk rule that is none).
+ * Refusals: `image-unfit`, `disk-none`, `disk-ambiguous`, `disk-in-use`, `disk-too-small`, `disk-shared`, `input-invalid` (a disk rule that is
+ * none).
  */
 export function planInstall(question: InstallQuestion): InstallPlan {
   const { facts, name, reference, record, content, options } = question;
   const { architecture } = facts;
   const unfit = imageProblem({ machine: name, architecture, reference, record, content }) ?? layoutProblem(question);
   if (unfit !== undefined) return { kind: 'refused', error: unfit };
-  const use = diskUse(options);
-  const answer = chooseDisk({
+  const layout = builtInLayout(options);
+  const answer = solveLayout({
+    layout,
     disks: facts.disks,
-    rule: options.disk,
-    needed: (disk) => diskSpace(record.stats, use, disk),
+    firmware: facts.firmware,
+    needs: layoutNeeds(layout, record.stats, []),
     machine: name,
     reference,
   });
   if (answer.kind === 'refused') return answer;
-  const { disk } = answer;
-  if (facts.firmware === 'bios' && disk.sectorSize !== 512) {
-    const problem = `its firmware is a BIOS, which cannot boot ${disk.path} with sectors of ${disk.sectorSize} bytes`;
-    const hint = 'Switch the machine to UEFI, or use another disk.';
-    return { kind: 'refused', error: new ImprintError('image-unfit', { reference, machine: name, problem, hint }) };
-  }
-  return { kind: 'plan', disk, steps: stepsFor(question, disk) };
+  const [disk] = answer.solution.disks;
+  if (disk === undefined) throw new RangeError('a built-in layout without a disk');
+  return { kind: 'plan', disk: disk.facts, steps: stepsFor(question, disk) };
 }
 
 /** Only an initial RAM disk finds a root that is a file. */
@@ -77,9 +78,10 @@ function layoutProblem({ name, reference, content, options }: InstallQuestion): 
   });
 }
 
-function stepsFor(question: InstallQuestion, disk: DiskFacts): Step[] {
+function stepsFor(question: InstallQuestion, solved: SolvedDisk): Step[] {
   const { name, reference, record, content, fresh } = question;
-  const planned = planDisk(disk, question.options, fresh);
+  const { facts: disk } = solved;
+  const planned = planDisk(solved, question.options, fresh);
   const { table, layout, device } = planned;
   const golden = record.source.hostName;
   const steps: Step[] = [
