@@ -54,7 +54,7 @@ try {
     const [name = '', part] = row.split(':');
     const measured = await (rows[name] as Row)(part);
     readResults();
-    results[name] = measured;
+    results[name] = { ...measured, lines: measured.lines.map((line) => ({ runs: workshop.runs, ...line })) };
     writeFileSync(resultsFile, JSON.stringify(results));
   }
 } finally {
@@ -88,7 +88,7 @@ function heading(): string {
     'squashfs-tools',
     'skopeo',
   ]);
-  return `${treeSize()}medians of ${workshop.runs}; ${describeMachine()}; ${versions}.`;
+  return `${treeSize()}${describeMachine()}; ${versions}.`;
 }
 
 /** `update` of `update:casync`. */

@@ -21,6 +21,8 @@ export interface Line {
   measured: Measured;
   /** Bytes that it wrote, where that is the question. */
   output?: number;
+  /** How many runs `measured` is the median of. */
+  runs?: number;
 }
 
 export interface Report {
@@ -39,9 +41,10 @@ export function formatReport({ goals, lines }: Report, heading: string): string 
     const most = limit === undefined ? '' : `${formatNumber(limit)} ${unit}`;
     return `| ${cell(name)} | ${formatNumber(own)} ${unit} | ${most} | ${reached} | ${cell(against)} |`;
   });
-  const commandLines = lines.map(({ name, measured, output }) => {
+  const commandLines = lines.map(({ name, measured, output, runs = 1 }) => {
+    const median = runs > 1 ? ` (median of ${runs})` : '';
     const bytes = output === undefined ? '' : `${formatNumber(output / 1e6)} MB`;
-    return `| ${cell(name)} | ${formatNumber(measured.cpu)} s | ${formatNumber(measured.wall)} s | ${measured.memory.toFixed(0)} MiB | ${bytes} |`;
+    return `| ${cell(name)}${median} | ${formatNumber(measured.cpu)} s | ${formatNumber(measured.wall)} s | ${measured.memory.toFixed(0)} MiB | ${bytes} |`;
   });
   return [
     heading,

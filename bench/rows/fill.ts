@@ -43,6 +43,7 @@ export async function measureFills(workshop: Workshop, tree: string, part?: stri
       name,
       measured: { cpu, wall, memory },
       output: written,
+      runs: 1,
     })),
   };
 }

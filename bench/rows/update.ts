@@ -124,12 +124,12 @@ function requestsOf(updates: readonly Update[]): string {
   return updates.map(({ name, requests }) => `${name}: ${requests?.toLocaleString('en')}`).join(', ');
 }
 
-function lineOf(what: string, { name, client, bytes, requests, server, further }: Update): Line {
+function lineOf(what: string, { name, client, bytes, requests, server, further, runs = 1 }: Update): Line {
   const words = [`${name}: ${what}, machine`];
   if (requests !== undefined) words.push(`${requests.toLocaleString('en')} requests`);
   if (server !== undefined) words.push(`server ${formatNumber(server)} s CPU`);
   if (further !== undefined && further !== server) words.push(`${formatNumber(further)} s for a further machine`);
-  return { name: words.join('; '), measured: client, output: bytes };
+  return { name: words.join('; '), measured: client, output: bytes, runs };
 }
 
 /** Two states of a tree with one file of 500 MB. */

@@ -47,7 +47,8 @@ export async function imprintUpdate(workshop: Workshop, name: string, trees: Deb
   const [first, ...others] = clients;
   const { client, server: further } = medianClient(others);
   const memory = server.peakMemory();
-  return { name: 'imprint', client, ...sent, server: first?.server ?? Number.NaN, further, memory };
+  const runs = others.length;
+  return { name: 'imprint', client, ...sent, server: first?.server ?? Number.NaN, further, memory, runs };
 }
 
 function requireSame(workshop: Workshop, wanted: string, made: string, list: string): void {

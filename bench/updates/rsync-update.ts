@@ -33,5 +33,5 @@ export async function rsyncUpdate(workshop: Workshop, trees: DebianTrees): Promi
   const bytes = number('Total bytes sent') + number('Total bytes received');
   const { client, server: used } = medianClient(clients);
   workshop.say(`rsync -z: ${(bytes / 1e6).toFixed(1)} MB, server ${used.toFixed(2)} s CPU`);
-  return { name: 'rsync -z', client, bytes, server: used, further: used };
+  return { name: 'rsync -z', client, bytes, server: used, further: used, runs: clients.length };
 }

@@ -38,5 +38,5 @@ export async function servedUpdate(workshop: Workshop, peer: ServedPeer): Promis
   }
   workshop.remove(place);
   const { client, server } = medianClient(clients);
-  return { name: peer.name, client, ...sent, server, further: server };
+  return { name: peer.name, client, ...sent, server, further: server, runs: clients.length };
 }

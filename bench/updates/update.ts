@@ -12,6 +12,8 @@ export interface Update {
   further?: number;
   /** The largest resident size of the server, in MiB. */
   memory?: number;
+  /** How many machines one after another these are the medians of. */
+  runs?: number;
 }
 
 /** One machine's update: what it took there, and CPU seconds of the server meanwhile. */

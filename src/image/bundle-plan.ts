@@ -40,8 +40,11 @@ interface OldFile {
 
 /** Content of a unit, at most, unless a chunk is longer. */
 const unitLength = 4 << 20;
-/** An old file up to this length is looked at whole: its parts may have been moved about in it. */
-const wholeLimit = 128 << 20;
+/**
+ * An old file up to this length is looked at whole: its parts may have been moved about in it. Twice as much made the bundle of a large Debian larger, not
+ * smaller, and takes that much more memory at both ends.
+ */
+const wholeLimit = 64 << 20;
 /** Of a file that is not looked at whole, a unit looks at no more than this. */
 const partLimit = 16 << 20;
 /** How much more of the old file, to both sides, a part of a run looks at. */
@@ -89,7 +92,10 @@ export class BundlePlanner {
     for (const entry of entries) if (entry.type === 'file' && entry.chunks !== undefined) this.#addFile(entry);
   }
 
+  /** The plan, when all entries were taken; what was only needed to make it is forgotten. */
   plan(): BundlePlan {
+    for (const map of [this.#known, this.#byPath, this.#byVersionlessPath, this.#byName]) map.clear();
+    this.#taken.clear();
     return this.#plan;
   }
 

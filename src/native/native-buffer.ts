@@ -5,6 +5,7 @@ import { requireFfi } from './library.ts';
  * memory; it stays where it is for as long as this object is held.
  */
 export class NativeBuffer {
+  readonly #memory: ArrayBuffer;
   readonly bytes: Buffer;
   readonly view: DataView;
   /** Address of the first byte. */
@@ -13,9 +14,15 @@ export class NativeBuffer {
   constructor(size: number) {
     // Not from Node's pool, and never on the heap of the engine, which moves things.
     const memory = new ArrayBuffer(Math.max(size, 128));
+    this.#memory = memory;
     this.bytes = Buffer.from(memory, 0, size);
     this.view = new DataView(memory, 0, size);
     this.pointer = requireFfi().getRawPointer(memory);
+  }
+
+  /** Gives the memory back at once, where the engine would take its time; nobody may use it any longer. */
+  free(): void {
+    this.#memory.transfer(0);
   }
 
   get size(): number {

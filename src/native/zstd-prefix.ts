@@ -51,7 +51,10 @@ export function nativePrefixCompressor(level: number): PrefixCompressor | undefi
   return {
     compress(prefix, source) {
       const room = source.length + (source.length >> 7) + 1024;
-      if (target.size < room) target = new NativeBuffer(room);
+      if (target.size < room) {
+        target.free();
+        target = new NativeBuffer(room);
+      }
       set(zstdParameters.windowLog, windowFor(prefix.length + source.length));
       // 1: on, 2: off.
       set(zstdParameters.longDistance, prefix.length >= longDistanceFrom ? 1 : 2);

@@ -8,7 +8,7 @@ import { createPrefixCompressor } from '../native/zstd-prefix.ts';
 import type { BundleJob, BundlePiece, BundleWorkerData } from './bundle-message.ts';
 
 /** Decompressed frames of packs that are kept, in bytes: neighbours are mostly asked for one after another. */
-const keptBytes = 48 << 20;
+const keptBytes = 32 << 20;
 /** Memory for frames is had in pieces of this length, so that one that is kept no longer has room for the next: memory comes back late from who throws it away. */
 const frameRoom = 8 << 20;
 /** Most prefixes and all but few contents are shorter than this. */
@@ -57,7 +57,9 @@ export class BundleCompressor {
 
   #gather(pieces: readonly BundlePiece[], total: number, into: NativeBuffer): NativeBuffer {
     // With room for the next ones: what is never written to takes no memory.
-    const buffer = into.size < total ? new NativeBuffer(Math.max(total, gatherRoom)) : into;
+    const fits = into.size >= total && (into.size <= gatherRoom || total > gatherRoom);
+    if (!fits) into.free();
+    const buffer = fits ? into : new NativeBuffer(Math.max(total, gatherRoom));
     let at = 0;
     for (const piece of pieces) {
       buffer.bytes.set('bytes' in piece ? piece.bytes : this.#content(piece), at);
@@ -83,7 +85,10 @@ export class BundleCompressor {
       this.#frames.set(key, known);
       return known;
     }
-    if (this.#stored.size < frameLength) this.#stored = new NativeBuffer(frameLength);
+    if (this.#stored.size < frameLength) {
+      this.#stored.free();
+      this.#stored = new NativeBuffer(frameLength);
+    }
     if (readAt(this.#openPack(pack), this.#stored.pointer, frameLength, frameOffset) < frameLength)
       throw this.#corrupt(pack, 'it is cut short');
     this.#makeRoom(frameContentLength);
@@ -102,6 +107,7 @@ export class BundleCompressor {
       if (this.#kept + Math.max(length, frameRoom) <= keptBytes) break;
       this.#frames.delete(oldest);
       this.#kept -= content.size;
+      this.#spare?.free();
       this.#spare = content;
     }
   }
@@ -109,7 +115,9 @@ export class BundleCompressor {
   #takeRoom(length: number): NativeBuffer {
     const spare = this.#spare;
     this.#spare = undefined;
-    return spare !== undefined && spare.size >= length ? spare : new NativeBuffer(Math.max(length, frameRoom));
+    if (spare !== undefined && spare.size >= length) return spare;
+    spare?.free();
+    return new NativeBuffer(Math.max(length, frameRoom));
   }
 
   #openPack(path: string): number {

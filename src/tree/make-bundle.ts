@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import type { Digest } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
@@ -29,7 +28,7 @@ import { BundlePool } from './bundle-pool.ts';
 
 export interface MakeBundleOptions {
   task: Task;
-  /** Default: one for each core, two at most; one where memory is short: each may need 300 MB. */
+  /** Default 1: another takes 200 MB, and some of the work twice, since both read the same frames. */
   threads?: number;
 }
 
@@ -41,8 +40,6 @@ export interface BundleReport {
   contentBytes: number;
 }
 
-/** Bytes of memory that must be free before a second thread is started. */
-const roomForTwo = 2 * 2 ** 30;
 /** zstd level: made once, paid for at every transfer. Twice the work of level 9 for 3 %; 15 takes ten times as much for nothing. */
 const level = 12;
 
@@ -74,9 +71,7 @@ export async function makeBundle(
     const bytes = await writing(part, async () => {
       const writer = await BundleFile.create(part);
       await using _file = writer;
-      const most = process.availableMemory() < roomForTwo ? 1 : 2;
-      const threads = options.threads ?? Math.min(most, availableParallelism());
-      await using pool = new BundlePool({ store: store.location, level }, threads);
+      await using pool = new BundlePool({ store: store.location, level }, options.threads ?? 1);
       const manifest = await writeManifest(store, from, to, pool, writer, task);
       const frames = await writeChunks(store, from, to, planner, plan, pool, writer, task);
       return await writer.finish({ manifest, frames }, from, to);

@@ -61,19 +61,19 @@ export async function fetchUpdate(request: FetchRequest): Promise<UpdateContent>
     bundle = await fetchBundle({ store, from, to: digest, reference, place, longest, patience, passed, task });
     if (bundle !== undefined) stack.use(bundle);
   }
-  let manifest: Buffer;
+  let lack: Lack;
   try {
-    manifest = await manifestOf(request, place, bundle);
-    if (bundle !== undefined && local !== undefined) await openBundle(bundle, manifest, digest, local);
+    lack = await findLack(await manifestOf(request, place, bundle), digest, local, task.signal);
+    bundle?.expect(lack.added);
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     task.warn(`The bundle of ${store.location} is of no use: ${error.message}. Content is fetched from packs.`);
     await rm(place.path('bundle'), { force: true });
     bundle = undefined;
-    manifest = await manifestOf(request, place, undefined);
+    lack = await findLack(await manifestOf(request, place, undefined), digest, local, task.signal);
   }
   const packs = await FetchedPacks.open(place.path('packs'));
-  const missing = await findMissing(manifest, digest, local, bundle, task.signal);
+  const missing = await findMissing(lack, local, bundle, task.signal);
   const places = missing.size === 0 ? new Map<string, ChunkLocation>() : await store.locate(missing, digest);
   const ranges = packs.missing(places.values());
   const bytes = ranges.reduce((sum, { from, to }) => sum + to - from, 0);
@@ -122,44 +122,51 @@ async function manifestOf(
   return file;
 }
 
-/** Tells a bundle which chunks it brings. */
-async function openBundle(bundle: BundleFile, manifest: Buffer, digest: Digest, local: LocalChunks): Promise<void> {
-  const wanted: WantedChunk[] = [];
+/** Chunks of a version that are not here, each once, in the order of its manifest. */
+interface Lack {
+  /** The base has not got them: what a bundle brings. */
+  added: WantedChunk[];
+  /** Only files of the base have them that are not as they were, as far as the file system says. */
+  changed: string[];
+}
+
+/** Reads the manifest once. */
+async function findLack(
+  manifest: Buffer,
+  digest: Digest,
+  local: LocalChunks | undefined,
+  signal: AbortSignal,
+): Promise<Lack> {
+  const lack: Lack = { added: [], changed: [] };
   const seen = new Set<string>();
   for await (const batch of entriesOfManifest(manifest, digest, 'manifest')) {
-    for (const { type, chunks = [] } of batch) {
-      if (type !== 'file') continue;
+    signal.throwIfAborted();
+    for (const { chunks = [] } of batch)
       for (const { hash, length } of chunks) {
-        if (local.has(hash)) continue;
+        const state = local?.stateOf(hash) ?? 'unknown';
+        if (state === 'there') continue;
         const name = hex(hash);
         if (seen.has(name)) continue;
         seen.add(name);
-        wanted.push({ name, length });
+        if (state === 'changed') lack.changed.push(name);
+        else lack.added.push({ name, length });
       }
-    }
   }
-  bundle.expect(wanted);
+  return lack;
 }
 
-/** Chunks that neither lie on this machine, as far as its file system says, nor come out of the bundle. */
+/** Chunks that neither lie on this machine nor come out of the bundle. */
 async function findMissing(
-  manifest: Buffer,
-  digest: Digest,
+  { added, changed }: Lack,
   local: LocalChunks | undefined,
   bundle: BundleFile | undefined,
   signal: AbortSignal,
 ): Promise<Set<string>> {
-  const missing = new Set<string>();
-  for await (const batch of entriesOfManifest(manifest, digest, 'manifest')) {
-    signal.throwIfAborted();
-    for (const { chunks } of batch)
-      for (const { hash } of chunks ?? []) {
-        if (local?.seemsThere(hash) === true) continue;
-        const name = hex(hash);
-        if (bundle?.has(name) !== true) missing.add(name);
-      }
+  const missing = new Set(changed);
+  if (bundle === undefined || local === undefined) {
+    for (const { name } of added) missing.add(name);
+    return missing;
   }
-  if (bundle === undefined || local === undefined) return missing;
   for (const name of bundle.doubtful(local)) {
     signal.throwIfAborted();
     if ((await bundle.read(name, local)) === undefined) missing.add(name);

@@ -74,10 +74,18 @@ export class LocalChunks {
     return false;
   }
 
-  /** Whether a chunk is there by what the file system says of its file: same size, same time; or was kept. */
-  seemsThere(key: Uint8Array): boolean {
-    for (const chunk of this.#chunks(key)) if (this.#isIntact(this.#chunkFile.at(chunk))) return true;
-    return this.has(key) && this.#keptContent(key) !== undefined;
+  /**
+   * Whether the version has a chunk (32 bytes) at all, and whether it is still there: by what the file system says of its file (same size, same time), or
+   * because it was kept.
+   */
+  stateOf(key: Uint8Array): 'unknown' | 'there' | 'changed' {
+    let known = false;
+    for (const chunk of this.#chunks(key)) {
+      if (this.#isIntact(this.#chunkFile.at(chunk))) return 'there';
+      known = true;
+    }
+    if (!known) return 'unknown';
+    return this.#keptContent(key) === undefined ? 'changed' : 'there';
   }
 
   /**
