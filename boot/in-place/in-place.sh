@@ -3,7 +3,7 @@
 #
 #   imprint_in_place redo|undo ROOT ID
 #
-# Needs: chmod, mv, rm, rmdir, sync, mount; and cp as GNU has it (busybox's, which its shell takes for any `cp` without a function, will not link what is
+# Needs: chmod, mv, rm, rmdir, sync, mount; chattr, where there is one, for paths that somebody protects from changes; and cp as GNU has it (busybox's, which its shell takes for any `cp` without a function, will not link what is
 # linked already, and has no nanoseconds). Does nothing, and returns 0, where the root is that version already or where there is no
 # such update any more. May be cut at any instant and begun again. Returns 1 where it could not be done; nothing may then be started.
 
@@ -23,6 +23,15 @@ imprint_in_place() {
   echo "imprint: bringing the root to the $imprint_want version of update $3"
   imprint_check_journal "$3" || return 1
   mount -o remount,rw "$imprint_root" 2> /dev/null
+  imprint_bring && return 0
+  imprint_release || return 1
+  imprint_bring
+}
+
+# One try of it; begun anew after another, wherever that ended.
+imprint_bring() {
+  imprint_state=
+  [ -e "$imprint_update/state" ] && read -r imprint_state < "$imprint_update/state"
   if [ "$imprint_state" = "$imprint_other" ]; then
     # What was changed since belongs to the version that is left now.
     imprint_each imprint_keep && sync || return 1
@@ -33,6 +42,23 @@ imprint_in_place() {
   sync
   echo "$imprint_want" > "$imprint_update/state" && sync
 }
+
+# A machine that does not start is worse than a file that is no longer protected (chattr +i, +a). 1: nobody can say what is.
+imprint_release() {
+  command -v chattr > /dev/null || return 1
+  echo "imprint: that did not work; it is tried again with all its files made changeable (chattr -i -a)"
+  chattr -f -i -a "$imprint_root/"
+  imprint_each imprint_unlock
+  return 0
+}
+imprint_unlock() {
+  [ -e "$imprint_root/$imprint_path" ] && [ ! -h "$imprint_root/$imprint_path" ] && imprint_chosen=./$imprint_path
+  return 0
+}
+imprint_unlock_many() (
+  cd "$imprint_root/" && chattr -f -i -a "$@"
+  return 0
+)
 
 # The journal is whole: its first line, its id, and a last line that counts the others.
 imprint_check_journal() {

@@ -16,6 +16,8 @@ export function isFile(mode: number): boolean {
 const emptyPath = 0x1000;
 const statxBasicStats = 0x7ff;
 const statxMountId = 0x1000;
+/** STATX_ATTR_IMMUTABLE and STATX_ATTR_APPEND. */
+const lockingAttributes = 0x30;
 const statusBuffer = new NativeBuffer(256);
 const directoryBuffer = new NativeBuffer(65_536);
 
@@ -40,6 +42,8 @@ export interface FileStatus {
   /** Of a device node. */
   major: number;
   minor: number;
+  /** Protected from changes: immutable or append-only (`chattr +i`, `+a`). */
+  locked: boolean;
 }
 
 /** Status of a path; a symbolic link is not followed. */
@@ -76,6 +80,7 @@ function readStatus(): FileStatus {
     ctimeNanoseconds: view.getUint32(104, true),
     major: view.getUint32(128, true),
     minor: view.getUint32(132, true),
+    locked: (view.getUint32(8, true) & lockingAttributes) !== 0,
   };
 }
 

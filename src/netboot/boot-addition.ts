@@ -28,7 +28,7 @@ export interface BootAdditionRequest {
 /** What the scripts use, beside what every shell has built in. */
 const programs = [
   ...['sh', 'mount', 'umount', 'losetup', 'blkid'],
-  ...['cat', 'cp', 'ln', 'mkdir', 'mv', 'rm', 'rmdir', 'sleep', 'sync', 'readlink'],
+  ...['cat', 'chmod', 'cp', 'ln', 'mkdir', 'mv', 'rm', 'rmdir', 'sleep', 'sync', 'readlink'],
 ];
 
 /** Scripts in `boot/`, and where they stand in the archive. */
@@ -69,6 +69,7 @@ export async function buildBootAddition(request: BootAdditionRequest): Promise<U
     root: request.programs ?? root,
     place: '/imprint',
     required: programs,
+    optional: ['chattr'],
   });
   const modules = await collectModules({
     root,

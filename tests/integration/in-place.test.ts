@@ -23,11 +23,13 @@ import { setXattr } from '../../src/native/attributes.ts';
 import { makeNode } from '../../src/native/nodes.ts';
 import {
   applyInPlace,
+  applyOrUndo,
   finishInPlace,
   listInPlace,
   undoInPlace,
 } from '../../src/operations/update/in-place/apply-in-place.ts';
 import { bringRoot } from '../../src/operations/update/in-place/bring-root.ts';
+import { requireReachable } from '../../src/operations/update/in-place/match-entry.ts';
 import { requireFeasible } from '../../src/operations/update/in-place/plan-in-place.ts';
 import { isOther, look, updatePaths } from '../../src/operations/update/in-place/root-paths.ts';
 import { stageInPlace } from '../../src/operations/update/in-place/stage-in-place.ts';
@@ -147,6 +149,50 @@ describe.skipIf(process.geteuid?.() !== 0)('an update in place', () => {
       applyInPlace(root, id);
       expect(snapshotDifference(later, treeSnapshot(root, ours))).toEqual([]);
     }
+    rmSync(root, { recursive: true });
+  });
+
+  it('is not begun where a path is protected from changes, and is undone by the initramfs all the same', async () => {
+    const root = await restored(one);
+    const locked = async (path: string) => {
+      execFileSync('chattr', ['+i', join(root, path)]);
+      const { problems } = await planFor(root, one, two);
+      execFileSync('chattr', ['-i', join(root, path)]);
+      return problems;
+    };
+    expect(await locked('etc/changed')).toEqual([expect.stringContaining('/etc/changed is protected')]);
+    expect(await locked('etc')).toEqual([expect.stringContaining('/etc is protected')]);
+    const id = await staged(root, two);
+    applyInPlace(root, id);
+    const back = { reference: 'test:1', kernelOptions: [`imprint.journal=undo:${id}`] };
+    requireReachable(root, back);
+    for (const [flag, path] of [
+      ['+i', 'etc/changed'],
+      ['+a', 'etc'],
+    ] as const)
+      execFileSync('chattr', [flag, join(root, path)]);
+    expect(() => requireReachable(root, back)).toThrow('/etc is protected');
+    expect(runScript(root, id, 'undo')).toBe(0);
+    expect(differenceOf('one', root)).toEqual([]);
+    expect(() => requireReachable(root, { ...back, kernelOptions: ['imprint.journal=redo:gone'] })).toThrow(
+      'no longer',
+    );
+    rmSync(root, { recursive: true });
+  });
+
+  it('that cannot be ended is undone, once the pointer is back', async () => {
+    const root = await restored(one);
+    const id = await staged(root, two);
+    const file = join(root, '.imprint/in-place', id, 'new/etc/changed');
+    execFileSync('chattr', ['+i', file]);
+    const said: string[] = [];
+    const goBack = async () => void said.push(readFileSync(join(root, '.imprint/in-place', id, 'state'), 'utf8'));
+    const warn = (message: string) => void said.push(message);
+    await expect(applyOrUndo(root, id, { goBack, warn })).rejects.toMatchObject({ code: 'io-failed' });
+    execFileSync('chattr', ['-i', file]);
+    expect(said).toEqual(['redoing\n']);
+    expect(differenceOf('one', root)).toEqual([]);
+    expect(listInPlace(root)).toMatchObject([{ id, state: 'old' }]);
     rmSync(root, { recursive: true });
   });
 

@@ -122,7 +122,7 @@ export const machineRevert = defineOperation({
     order: z.string().optional(),
   }),
   output: updateResultSchema,
-  errors: ['machine-unmanaged', 'update-running', 'nothing-before'],
+  errors: ['machine-unmanaged', 'update-running', 'nothing-before', 'in-place-unfit'],
   effect: 'change',
   runsOn: 'machine',
   long: true,

@@ -151,6 +151,7 @@ function statusOfListed({ mode, links, uid, gid, size, inode, device, mtime, cti
     ctimeNanoseconds: ctime.nanoseconds,
     major: 0,
     minor: 0,
+    locked: false,
   };
 }
 

@@ -6,7 +6,7 @@ import type { BootEntry, BootPointer } from '../../machine/boot-pointer.ts';
 import { committed, withoutTrial, withTrial } from '../../machine/trial.ts';
 import type { BootPartition } from '../../system/boot-partition.ts';
 import { failedUnits } from './health-checks.ts';
-import { bringToEntry } from './in-place/match-entry.ts';
+import { bringToEntry, requireReachable } from './in-place/match-entry.ts';
 import { planRestart, restartInto } from './restart-into.ts';
 import { forgetRevertFile, isUnsettled, settleOpenBoot, showOnHost } from './settle-boot.ts';
 import { type MachineView, openBoot, type ThisMachine, viewMachine } from './this-machine.ts';
@@ -17,7 +17,8 @@ export type RevertRequest = z.output<typeof machineRevert.input>;
 
 /**
  * Goes back: to the version before, which was good once and boots without another trial; from a trial to the good one; or to any other that lies in a
- * slot, on trial. Undefined where `to` is in no slot: it must be fetched. Errors: `machine-unmanaged`, `update-running`, `nothing-before`.
+ * slot, on trial. Undefined where `to` is in no slot: it must be fetched. Errors: `machine-unmanaged`, `update-running`, `nothing-before`,
+ * `in-place-unfit`.
  */
 export async function revertMachine(
   machine: ThisMachine,
@@ -34,6 +35,8 @@ export async function revertMachine(
     if (request.to !== undefined) return undefined;
     throw new ImprintError('nothing-before', { machine: 'This machine' });
   }
+  // Of the same root; another one was left as its entry wants it.
+  if (target.slot === running?.slot && target.id !== running.id) requireReachable(machine.root, target);
   task.log(`back to ${target.reference}`);
   const onTrial = view.situation.kind === 'trial' || view.situation.kind === 'dropped';
   if (onTrial) await noteGivenUp(machine, boot, view);

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { ImprintError } from '../../foundation/errors.ts';
+import type { Task } from '../../foundation/task.ts';
 import type { BootEntry } from '../../machine/boot-pointer.ts';
 import { machineKernelOptions } from '../../machine/entry-options.ts';
 import { readImageContent } from '../../machine/image-content.ts';
@@ -9,7 +10,7 @@ import type { BootPartition } from '../../system/boot-partition.ts';
 import { restartServices } from '../../system/running-services.ts';
 import { fetchUpdate } from './fetch-update.ts';
 import { failedUnits } from './health-checks.ts';
-import { applyInPlace, finishInPlace, undoInPlace } from './in-place/apply-in-place.ts';
+import { applyOrUndo, finishInPlace, undoInPlace } from './in-place/apply-in-place.ts';
 import { decideInPlace, retireInPlace, sayWhatRuns } from './in-place/decide-in-place.ts';
 import { type InPlaceEffects, inPlaceEffects } from './in-place/in-place-effects.ts';
 import { backEntry, forwardEntry, type InPlaceEntry } from './in-place/in-place-entries.ts';
@@ -56,7 +57,7 @@ export async function updateInPlace(asked: UpdateWork): Promise<DoneUpdate> {
     throw new ImprintError('in-place-unfit', { reference, problem, hint: 'Restart, or run imprint commit first.' });
   }
   await using content = await task.part('fetch what is missing', (part) => fetchUpdate(fetchRequest(work, part)));
-  const { root, processes } = machine;
+  const { processes } = machine;
   await task.part('see whether it would come up here', (part) =>
     requireFit({ content, reference, layout: view.layout, slot: running.slot, processes }, part),
   );
@@ -70,7 +71,7 @@ export async function updateInPlace(asked: UpdateWork): Promise<DoneUpdate> {
   const entry = await task.part('write the boot entries', (part) => decide({ ...all, task: part }, paths));
   // Before the files change places: what is mapped now is what is used.
   const effects = await inPlaceEffects(plan, kernelChange(running, entry));
-  await task.part('change the files', async () => applyInPlace(root, plan.id));
+  await task.part('change the files', (part) => apply(machine, plan.id, part));
   await forgetOlder(machine);
   await rm(fetchPlace(machine, view), { recursive: true, force: true });
   return await finish(all, entry, effects);
@@ -109,6 +110,18 @@ export function planChanges(
       part,
     ),
   );
+}
+
+/** The files change places; where that cannot be ended, the pointer goes back, and then they do. */
+async function apply(machine: ThisMachine, id: string, task: Task): Promise<void> {
+  await applyOrUndo(machine.root, id, {
+    goBack: async () => {
+      await using boot = await openBoot(machine);
+      const { pointer } = await viewMachine(machine, boot);
+      await boot.writePointer(withoutTrial(pointer));
+    },
+    warn: (message) => task.warn(message),
+  });
 }
 
 /** What earlier updates in place left: their ways back go first, then what those need. */

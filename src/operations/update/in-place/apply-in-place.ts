@@ -35,6 +35,28 @@ export function undoInPlace(root: string, id: string): boolean {
   return bring(root, id, 'undo');
 }
 
+/**
+ * As `applyInPlace`; what cannot be ended is not left half done, nor for the next start to fail at: `goBack` has the pointer name the old version, then its
+ * files come back. Rejects with why it could not be ended.
+ */
+export async function applyOrUndo(
+  root: string,
+  id: string,
+  { goBack, warn }: { goBack(): Promise<void>; warn(message: string): void },
+): Promise<void> {
+  try {
+    applyInPlace(root, id);
+  } catch (thrown) {
+    await goBack();
+    try {
+      undoInPlace(root, id);
+    } catch (again) {
+      warn(`The files could not be put back (${toImprintError(again).message}); the next start does it.`);
+    }
+    throw thrown;
+  }
+}
+
 function bring(root: string, id: string, direction: InPlaceDirection): boolean {
   try {
     return bringRoot({ paths: updatePaths(rawPath(root), id), direction });

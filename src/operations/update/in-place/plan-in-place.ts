@@ -1,18 +1,24 @@
 import { randomBytes } from 'node:crypto';
 import { statfsSync } from 'node:fs';
-import { rawPath } from '../../../foundation/brand.ts';
+import { type RawPath, rawPath } from '../../../foundation/brand.ts';
 import { formatBytes } from '../../../foundation/bytes.ts';
 import { ImprintError, toImprintError } from '../../../foundation/errors.ts';
 import type { Task } from '../../../foundation/task.ts';
+import { agentPaths } from '../../../machine/installed-layout.ts';
 import { pathAreas } from '../../../machine/own-paths.ts';
 import { entriesOfBase } from './base-entries.ts';
 import { compareRoot } from './compare-root.ts';
 import type { InPlacePlan, InPlaceRequest } from './in-place-plan.ts';
+import { lockedPath, lockedProblem } from './locked-paths.ts';
 import { mergePlanned } from './merge-planned.ts';
 import { PlanBuilder } from './plan-builder.ts';
 
 /** Room that is left on the root file system beside what is written. */
 const margin = 64 << 20;
+/** What says which version it is changes with every update. */
+const statePaths = ['version.json', 'manifest', 'configuration'].map(
+  (name) => `${agentPaths.state}/${name}` as RawPath,
+);
 /** Of the file system itself, for each name: an inode, directory blocks. */
 const perName = 1024;
 
@@ -43,6 +49,9 @@ export async function planInPlace(request: InPlaceRequest, task: Task): Promise<
     await mergePlanned(plan, request, builder.merges, task);
     const problem = spaceProblem(plan, base.root);
     if (problem !== undefined) plan.problems.push(problem);
+    // Found here, for nobody could end the update once it is decided.
+    const locked = lockedPath(root.replace(/\/+$/, ''), [...plan.paths.map(({ path }) => path), ...statePaths]);
+    if (locked !== undefined) plan.problems.push(lockedProblem(locked));
     return plan;
   } catch (error) {
     throw toImprintError(error);
