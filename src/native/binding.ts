@@ -26,6 +26,7 @@ function bind() {
       fallocate: { arguments: ['i32', 'i32', 'i64', 'i64'], return: 'i32' },
       fsync: { arguments: ['i32'], return: 'i32' },
       syncfs: { arguments: ['i32'], return: 'i32' },
+      fcntl: { arguments: ['i32', 'i32', 'pointer'], return: 'i32' },
       flock: { arguments: ['i32', 'i32'], return: 'i32' },
       statx: { arguments: ['i32', 'pointer', 'i32', 'u32', 'pointer'], return: 'i32' },
       getdents64: { arguments: ['i32', 'pointer', 'u64'], return: 'i64' },

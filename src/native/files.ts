@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import type { RawPath } from '../foundation/brand.ts';
 import { call, fail, firstPath, lastErrno, withPath } from './binding.ts';
+import { NativeBuffer } from './native-buffer.ts';
 
 export const openFlags = {
   readOnly: constants.O_RDONLY | 0o2000000,
@@ -100,4 +101,21 @@ export function syncFileSystem(fd: number): void {
 export function tryLock(fd: number, kind: 'shared' | 'exclusive'): boolean {
   if (call.flock(fd, (kind === 'shared' ? 1 : 2) | 4) === 0) return true;
   return lastErrno() === 11 ? false : fail('flock');
+}
+
+/** F_OFD_SETLK of linux/fcntl.h: unlike F_SETLK it is not lost when this process closes the file somewhere else. */
+const setOpenFileLock = 37;
+const recordLock = new NativeBuffer(32);
+
+/**
+ * As `tryLock`, exclusive, by the other kind of lock, which package managers use (fcntl); the file must be open for writing. It goes with `close`, or with the
+ * process.
+ */
+export function tryRecordLock(fd: number): boolean {
+  // `struct flock` on 64-bit machines: F_WRLCK, SEEK_SET, from the beginning to the end; no process.
+  recordLock.bytes.fill(0);
+  recordLock.view.setInt16(0, 1, true);
+  if (call.fcntl(fd, setOpenFileLock, recordLock.pointer) === 0) return true;
+  const errno = lastErrno();
+  return errno === 11 || errno === 13 ? false : fail('fcntl');
 }

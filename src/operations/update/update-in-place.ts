@@ -7,6 +7,7 @@ import { readImageContent } from '../../machine/image-content.ts';
 import { journalOfEntry } from '../../machine/in-place-journal.ts';
 import { withoutTrial } from '../../machine/trial.ts';
 import type { BootPartition } from '../../system/boot-partition.ts';
+import { holdPackageLocks } from '../../system/package-locks.ts';
 import { restartServices } from '../../system/running-services.ts';
 import { fetchUpdate } from './fetch-update.ts';
 import { failedUnits } from './health-checks.ts';
@@ -39,6 +40,9 @@ interface InPlaceWork extends UpdateWork {
   before: string[];
 }
 
+/** How long an update waits for a package manager, in milliseconds. */
+const packagePatience = 600_000;
+
 /**
  * Updates the root that runs (docs/update.md): all of it is laid ready and on the disk, the boot menu gets the old kernel with the way back and the new one
  * with the way forth, the pointer decides, and only then the files change places. Where nothing has to restart, the new version is proven at once.
@@ -57,7 +61,12 @@ export async function updateInPlace(asked: UpdateWork): Promise<DoneUpdate> {
     throw new ImprintError('in-place-unfit', { reference, problem, hint: 'Restart, or run imprint commit first.' });
   }
   await using content = await task.part('fetch what is missing', (part) => fetchUpdate(fetchRequest(work, part)));
-  const { processes } = machine;
+  const { root, processes, clock } = machine;
+  // What they change between the look at a file and its change would be of neither version.
+  using _packages = await holdPackageLocks(root, {
+    ...{ clock, patience: packagePatience, signal: task.signal },
+    waiting: () => task.log('a package manager works; the update goes on when it has ended'),
+  });
   await task.part('see whether it would come up here', (part) =>
     requireFit({ content, reference, layout: view.layout, slot: running.slot, processes }, part),
   );
