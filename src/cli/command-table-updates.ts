@@ -91,16 +91,6 @@ export const updateCommands: readonly CommandDefinition[] = [
     load: () => import('./commands/commit.ts'),
   },
   {
-    name: 'boot refresh',
-    group: 'Updates',
-    summary: 'have this machine boot the kernel that was installed here',
-    description:
-      'The newest kernel of /boot, with its initial RAM disk, goes to the boot partition, and boots on trial at the next restart. ' +
-      'On Debian and its like, installing a kernel and update-initramfs do that by themselves.',
-    examples: [['imprint boot refresh', 'after a kernel was installed by hand']],
-    load: () => import('./commands/boot-refresh.ts'),
-  },
-  {
     name: 'object',
     group: 'Updates',
     summary: 'write what makes this machine itself to a file',

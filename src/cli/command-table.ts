@@ -1,4 +1,5 @@
 import type { CommandDefinition, OptionDefinition } from './command.ts';
+import { bootCommands } from './command-table-boot.ts';
 import { editCommands } from './command-table-edit.ts';
 import { imageCommands } from './command-table-images.ts';
 import { machineCommands } from './command-table-machines.ts';
@@ -29,6 +30,7 @@ export const commands: readonly CommandDefinition[] = [
   ...editCommands,
   ...machineCommands,
   ...updateCommands,
+  ...bootCommands,
   ...serverCommands,
   ...mediaCommands,
   ...storeCommands,

@@ -1,6 +1,16 @@
 import type { Session } from './session.ts';
 
-export const commandGroups = ['Images', 'Machines', 'Progress', 'Updates', 'Server', 'Media', 'Store', 'Trust'] as const;
+export const commandGroups = [
+  'Images',
+  'Machines',
+  'Progress',
+  'Updates',
+  'Boot',
+  'Server',
+  'Media',
+  'Store',
+  'Trust',
+] as const;
 export type CommandGroup = (typeof commandGroups)[number];
 
 export interface ArgumentDefinition {

@@ -22,11 +22,15 @@ export interface FatEntry {
 /** Bytes of the volume; shorter only at its end. */
 export type ReadBytes = (offset: number, length: number) => Buffer;
 
-interface Volume {
+/** A volume whose boot sector fits together. Bytes. */
+export interface FatVolumeFound {
+  /** 12, 16 or 32. */
+  bits: number;
   read: ReadBytes;
   clusterBytes: number;
   clusters: number;
   dataOffset: number;
+  /** What the table says of a cluster: the next one, 0 for a free one. */
   next(cluster: number): number;
   root: { cluster: number } | { offset: number; length: number };
 }
@@ -71,7 +75,8 @@ export function readFat(read: ReadBytes): FatEntry[] {
   return found;
 }
 
-function openVolume(read: ReadBytes): Volume {
+/** Reads boot sector and table. Throws a `FormatError`. */
+export function openVolume(read: ReadBytes): FatVolumeFound {
   const boot = read(0, 512);
   if (boot.length < 512) throw new FormatError('it is too short');
   const sector = boot.readUInt16LE(11);
@@ -102,11 +107,11 @@ function openVolume(read: ReadBytes): Volume {
     return cluster % 2 === 0 ? pair & 0xfff : pair >> 4;
   };
   const root = bits === 32 ? { cluster: boot.readUInt32LE(44) } : { offset: rootOffset, length: rootRows * rowLength };
-  return { read, clusterBytes, clusters, dataOffset, next, root };
+  return { bits, read, clusterBytes, clusters, dataOffset, next, root };
 }
 
 /** Where the chain from a cluster on lies, as far as `size` bytes need it. */
-function runsOf(volume: Volume, first: number, size: number): FatEntry['runs'] {
+function runsOf(volume: FatVolumeFound, first: number, size: number): FatEntry['runs'] {
   const { clusterBytes, clusters, dataOffset } = volume;
   const runs: FatEntry['runs'] = [];
   let cluster = first;
@@ -123,7 +128,7 @@ function runsOf(volume: Volume, first: number, size: number): FatEntry['runs'] {
 }
 
 /** A directory's clusters to the end of their chain. */
-function directoryBytes(volume: Volume, first: number): Buffer {
+function directoryBytes(volume: FatVolumeFound, first: number): Buffer {
   const { clusterBytes, clusters, dataOffset, read } = volume;
   const parts: Buffer[] = [];
   let length = 0;

@@ -72,11 +72,15 @@ export function tarPadding(length: number): number {
   return (tarBlockSize - (length % tarBlockSize)) % tarBlockSize;
 }
 
-/** A member that is a plain file of ours: mode 0644, owner 0, time 0. For archives that carry other files than a tree's. */
-export function plainTarHeader(name: string, size: number, type: 'file' | 'directory' = 'file'): Buffer {
+/**
+ * A member that is a plain file of ours: mode 0644, owner 0, time 0 unless told (seconds since 1970). For archives that carry other files than a
+ * tree's.
+ */
+export function plainTarHeader(name: string, size: number, type: 'file' | 'directory' = 'file', mtime = 0): Buffer {
   const mode = type === 'file' ? 0o644 : 0o755;
   const flag = flags[type];
-  return headerBlock({ name, mode, uid: 0, gid: 0, size, mtime: 0, flag, linkName: '', major: 0, minor: 0 });
+  const header = headerBlock({ name, mode, uid: 0, gid: 0, size, mtime, flag, linkName: '', major: 0, minor: 0 });
+  return name.length > nameLimit ? Buffer.concat([...paxHeader([['path', name]]), header]) : header;
 }
 
 /** Bytes of data that a file has: its chunks, holes not counted. */

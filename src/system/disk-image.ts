@@ -238,9 +238,10 @@ async function attach(processes: Processes, disk: OpenDisk, partition: DiskParti
   return (await processes.run('losetup', args, { timeout: patience })).stdout.trim();
 }
 
-async function probe(
+/** What a partition of a disk or image file holds. Errors: `process-failed`, `tool-missing`. */
+export async function probe(
   processes: Processes,
-  disk: OpenDisk,
+  disk: Pick<OpenDisk, 'path'>,
   partition: DiskPartition,
   signal: AbortSignal,
 ): Promise<DiskPartition> {

@@ -1,0 +1,69 @@
+import type { CommandDefinition, OptionDefinition } from './command.ts';
+
+const disk: OptionDefinition = {
+  flags: '--disk <disk>',
+  description: '/dev/NAME, a rule (serial=…), or a disk image',
+};
+
+export const bootCommands: readonly CommandDefinition[] = [
+  {
+    name: 'boot save',
+    group: 'Boot',
+    summary: 'keep what makes a disk boot in one file, before it is needed',
+    description:
+      'Boot code, partition table, gap, BIOS boot partition, ESP, boot variables, grubenv; each with its hash. The file is a tar in gzip, with a page ' +
+      'on how to do without Imprint. Without --disk: the disk that this machine boots from.',
+    arguments: [{ name: 'FILE', description: 'the copy: web01.boot.tar.gz; best not on that disk' }],
+    options: [disk, { flags: '-f, --force', description: 'replace FILE, if it is there' }],
+    examples: [
+      ['imprint boot save /media/usb/web01.boot.tar.gz', 'of the disk that this machine boots from'],
+      ['imprint boot save pc7.tar.gz --disk pc7.img', 'of a disk image'],
+    ],
+    load: () => import('./commands/boot-save.ts'),
+  },
+  {
+    name: 'boot restore',
+    group: 'Boot',
+    summary: 'bring back what makes a disk boot, and prove it',
+    description:
+      'Finds the disk by serial number, size and table, whatever it is called today; shows what differs and asks; keeps what is there now in another copy; ' +
+      'writes, and reads back. A partition table that is whole is replaced only where --parts names it; files of Windows are brought back, never replaced.',
+    arguments: [{ name: 'FILE', description: 'a safety copy of imprint boot save' }],
+    options: [
+      disk,
+      { flags: '--parts <parts>', description: 'only these: table,code,gap,bios-boot,esp,variables' },
+      { flags: '--undo <file>', description: 'where what is there now is kept (default: beside FILE)' },
+      { flags: '-f, --force', description: 'also onto a clone, with another serial number' },
+    ],
+    examples: [
+      ['imprint boot restore web01.boot.tar.gz --dry-run', 'what differs, and what would be written'],
+      ['imprint boot restore web01.boot.tar.gz', 'also from a rescue system: it finds the disk'],
+      ['imprint boot restore web01.boot.tar.gz --parts table', 'the old partition table, over another one'],
+    ],
+    load: () => import('./commands/boot-restore.ts'),
+  },
+  {
+    name: 'boot check',
+    group: 'Boot',
+    summary: 'look whether a disk can boot, and what differs from a copy',
+    description:
+      'Follows what BIOS and UEFI would do, and says where they would stop. Exit status 5 where something is wrong, or differs.',
+    arguments: [{ name: 'FILE', description: 'a safety copy to compare with', optional: true }],
+    options: [disk],
+    examples: [
+      ['imprint boot check', 'the disk that this machine boots from'],
+      ['imprint boot check web01.boot.tar.gz', 'what has changed since the copy'],
+    ],
+    load: () => import('./commands/boot-check.ts'),
+  },
+  {
+    name: 'boot refresh',
+    group: 'Boot',
+    summary: 'have this machine boot the kernel that was installed here',
+    description:
+      'The newest kernel of /boot, with its initial RAM disk, goes to the boot partition, and boots on trial at the next restart. ' +
+      'On Debian and its like, installing a kernel and update-initramfs do that by themselves.',
+    examples: [['imprint boot refresh', 'after a kernel was installed by hand']],
+    load: () => import('./commands/boot-refresh.ts'),
+  },
+];

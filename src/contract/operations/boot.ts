@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import { bootDifferenceSchema, bootDiskSchema, bootPartSchema } from '../boot-copy.ts';
+import { defineOperation } from '../operation.ts';
+
+/** A disk rule (`serial=…`, `/dev/NAME`), or a disk image; absent: the one disk that is meant beyond doubt. */
+const diskChoiceSchema = z.string().min(1).max(4096).optional();
+
+/** What a safety copy holds of one part of the disk, for people. */
+export const bootPartSummarySchema = z.object({ part: bootPartSchema, what: z.string(), bytes: z.number() });
+
+export const bootSave = defineOperation({
+  name: 'boot.save',
+  summary: 'Keep what makes a disk boot in one file: boot code, tables, gap, BIOS boot partition, ESP, variables',
+  input: z.object({ file: z.string().min(1), disk: diskChoiceSchema, force: z.boolean().default(false) }),
+  output: z.object({
+    file: z.string(),
+    bytes: z.number(),
+    /** Of the file. */
+    sha256: z.string(),
+    disk: bootDiskSchema,
+    parts: z.array(bootPartSummarySchema),
+    /** What is wrong with the disk already, and what the copy does not hold. */
+    warnings: z.array(z.string()),
+  }),
+  errors: ['boot-disk-unknown', 'target-exists', 'not-root', 'disk-full', 'io-failed'],
+  effect: 'read',
+  runsOn: 'machine',
+  long: true,
+});
+
+export const bootRestore = defineOperation({
+  name: 'boot.restore',
+  summary: 'Bring back what makes a disk boot out of a safety copy, and prove it by reading back',
+  input: z.object({
+    file: z.string().min(1),
+    disk: diskChoiceSchema,
+    /** Absent: all that can go back without a doubt. */
+    parts: z.array(bootPartSchema).optional(),
+    /** Where what is there now is kept; absent: beside the file. */
+    undo: z.string().optional(),
+    /** Also onto a disk with another serial number. */
+    force: z.boolean().default(false),
+  }),
+  output: z.object({
+    disk: bootDiskSchema,
+    /** What was not as the copy has it. */
+    differences: z.array(bootDifferenceSchema),
+    /** What was written, in this order. */
+    steps: z.array(z.string()),
+    /** What stays as it is, and why. */
+    left: z.array(z.string()),
+    /** The safety copy of what was there before; absent: nothing had to be written. */
+    undo: z.string().optional(),
+  }),
+  errors: [
+    'boot-disk-unknown',
+    'boot-copy-invalid',
+    'boot-copy-foreign',
+    'boot-restore-refused',
+    'boot-unproven',
+    'not-root',
+    'io-failed',
+  ],
+  effect: 'destroy',
+  runsOn: 'machine',
+  long: true,
+});
+
+export const bootCheck = defineOperation({
+  name: 'boot.check',
+  summary: 'Look whether a disk can boot, and what differs from a safety copy',
+  input: z.object({ file: z.string().optional(), disk: diskChoiceSchema }),
+  output: z.object({
+    disk: bootDiskSchema,
+    /** What there is, one line each. */
+    found: z.array(z.object({ what: z.string(), state: z.enum(['good', 'note', 'bad']), says: z.string() })),
+    /** Why this machine will not boot from it; absent: it will, as far as can be seen. */
+    problem: z.string().optional(),
+    /** With a copy: what is not as it has it. */
+    differences: z.array(bootDifferenceSchema).optional(),
+  }),
+  errors: ['boot-disk-unknown', 'boot-copy-invalid', 'boot-copy-foreign', 'boot-differs', 'boot-damaged', 'not-root'],
+  effect: 'read',
+  runsOn: 'machine',
+  long: true,
+});
