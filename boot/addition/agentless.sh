@@ -242,6 +242,12 @@ show_images() {
 show_broken() { show hn-root-broken.img "$1"; }
 show() {
   [ -n "$2" ] || return 0
+  # Somebody's own file under that name is kept; but not one that was given up before.
+  if [ "$1" != hn-root-broken.img ] && [ -e "$host/$1" ] && [ ! -h "$host/$1" ]; then
+    aside=$host/$1.aside
+    while [ -e "$aside" ] || [ -h "$aside" ]; do aside=$aside~; done
+    mv "$host/$1" "$aside"
+  fi
   ln -sfn "$2" "$host/$1.imprint-new" && mv -fT "$host/$1.imprint-new" "$host/$1"
 }
 

@@ -24,7 +24,7 @@ imprint_in_place() {
   imprint_check_journal "$3" || return 1
   mount -o remount,rw "$imprint_root" 2> /dev/null
   imprint_bring && return 0
-  imprint_release || return 1
+  imprint_release
   imprint_bring
 }
 
@@ -43,10 +43,13 @@ imprint_bring() {
   echo "$imprint_want" > "$imprint_update/state" && sync
 }
 
-# A machine that does not start is worse than a file that is no longer protected (chattr +i, +a). 1: nobody can say what is.
+# What may help where the first try came to no end: room on a full disk, and files that are no longer protected (chattr +i, +a), for a machine that does not
+# start is worse.
 imprint_release() {
-  command -v chattr > /dev/null || return 1
-  echo "imprint: that did not work; it is tried again with all its files made changeable (chattr -i -a)"
+  echo 'imprint: that did not work; it is tried again with the room that was kept for it, and with all its files made changeable (chattr -i -a)'
+  rm -f "$imprint_update/reserve"
+  sync
+  command -v chattr > /dev/null || return 0
   chattr -f -i -a "$imprint_root/"
   imprint_each imprint_unlock
   return 0

@@ -12,6 +12,8 @@ export const inPlaceNames = {
   old: 'old',
   /** Names on their way into place. */
   temporary: 'tmp',
+  /** Room for the way back, or forth, where the disk is full by then: removed when it does not go without. */
+  reserve: 'reserve',
   /** For people and for the next update: what it is, in JSON. */
   plan: 'plan.json',
 } as const;

@@ -130,6 +130,19 @@ describe.skipIf(process.geteuid?.() !== 0)('a trial that is decided by hand whil
   });
 });
 
+describe.skipIf(process.geteuid?.() !== 0)('a file that somebody put under a name of the view', () => {
+  test.each([
+    ['the agent', (place: AgentlessPlace) => settleBoot(place.machine(goodWords))],
+    ['the shell', async (place: AgentlessPlace) => place.run('run', `${goodWords} imprint.kind=good`)],
+  ])('is kept by %s', async (_name, settle) => {
+    using place = new AgentlessPlace(settled);
+    writeFileSync(join(place.host, 'hn-root.img'), 'not what anybody expected');
+    await settle(place);
+    expect(hostText(place, 'hn-root.img')).toBe('image b');
+    expect(hostText(place, 'hn-root.img.aside')).toBe('not what anybody expected');
+  });
+});
+
 describe.skipIf(process.geteuid?.() !== 0)('a version that boots by two kernels', () => {
   test('is gone back to by the one that is good', async () => {
     const newer = `${b}-k222222`;

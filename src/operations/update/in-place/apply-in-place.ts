@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, renameSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { type RawPath, rawPath } from '../../../foundation/brand.ts';
 import { toImprintError } from '../../../foundation/errors.ts';
 import {
@@ -49,12 +49,20 @@ export async function applyOrUndo(
   } catch (thrown) {
     await goBack();
     try {
+      giveUpReserve(root, id);
       undoInPlace(root, id);
     } catch (again) {
       warn(`The files could not be put back (${toImprintError(again).message}); the next start does it.`);
     }
     throw thrown;
   }
+}
+
+/** Room for what a full disk kept from being done. */
+function giveUpReserve(root: string, id: string): void {
+  const { update } = updatePaths(rawPath(root), id);
+  rmSync(Buffer.from(`${update}/${inPlaceNames.reserve}`, 'latin1'), { force: true });
+  syncAll({ update });
 }
 
 function bring(root: string, id: string, direction: InPlaceDirection): boolean {

@@ -6,6 +6,7 @@ import { comparePaths, type Entry } from '../../../image/entry.ts';
 import { inPlaceNames, renderJournal } from '../../../machine/in-place-journal.ts';
 import { agentPaths } from '../../../machine/installed-layout.ts';
 import { setMode } from '../../../native/attributes.ts';
+import { allocate, close, open, openFlags } from '../../../native/files.ts';
 import { link, makeDirectory } from '../../../native/nodes.ts';
 import { type FileStatus, isDirectory } from '../../../native/status.ts';
 import { ConvergeWriter } from '../../../tree/converge-writer.ts';
@@ -39,12 +40,25 @@ export async function stageInPlace(plan: InPlacePlan, content: UpdateContent, ta
     for (const warning of stage.warnings) task.warn(warning);
     writeWhole(`${paths.update}/${inPlaceNames.plan}`, `${JSON.stringify(describe(plan))}\n`);
     writeWhole(`${paths.update}/${inPlaceNames.journal}`, renderJournal(stage.journal(plan.id)));
+    reserveRoom(`${paths.update}/${inPlaceNames.reserve}`);
     syncAll(paths);
     writeState(paths, 'old');
     return paths;
   } catch (error) {
     removeContents(paths.update as RawPath, true);
     throw toImprintError(error);
+  }
+}
+
+/** Bytes that the names and directories of an update may need beside what is there. */
+const reserved = 8 << 20;
+
+function reserveRoom(path: string): void {
+  const fd = open(path as RawPath, openFlags.writeOnly | openFlags.create, 0o600);
+  try {
+    allocate(fd, 0, reserved);
+  } finally {
+    close(fd);
   }
 }
 
