@@ -54,7 +54,7 @@ async function compose(program: string, signal: AbortSignal, log: (message: stri
         return await settleBoot(await here());
       } catch (thrown) {
         const error = toImprintError(thrown);
-        if (error.code !== 'machine-unmanaged' && error.code !== 'boot-partition-missing') throw thrown;
+        if (error.code !== 'machine-unmanaged') throw thrown;
         log(error.message);
         return undefined;
       }
@@ -67,8 +67,12 @@ async function compose(program: string, signal: AbortSignal, log: (message: stri
       machine = await findThisMachine({ processes, clock });
       return lookAtMachine(machine);
     },
-    prove: async (view, serverReached) =>
-      proveTrial(await here(), view, { signal, log, ...(serverReached && { serverReached }) }),
+    prove: async (view, serverReached) => {
+      const proven = await proveTrial(await here(), view, { signal, log, ...(serverReached && { serverReached }) });
+      // An image that somebody dropped runs as an entry of its own now.
+      if (view.situation.kind === 'dropped') machine = await findThisMachine({ processes, clock });
+      return proven;
+    },
     forgetNote: async () => {
       await using boot = await openBoot(await here());
       await boot.writeUpdateNote(undefined);

@@ -203,3 +203,19 @@ it('names the version by its digest', () => {
   };
   expect(argumentsOf(revert).slice(0, 5)).toEqual(['revert', '--to', `web@${digest}`, '--store', 'http://s/store']);
 });
+
+it('proves a trial, too, whose boot partition could not be opened at first', async () => {
+  let tries = 0;
+  const proven: string[] = [];
+  const settle = async () => {
+    tries += 1;
+    if (tries < 3) throw new ImprintError('boot-partition-unfit', { device: '/dev/x', problem: 'somebody has it' });
+    return onTrial;
+  };
+  const prove = async (view: MachineView) => {
+    proven.push(view.pointer.trial ?? '');
+    return settled;
+  };
+  await agentWith([idle], { settle, prove }).run();
+  expect(proven).toEqual(['b-2']);
+});

@@ -51,6 +51,9 @@ export interface Agent {
 const longPoll = 60;
 /** Milliseconds between tries of a server that is away: doubled each time, up to this. */
 const slowest = 300_000;
+/** Tries to find out how the boot stands, and milliseconds between two. */
+const settleTries = 6;
+const settlePause = 5000;
 const factsAge = 3_600_000;
 const objectAge = 3_600_000;
 
@@ -95,16 +98,26 @@ class AgentRun {
     await this.#working?.catch(() => {});
   }
 
+  /** A trial that is not even found would never be proven, so what is in the way may pass: a disk that comes late, somebody who holds the boot partition. */
   async #settle(): Promise<void> {
+    const { clock, signal } = this.#agent;
+    for (let tries = 1; !(await this.#trySettle()) && tries < settleTries && !signal.aborted; tries += 1)
+      await clock.sleep(settlePause, signal).catch(() => {});
+  }
+
+  async #trySettle(): Promise<boolean> {
     const { log } = this.#agent;
     try {
       this.#view = await this.#agent.settle();
       if (this.#view !== undefined) log(describe(this.#view));
       await this.#takeNote();
+      this.#problem = undefined;
+      return true;
     } catch (thrown) {
       const error = toImprintError(thrown);
       log(`this machine’s boot partition cannot be used: ${error.message}`);
       this.#problem = error.toValue();
+      return false;
     }
   }
 

@@ -44,7 +44,8 @@ export async function leftBehind(
   for (const place of there) {
     let [files, bytes] = [0, 0];
     for (const { path, status } of walk(`${base}/${place}` as RawPath)) {
-      if (status.device !== top?.device) break;
+      // What is mounted here is another file system's; a subvolume is not.
+      if (status.mountId !== top?.mountId) continue;
       if (!isFile(status.mode) || accounted.has(`${place}/${path}`) || ownShell.test(path)) continue;
       files += 1;
       bytes += status.size;
