@@ -18,7 +18,7 @@ type Part = (workshop: Workshop, trees: DebianTrees) => Promise<Partial<Measured
 /** What is measured after one another, and may be measured alone (`--rows update:casync`). */
 const parts: Record<string, Part> = {
   imprint: async (workshop, trees) => {
-    const imprint = await imprintUpdate(workshop, 'update', trees);
+    const imprint = await imprintUpdate(workshop, 'update', trees, 'imprint-origin');
     workshop.remove('update');
     return { imprint };
   },

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Background } from '../background.ts';
@@ -9,18 +9,34 @@ import { type MeasuredClient, medianClient, ports, type Update } from './update.
 const node = process.execPath;
 const program = fileURLToPath(new URL('../update-client.ts', import.meta.url));
 
-/** Imprint: captured, served; the bundle is made when the first machine asks, further ones fetch the same. Each machine's tree is compared in the end. */
-export async function imprintUpdate(workshop: Workshop, name: string, trees: DebianTrees): Promise<Update> {
+/**
+ * Imprint: captured, served; the bundle is made when the first machine asks, further ones fetch the same. The last machine's tree is compared in the end. The store
+ * is kept beside the trees where `origin` names it.
+ */
+export async function imprintUpdate(
+  workshop: Workshop,
+  name: string,
+  trees: DebianTrees,
+  origin?: string,
+): Promise<Update> {
   const directory = workshop.empty(name);
-  const ours = workshop.ours(name);
-  const everything = '--name bench --no-default-excludes --keep-secrets --no-snapshot';
-  for (const tree of [trees.before, trees.after]) workshop.run(`${ours} capture ${quoted(tree)} ${everything}`);
-  const store = join(directory, 'store');
+  const captures = (place: string) => {
+    const where = `--data ${quoted(join(place, 'data'))} --store ${quoted(join(place, 'store'))} --quiet --yes`;
+    const everything = '--name bench --no-default-excludes --keep-secrets --no-snapshot';
+    return [trees.before, trees.after].map(
+      (tree) => `${quoted(workshop.imprint)} ${where} capture ${quoted(tree)} ${everything}`,
+    );
+  };
+  if (origin === undefined) for (const command of captures(directory)) workshop.run(command);
+  const captured = origin === undefined ? directory : workshop.prepared(origin, captures);
+  const store = join(captured, 'store');
+  // The first machine is to have it made.
+  rmSync(join(store, 'bundles'), { recursive: true, force: true });
   const from = (JSON.parse(readFileSync(join(store, 'images/bench/1.json'), 'utf8')) as { digest: string }).digest;
   const manifest = join(store, 'manifests', `${from.slice('sha256:'.length)}.manifest`);
   await using server = await Background.start(
     workshop.imprint,
-    ['--data', join(directory, 'data'), '--store', store, 'serve', '--listen', `127.0.0.1:${ports.imprint}`],
+    ['--data', join(captured, 'data'), '--store', store, 'serve', '--listen', `127.0.0.1:${ports.imprint}`],
     ports.imprint,
   );
   const url = `http://127.0.0.1:${ports.imprint}/store`;
@@ -37,7 +53,7 @@ export async function imprintUpdate(workshop: Workshop, name: string, trees: Deb
     );
     clients.push({ client, server: server.cpu() - before });
     workshop.say(`${name}: server ${clients.at(-1)?.server.toFixed(2)} s CPU, ${server.peakMemory().toFixed(0)} MiB`);
-    requireSame(workshop, trees.after, target, join(directory, 'differs'));
+    if (number === workshop.runs) requireSame(workshop, trees.after, target, join(directory, 'differs'));
   }
   workshop.remove(`${name}-target`);
   const sent = JSON.parse(readFileSync(join(directory, 'transferred.json'), 'utf8')) as {
