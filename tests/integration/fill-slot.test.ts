@@ -160,9 +160,11 @@ describe.skipIf(process.geteuid?.() !== 0)('a spare partition', () => {
     const [one, two] = versions as [UpdateContent, UpdateContent];
     const request = await requestFor(disk, slotLayout('ext4'));
     let held: RunningProcess | undefined;
+    let seen = '';
     // A mount namespace of its own, made while the slot is mounted.
     const content = async (name: string) => {
       if (held === undefined) {
+        seen = readFileSync('/proc/self/mountinfo', 'utf8');
         held = systemProcesses.start('unshare', ['--mount', 'sh', '-c', 'echo there; exec sleep 60']);
         await once(held.stdout, 'data');
       }
@@ -174,6 +176,7 @@ describe.skipIf(process.geteuid?.() !== 0)('a spare partition', () => {
     } finally {
       await held?.stop();
     }
+    expect(seen).toMatch(new RegExp(`${disk.directory}\\S* \\S*nosuid`));
     await using mounted = await mounting(disk.device, 'ext4', disk.directory);
     await expectVersion(mounted.path, two);
   });
