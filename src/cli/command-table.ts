@@ -2,6 +2,7 @@ import type { CommandDefinition, OptionDefinition } from './command.ts';
 import { bootCommands } from './command-table-boot.ts';
 import { editCommands } from './command-table-edit.ts';
 import { imageCommands } from './command-table-images.ts';
+import { layoutCommands } from './command-table-layouts.ts';
 import { machineCommands } from './command-table-machines.ts';
 import { mediaCommands } from './command-table-media.ts';
 import { serverCommands } from './command-table-server.ts';
@@ -28,6 +29,7 @@ export const commands: readonly CommandDefinition[] = [
   ...imageCommands,
   ...retentionCommands,
   ...editCommands,
+  ...layoutCommands,
   ...machineCommands,
   ...updateCommands,
   ...bootCommands,

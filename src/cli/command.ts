@@ -2,6 +2,7 @@ import type { Session } from './session.ts';
 
 export const commandGroups = [
   'Images',
+  'Disks',
   'Machines',
   'Progress',
   'Updates',

@@ -18,6 +18,7 @@ const keptRoles = ['data', 'share', 'home', 'esp', 'foreign'];
 export function contentProblems(layout: Layout, devices: readonly LayoutDevice[]): LayoutProblem[] {
   return [
     ...roleProblems(layout, devices),
+    ...copyProblems(devices),
     ...keepProblems(devices),
     ...fileSystemProblems(layout, devices),
     ...mountProblems(devices),
@@ -76,6 +77,19 @@ function roleProblems(layout: Layout, devices: readonly LayoutDevice[]): LayoutP
     }
   }
   return problems;
+}
+
+/** What stands on each of several disks must be something that may be there twice. */
+function copyProblems(devices: readonly LayoutDevice[]): LayoutProblem[] {
+  return devices.flatMap((device) => {
+    if (device.kind !== 'partition' || /^[01]?$|^0-1$/.test(device.disk.count ?? '')) return [];
+    const { role, ref, path } = device;
+    if (role === 'esp' || role === 'boot' || role === 'bios-boot' || role === 'swap' || role === 'foreign') return [];
+    const made = fileSystemOf(device);
+    if (made === undefined) return [];
+    const problem = `${ref} would be there once on each disk of ${device.disk.name}: make it of an array, or give one disk an entry of its own`;
+    return [{ path, problem }];
+  });
 }
 
 function keepProblems(devices: readonly LayoutDevice[]): LayoutProblem[] {

@@ -11,7 +11,7 @@ const mirrored = `# as captured
 format: 1
 disks:
   - name: system
-    match: size>=100G
+    match: size>=100G, smallest
     count: 1-2
     erase: [linux, raid, lvm, luks]
     partitions:
@@ -20,6 +20,8 @@ disks:
       - { name: boot, role: boot, size: 1G }
       - { name: windows, role: foreign, kind: windows }
       - { name: half, min: 20G }
+  - name: large
+    partitions:
       - name: data
         role: data
         keep: true
@@ -42,7 +44,7 @@ swap:
 
 it('reads a layout', () => {
   const layout = parseLayout(mirrored, 'golden.yaml');
-  expect(layout.disks[0]?.partitions.find(({ name }) => name === 'data')).toEqual({
+  expect(layout.disks[1]?.partitions[0]).toEqual({
     ...{ name: 'data', role: 'data', keep: 'true', min: 10 * G, weight: 3 },
     fileSystem: {
       ...{ type: 'xfs', label: 'data', mount: '/data', options: 'noatime,nofail' },
@@ -71,8 +73,8 @@ const mistakes: [what: string, from: string, to: string, said: RegExp][] = [
     'role: bot,',
     /:11:29: disks\[0\]\.partitions\[2\]\.role must be one of bios-boot/,
   ],
-  ['a size that is none', 'size: 4G', 'size: many', /:29:41: .*must be a size/],
-  ['a level that is none', 'level: 1,', 'level: 4,', /:21:28: raids\[0\]\.level must be one of 0, 1, 5/],
+  ['a size that is none', 'size: 4G', 'size: many', /:31:41: .*must be a size/],
+  ['a level that is none', 'level: 1,', 'level: 4,', /:23:28: raids\[0\]\.level must be one of 0, 1, 5/],
   ['a mount point that is none', 'mount: /data', 'mount: data', /must be an absolute path/],
   ['a path out', 'mount: /data', 'mount: /a/../data', /must be an absolute path/],
   ['mkfs with a shell', '-m reflink=1', '"; rm -rf /"', /must be plain words/],
@@ -82,13 +84,13 @@ const mistakes: [what: string, from: string, to: string, said: RegExp][] = [
     'an unknown member',
     'members: [half]',
     'members: [halv]',
-    /^layout.yaml:21:41: there is nothing called halv here, did you mean “half”\?/,
+    /^layout.yaml:23:41: there is nothing called halv here, did you mean “half”\?/,
   ],
   ['a part used twice', 'device: mirror', 'device: half', /half is already part of the RAID mirror/],
   ['a part with a content of its own', 'members: [half]', 'members: [half, data]', /data has the role data of its own/],
   ['a RAID of itself', 'members: [half]', 'members: [mirror]', /would lie on itself/],
   ['too few members', 'level: 1,', 'level: 6,', /RAID 6 needs 4 members, and mirror has 2/],
-  ['a rule that is none', 'match: size>=100G', 'match: the big one', /:5:12: “the big one” is no condition/],
+  ['a rule that is none', 'match: size>=100G, smallest', 'match: the big one', /:5:12: “the big one” is no condition/],
   ['a count that goes down', 'count: 1-2', 'count: 3-2', /counts down/],
   [
     'an order to erase what is nothing',
@@ -155,7 +157,9 @@ it.each(mistakes)('tells of %s with its place', (_what, from, to, said) => {
 });
 
 it('tells of all that is wrong, in the order of the file', () => {
-  const text = mirrored.replace('members: [half]', 'members: [halv]').replace('match: size>=100G', 'match: what');
+  const text = mirrored
+    .replace('members: [half]', 'members: [halv]')
+    .replace('match: size>=100G, smallest', 'match: what');
   const { problems, layout } = examineLayout(text, 'x');
   expect(layout).toBeUndefined();
   expect(problems.length).toBe(2);

@@ -4,6 +4,7 @@ import {
   mebibyte,
   type PartitionPlace,
   type Placed,
+  placementWorth,
   placePartitions,
 } from './place-partitions.ts';
 
@@ -77,7 +78,7 @@ function beside(
 /** The first `count` get entries; the others lie in an extended partition behind them, in one gap. */
 function withExtended(outside: readonly Gap[], count: number, wishes: readonly PartitionPlace[]): MbrAnswer {
   const [first, rest] = [wishes.slice(0, count), wishes.slice(count)];
-  let best: MbrPlacement | undefined;
+  let best: { placement: MbrPlacement; worth: number } | undefined;
   outside.forEach((gap, number) => {
     // With all of them in this gap each logical one costs its link; those in front may also lie in the gaps before.
     for (let here = first.length; here >= 0; here -= 1) {
@@ -87,11 +88,12 @@ function withExtended(outside: readonly Gap[], count: number, wishes: readonly P
       const together = room.end > room.start ? placePartitions([room], own) : undefined;
       if (earlier === undefined || together === undefined) continue;
       const placement = chain(gap, earlier.placed, together.placed, here);
-      if (best === undefined || smallest(placement, wishes) > smallest(best, wishes)) best = placement;
+      const worth = placementWorth(placement.placed, wishes);
+      if (best === undefined || worth > best.worth) best = { placement, worth };
       break;
     }
   });
-  return best === undefined ? { kind: 'refused', because: 'room' } : { kind: 'placed', placement: best };
+  return best === undefined ? { kind: 'refused', because: 'room' } : { kind: 'placed', placement: best.placement };
 }
 
 function chain(gap: Gap, earlier: readonly Placed[], together: readonly Placed[], entries: number): MbrPlacement {
@@ -108,15 +110,4 @@ function chain(gap: Gap, earlier: readonly Placed[], together: readonly Placed[]
       .concat(logical),
     extended: { start, size: gap.end - start },
   };
-}
-
-function smallest({ placed }: MbrPlacement, wishes: readonly PartitionPlace[]): number {
-  return Math.min(
-    ...placed.map(({ name, size }) => {
-      const wish = wishes.find((each) => each.name === name);
-      return wish === undefined || wish.weight === 0 || size >= wish.max
-        ? Number.POSITIVE_INFINITY
-        : size / wish.weight;
-    }),
-  );
 }

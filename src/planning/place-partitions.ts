@@ -32,8 +32,8 @@ export interface PlaceOptions {
 }
 
 /**
- * Puts partitions into gaps, in their order where that is possible. Of all ways the one is taken in which the smallest of those that
- * grow, measured by its weight, becomes largest; of equals, the one that uses most. Undefined where the minimums fit in no way.
+ * Puts partitions into gaps, in their order where that is possible. Of all ways the one is taken that is worth most (`placementWorth`); of equals the
+ * one that begins closest to the front. Undefined where the minimums fit in no way.
  */
 export function placePartitions(
   gaps: readonly Gap[],
@@ -41,12 +41,12 @@ export function placePartitions(
   options: PlaceOptions = {},
 ): Placement | undefined {
   const before = options.before ?? 0;
-  let best: { placement: Placement; score: Score } | undefined;
+  let best: { placement: Placement; worth: number } | undefined;
   for (const choice of orderedChoices(gaps, wishes, before)) {
     const placement = fill(gaps, wishes, choice, before);
     if (placement === undefined) continue;
-    const score = scoreOf(placement, wishes);
-    if (best === undefined || better(score, best.score)) best = { placement, score };
+    const worth = placementWorth(placement.placed, wishes);
+    if (best === undefined || worth > best.worth + 1e-9) best = { placement, worth };
   }
   if (best !== undefined) return best.placement;
   const loose = largestFirst(gaps, wishes, before);
@@ -139,19 +139,13 @@ function fill(
   return { placed, gaps: [...choice] };
 }
 
-interface Score {
-  fairness: number;
-  total: number;
-}
-
-function scoreOf({ placed }: Placement, wishes: readonly PartitionPlace[]): Score {
-  const growing = wishes.map((wish, index) => {
-    const size = placed[index]?.size ?? 0;
-    return wish.weight === 0 || size >= wish.max ? Number.POSITIVE_INFINITY : size / wish.weight;
-  });
-  return { fairness: Math.min(...growing), total: placed.reduce((sum, { size }) => sum + size, 0) };
-}
-
-function better(left: Score, right: Score): boolean {
-  return left.fairness === right.fairness ? left.total > right.total : left.fairness > right.fairness;
+/**
+ * What a placement is worth: the sum of the logarithms of the sizes, each times its weight. In one gap that is greatest where all are shared by weight;
+ * over several it says when more room is worth a share that is not quite by weight.
+ */
+export function placementWorth(placed: readonly Placed[], wishes: readonly PartitionPlace[]): number {
+  return wishes.reduce((sum, { name, weight }) => {
+    const size = placed.find((each) => each.name === name)?.size ?? 0;
+    return weight === 0 || size === 0 ? sum : sum + weight * Math.log(size / mebibyte);
+  }, 0);
 }

@@ -218,10 +218,10 @@ const solved: [what: string, given: Given, expected: string[]][] = [
     ['/dev/sda gpt kept 2:bios@1+1 3:esp@2+512 4:boot@514+512 1:=other@2000+30000 5:root@32000+29439'],
   ],
   [
-    'two gaps, the growing ones where they are largest',
+    'two gaps, both of which are used',
     { layout: one(`${root}, ${data}`), disks: [there('gpt', '/dev/sda', 100 * G, '7 basic 12000+30000 ntfs')] },
     [
-      '/dev/sda gpt kept 1:bios@1+1 2:esp@2+512 3:boot@514+512 7:=other@12000+30000 4:root@42000+15099 5:data@57099+45299',
+      '/dev/sda gpt kept 1:bios@1+1 2:esp@2+512 3:boot@514+512 4:root@1026+10974 7:=other@12000+30000 5:data@42000+60399',
     ],
   ],
   [
