@@ -14,7 +14,7 @@ import { rootFiles } from '../../system/root-files.ts';
 import { type EntryMakers, prepareEntry } from '../install/prepare-entry.ts';
 import { held } from './entry-files.ts';
 import { failedUnits } from './health-checks.ts';
-import { imageOf } from './settle-boot.ts';
+import { imageOf, isUnsettled, settleOpenBoot } from './settle-boot.ts';
 import { type MachineView, openBoot, type ThisMachine, trialSeconds, viewMachine } from './this-machine.ts';
 import { lockUpdate } from './update-lock.ts';
 
@@ -39,13 +39,17 @@ export interface RefreshedBoot {
 export async function refreshBoot(machine: ThisMachine, task: Task, makers?: EntryMakers): Promise<RefreshedBoot> {
   await using _lock = await lockUpdate('a kernel goes to the boot partition');
   await using boot = await openBoot(machine);
-  const view = await viewMachine(machine, boot);
+  const seen = await viewMachine(machine, boot);
+  const view = isUnsettled(seen) ? await settleOpenBoot(machine, boot) : seen;
   const { running, situation } = view;
   if (situation.kind === 'trial' || situation.kind === 'dropped' || running === undefined) {
     throw new ImprintError('trial-running', { reference: running?.reference ?? 'What runs' });
   }
-  const removed = await removeDead(machine, boot, running);
   const kernel = await newestKernel(machine.root, running);
+  // What somebody chose in the menu for once must not become what boots from now on, by the kernel that it got.
+  if (situation.kind === 'stray')
+    return { kind: 'later', kernel: kernel.version, entry: view.pointer.good, removed: [] };
+  const removed = await removeDead(machine, boot, running);
   const known = await knownEntry(
     machine.root,
     kernel,
