@@ -215,7 +215,10 @@ tidy() {
   for each in "$boot"/slots/*; do
     case ${each##*/} in
       "$pointer_good" | "$pointer_previous" | "$pointer_trial") ;;
-      *) if [ -e "$each/entry.cfg" ]; then unneeded "$each"; fi ;;
+      *)
+        # Should the present record be damaged, the other one counts.
+        case " $pointer_goods " in *" ${each##*/} "*) continue ;; esac
+        if [ -e "$each/entry.cfg" ]; then unneeded "$each"; fi ;;
     esac
   done
 }

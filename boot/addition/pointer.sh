@@ -31,14 +31,16 @@ read_block() {
   done <"$block_file"
 }
 
-# The record that counts: pointer_seq, pointer_good, pointer_previous, pointer_trial, pointer_tries; pointer_file is its copy. 1: there is none.
+# The record that counts: pointer_seq, pointer_good, pointer_previous, pointer_trial, pointer_tries; pointer_file is its copy. pointer_goods: the good
+# ones of both copies, which are never taken away. 1: there is none.
 read_pointer() {
-  pointer_seq=0 pointer_file=
+  pointer_seq=0 pointer_file= pointer_goods=
   for pointer_copy in a b; do
     [ -r "$boot/imprint/$pointer_copy.env" ] || continue
     read_block "$boot/imprint/$pointer_copy.env" seq good previous trial tries sum end
     [ "$block_sum" = "$(block_text "$block_seq" "$block_good" "$block_previous" "$block_trial" "$block_tries" | checksum)" ] || continue
     [ "$block_end" = "$block_seq,$block_good,$block_previous,$block_trial,$block_tries,$block_sum" ] || continue
+    pointer_goods="$pointer_goods $block_good"
     [ "$block_seq" -gt "$pointer_seq" ] || continue
     pointer_file=$pointer_copy pointer_seq=$block_seq pointer_good=$block_good
     pointer_previous=$block_previous pointer_trial=$block_trial pointer_tries=$block_tries
@@ -82,6 +84,7 @@ write_pointer() {
     printf 'sum=%s\nend=%s\n' "$next_sum" "$next,$1,$2,,0,$next_sum"
   } >"$boot.new"
   write_block "$boot/imprint/$pointer_other.env" || return 1
+  pointer_goods="$pointer_good $1"
   pointer_file=$pointer_other pointer_seq=$next pointer_good=$1 pointer_previous=$2 pointer_trial=
 }
 

@@ -26,6 +26,8 @@ export const entryOf = (letter: 'a' | 'b') => `file-${letter.repeat(12)}`;
 export interface AgentlessState {
   pointer: BootPointer;
   tries: TrialCount;
+  /** What the other copy of the pointer says is good; default: the same. */
+  goodBefore?: string;
   /** Answer of `systemctl is-system-running`. */
   system?: string;
 }
@@ -39,9 +41,9 @@ export class AgentlessPlace implements Disposable {
   readonly #hostDevice: string;
   readonly #uuid: string;
 
-  constructor({ pointer, tries, system = 'running' }: AgentlessState) {
+  constructor({ pointer, tries, goodBefore = pointer.good, system = 'running' }: AgentlessState) {
     this.#uuid = randomUUID();
-    this.#device = this.#loop('boot', this.#bootTree(pointer, tries), this.#uuid);
+    this.#device = this.#loop('boot', this.#bootTree(pointer, tries, goodBefore), this.#uuid);
     this.#hostDevice = this.#loop('host', this.#hostTree());
     mkdirSync(this.host);
     execFileSync('mount', ['-o', 'noatime', this.#hostDevice, this.host]);
@@ -142,9 +144,9 @@ export class AgentlessPlace implements Disposable {
     spawnSync('fsfreeze', ['--unfreeze', this.host]);
   }
 
-  #bootTree(pointer: BootPointer, tries: TrialCount): string {
+  #bootTree(pointer: BootPointer, tries: TrialCount, goodBefore: string): string {
     this.#write('boot/imprint/a.env', renderPointer(pointer));
-    this.#write('boot/imprint/b.env', renderPointer({ sequence: pointer.sequence - 1, good: pointer.good, tries: 0 }));
+    this.#write('boot/imprint/b.env', renderPointer({ sequence: pointer.sequence - 1, good: goodBefore, tries: 0 }));
     this.#write('boot/imprint/tries.env', renderTries(tries));
     this.#write('boot/imprint/layout.json', JSON.stringify(layout));
     this.#write('boot/imprint/failure.json', renderBootFailure(undefined));

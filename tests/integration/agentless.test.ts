@@ -99,6 +99,16 @@ describe('a hand-dropped image', () => {
     expect(hostLink(place, 'hn-root-old.img')).toBe(`images/${images.b}.img`);
   });
 
+  test('takes nothing with it that the other copy of the pointer needs, until its own is whole', async () => {
+    using place = new AgentlessPlace({ ...settled, pointer: { sequence: 5, good: b, tries: 0 }, goodBefore: a });
+    place.drop('the dropped image');
+    // Cut before the new record.
+    place.program('dd', 'kill -9 0');
+    place.run('run', newWords);
+    expect((await place.look()).entries.map(({ id }) => id)).toEqual(expect.arrayContaining([a, b]));
+    expect(hostText(place, `images/${images.a}.img`)).toBe('image a');
+  });
+
   test.each([
     ['proved healthy', newWords],
     ['used up its tries', `imprint.slot=${b} imprint.seq=5 imprint.kind=good`],
