@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { toImprintError } from '../foundation/errors.ts';
 import { mappedFiles, type UsingProcess, unitOfCgroup } from '../machine/changed-services.ts';
 import type { Processes } from './run.ts';
 
@@ -37,8 +38,13 @@ export async function runningUnits(proc = '/proc'): Promise<Set<string>> {
 export async function restartServices(processes: Processes, units: readonly string[]): Promise<string[]> {
   const problems: string[] = [];
   const attempt = async (args: string[]) => {
-    const { status, stderr } = await processes.run('systemctl', args, { timeout: 120_000, accept: [0, 1, 3, 4, 5] });
-    if (status !== 0) problems.push(stderr.trim() || `systemctl ${args.join(' ')} ended with ${status}`);
+    try {
+      const { status, stderr } = await processes.run('systemctl', args, { timeout: 120_000, accept: [0, 1, 3, 4, 5] });
+      if (status !== 0) problems.push(stderr.trim() || `systemctl ${args.join(' ')} ended with ${status}`);
+    } catch (thrown) {
+      // One that takes too long, too: whether the system is well is looked at after it.
+      problems.push(toImprintError(thrown).message);
+    }
   };
   await attempt(['daemon-reload']);
   for (const unit of units) await attempt(['try-restart', unit]);
