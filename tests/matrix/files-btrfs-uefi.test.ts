@@ -1,0 +1,3 @@
+import { testRow } from './update-row.ts';
+
+testRow({ number: 65, firmware: 'uefi', options: { layout: 'files', fileSystem: 'btrfs' } }, ['inOne']);
