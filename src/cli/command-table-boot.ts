@@ -57,6 +57,27 @@ export const bootCommands: readonly CommandDefinition[] = [
     load: () => import('./commands/boot-check.ts'),
   },
   {
+    name: 'boot menu',
+    group: 'Boot',
+    summary: 'put the other systems of this machine into its boot menu',
+    description:
+      'Looks into every partition, mounting none, for Linux systems of any distribution, Windows, boot records and memtest; says how BIOS and UEFI would start ' +
+      'each, and what stands in the way. Each entry hands over to the system’s own loader, so updates there need nothing here. What is not said stays as it was.',
+    options: [
+      { flags: '--disk <disk>', description: 'look only at this disk (default: all that are not removable)' },
+      { flags: '--default <entry>', description: 'what starts by itself: an entry, or imprint (what Imprint boots)' },
+      { flags: '--timeout <seconds>', description: 'how long the menu waits; -1: until a key is pressed' },
+      { flags: '--password-file <file>', description: 'who changes entries must know its first line (- is stdin)' },
+      { flags: '--no-password', description: 'take the password away' },
+      { flags: '--lock <entry>', description: 'start this entry only with the password; repeatable', repeat: true },
+    ],
+    examples: [
+      ['imprint boot menu --dry-run', 'what there is, how it would be started, and the menu'],
+      ['imprint boot menu --timeout 10 --default imprint', 'write it'],
+    ],
+    load: () => import('./commands/boot-menu.ts'),
+  },
+  {
     name: 'boot refresh',
     group: 'Boot',
     summary: 'have this machine boot the kernel that was installed here',

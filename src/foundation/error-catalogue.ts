@@ -100,6 +100,12 @@ export const errorCatalogue = {
     message: 'It is not known which disk is meant: {problem}.',
     hint: 'Name it: --disk /dev/NAME, --disk serial=…, or a disk image.',
   },
+  'boot-entry-unknown': {
+    exit: 3,
+    http: 404,
+    message: 'The boot menu has no entry “{entry}”.',
+    hint: 'It has: {known}.',
+  },
   // ── refused for safety ─────────────────────────────────────────────────────────────────────────────────────────
   'disk-none': {
     exit: 4,

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 
 /** Whose code a boot sector holds, by the words that it would print. */
 export interface BootCode {
-  kind: 'empty' | 'grub' | 'grub-legacy' | 'windows' | 'syslinux' | 'lilo' | 'unknown';
+  kind: 'empty' | 'not-bootable' | 'grub' | 'grub-legacy' | 'windows' | 'syslinux' | 'lilo' | 'unknown';
   /** For people. */
   name: string;
   /** Of GRUB: the sector of the disk where its core begins. */
@@ -16,10 +16,14 @@ const kernelSectorAt = 0x5c;
 
 /** Words of known boot code, the more telling ones first. */
 const signs: readonly { kind: BootCode['kind']; name: string; words: readonly string[] }[] = [
+  // What mkfs.fat and Windows put where nothing is to be started.
+  { kind: 'not-bootable', name: 'a record that only says that it starts nothing', words: ['not a bootable disk'] },
+  { kind: 'not-bootable', name: 'a record that only says that it starts nothing', words: ['Non-System disk'] },
   { kind: 'grub', name: 'GRUB 2', words: ['GRUB ', 'Geom', 'Hard Disk', 'Read'] },
   { kind: 'windows', name: 'Windows', words: ['Invalid partition table', 'Error loading operating system'] },
   { kind: 'windows', name: 'Windows boot sector', words: ['BOOTMGR'] },
   { kind: 'windows', name: 'Windows XP boot sector', words: ['NTLDR'] },
+  { kind: 'windows', name: 'MS-DOS boot sector', words: ['IO      SYS'] },
   { kind: 'syslinux', name: 'SYSLINUX', words: ['SYSLINUX'] },
   { kind: 'syslinux', name: 'SYSLINUX mbr', words: ['Missing operating system.\r\n', 'Operating system load error.'] },
   { kind: 'syslinux', name: 'SYSLINUX gptmbr', words: ['Missing OS'] },

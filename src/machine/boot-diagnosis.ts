@@ -116,7 +116,12 @@ export function recordFinding(
   const what = `partition ${number}`;
   const sector = read(start, 512);
   const code = recogniseBootCode(sector);
-  if (sector.length < 512 || sector.readUInt16LE(510) !== 0xaa55 || code.kind === 'empty') {
+  if (
+    sector.length < 512 ||
+    sector.readUInt16LE(510) !== 0xaa55 ||
+    code.kind === 'empty' ||
+    code.kind === 'not-bootable'
+  ) {
     return { what, state: 'bad', says: 'has no boot record: nothing in it can be started by BIOS' };
   }
   return { what, state: 'good', says: `has a boot record: ${code.name}` };

@@ -2,7 +2,7 @@ import type { BootEntry } from './boot-pointer.ts';
 import { entryIdPattern, sequencePattern, triesPattern } from './boot-pointer-block.ts';
 import { bootScriptFunctions } from './boot-script-functions.ts';
 import { quoteForGrub, renderTerminals } from './grub-config.ts';
-import { hostPaths } from './installed-layout.ts';
+import { bootPartitionPaths, hostPaths } from './installed-layout.ts';
 
 /** What `grub.cfg` of the boot partition depends on: nothing that an update changes. */
 export interface PointerConfigOptions {
@@ -49,10 +49,27 @@ export function renderPointerConfig(options: PointerConfigOptions): string {
     'imprint_decide',
     'imprint_list',
     'imprint_settle',
-    'menuentry "$imprint_label" --id imprint { imprint_start }',
+    firstEntry,
     'imprint_menu',
+    ...systemsHook,
     '',
   ].join('\n');
+}
+
+/** Also where the menu has a password: a machine starts by itself. */
+const firstEntry = 'menuentry "$imprint_label" --id imprint --unrestricted { imprint_start }';
+const oldFirstEntry = 'menuentry "$imprint_label" --id imprint { imprint_start }';
+/** Other systems of the machine, where `imprint boot menu` has written them down. */
+const systemsHook = [
+  `if [ -s ($imprint_part)/${bootPartitionPaths.systems} ]; then`,
+  `  source ($imprint_part)/${bootPartitionPaths.systems}`,
+  'fi',
+];
+
+/** The `grub.cfg` of an earlier install, so that it shows other systems; unchanged where it does already. */
+export function withSystemsHook(config: string): string {
+  if (config.includes(bootPartitionPaths.systems)) return config;
+  return `${config.replace(oldFirstEntry, firstEntry).trimEnd()}\n${systemsHook.join('\n')}\n`;
 }
 
 /** Modules that the script needs; the core should have them built in, so that they need not be found. */

@@ -32,6 +32,9 @@ export interface InstalledLayout {
 /** Where the boot partition has what (relative to its root). */
 export const bootPartitionPaths = {
   grub: 'grub',
+  menu: 'grub/grub.cfg',
+  /** Other systems, by `imprint boot menu`; absent: none. */
+  systems: 'grub/systems.cfg',
   pointers: ['imprint/a.env', 'imprint/b.env'],
   tries: 'imprint/tries.env',
   layout: 'imprint/layout.json',

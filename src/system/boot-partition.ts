@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, readFile, rm, stat, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, open, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { type Clock, systemClock } from '../foundation/clock.ts';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
@@ -24,7 +24,7 @@ import {
   parseInstalledLayout,
   renderBootFailure,
 } from '../machine/boot-records.ts';
-import { renderEntryConfig } from '../machine/boot-script-grub.ts';
+import { renderEntryConfig, withSystemsHook } from '../machine/boot-script-grub.ts';
 import { bootPartitionPaths, type InstalledLayout } from '../machine/installed-layout.ts';
 import { parseUpdateNote, renderUpdateNote, type UpdateNote } from '../machine/update-note.ts';
 import { syncDirectory } from '../store/durable.ts';
@@ -228,6 +228,19 @@ export class BootPartition implements AsyncDisposable {
     await this.#overwrite(bootPartitionPaths.note, Buffer.from(renderUpdateNote(note)));
   }
 
+  /** The menu of other systems as it is; empty where there is none. */
+  async systemsMenu(): Promise<string> {
+    return readFile(this.#at(bootPartitionPaths.systems), 'utf8').catch(() => '');
+  }
+
+  /** Replaces the menu of other systems, and has `grub.cfg` of an earlier install show it. Each is the old or the new file at any moment. */
+  async writeSystemsMenu(menu: string): Promise<void> {
+    await this.#replace(bootPartitionPaths.systems, menu);
+    const config = await readFile(this.#at(bootPartitionPaths.menu), 'utf8');
+    const hooked = withSystemsHook(config);
+    if (hooked !== config) await this.#replace(bootPartitionPaths.menu, hooked);
+  }
+
   /** Unmounts it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#mount[Symbol.asyncDispose]();
@@ -289,6 +302,15 @@ export class BootPartition implements AsyncDisposable {
     for (const source of sources) needed += typeof source === 'string' ? (await stat(source)).size : source.length;
     const { bavail, bsize } = await statfs(this.#mount.directory);
     if (bavail * bsize < needed) throw new ImprintError('disk-full', { path: `the boot partition ${this.device}` });
+  }
+
+  async #replace(path: string, text: string): Promise<void> {
+    const [file, aside] = [this.#at(path), this.#at(`${path}.new`)];
+    await writeWhole(aside, Buffer.from(text));
+    await rename(aside, file);
+    await syncDirectory(dirname(file));
+    await this.#mount.settle();
+    if ((await readFile(file, 'utf8')) !== text) this.#unfit(`${path} reads back differently`);
   }
 
   /** Changes a file's bytes where they lie: neither its blocks nor its size change, so that there is no state between for GRUB. */

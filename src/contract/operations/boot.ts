@@ -84,3 +84,52 @@ export const bootCheck = defineOperation({
   runsOn: 'machine',
   long: true,
 });
+
+export const foundSystemSchema = z.object({
+  id: z.string(),
+  title: z.string(),
+  disk: z.string(),
+  partition: z.number(),
+  /** How it is handed over to; absent: it cannot be started so. */
+  bios: z.string().optional(),
+  uefi: z.string().optional(),
+  remarks: z.array(z.string()),
+});
+
+export const bootMenu = defineOperation({
+  name: 'boot.menu',
+  summary: 'Put the other systems of a machine into its boot menu',
+  input: z.object({
+    disk: diskChoiceSchema,
+    /** Id of an entry; `imprint`: what Imprint boots. */
+    default: z.string().max(100).optional(),
+    /** Seconds; -1: for ever. */
+    timeout: z.int().min(-1).max(3600).optional(),
+    /** Empty: none any more. */
+    password: z.string().max(1000).optional(),
+    /** Ids of entries that need the password. */
+    locked: z.array(z.string().max(100)).optional(),
+  }),
+  output: z.object({
+    systems: z.array(foundSystemSchema),
+    /** What could not be looked into. */
+    closed: z.array(z.string()),
+    default: z.string(),
+    timeout: z.number().optional(),
+    password: z.boolean(),
+    locked: z.array(z.string()),
+    /** The boot partition that has the menu; absent in a dry run. */
+    device: z.string().optional(),
+  }),
+  errors: [
+    'boot-disk-unknown',
+    'boot-entry-unknown',
+    'boot-partition-missing',
+    'boot-partition-unfit',
+    'not-root',
+    'tool-missing',
+  ],
+  effect: 'change',
+  runsOn: 'machine',
+  long: true,
+});

@@ -15,6 +15,8 @@ export interface BootContext {
   clock: Clock;
   /** Where the firmware's variables show. Default: the kernel's own place. */
   variables?: string;
+  /** Where the boot partition is mounted meanwhile. Default: Imprint's own place. */
+  mountAt?: string;
 }
 
 /** What there is to know of a disk beside its bytes: of an image file, only its name. */

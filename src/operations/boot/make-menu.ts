@@ -1,0 +1,125 @@
+import { randomBytes } from 'node:crypto';
+import type { z } from 'zod';
+import type { bootMenu, foundSystemSchema } from '../../contract/operations/boot.ts';
+import { ImprintError } from '../../foundation/errors.ts';
+import type { Task } from '../../foundation/task.ts';
+import type { BootWay, FoundSystem } from '../../machine/found-systems.ts';
+import { grubPassword } from '../../machine/grub-password.ts';
+import { readMenuOptions, renderSystemsMenu, type SystemsMenuOptions } from '../../machine/systems-menu.ts';
+import { BootPartition } from '../../system/boot-partition.ts';
+import { checkGrubScript } from '../../system/grub-script.ts';
+import { readDisks } from '../../system/machine-facts.ts';
+import type { Processes } from '../../system/run.ts';
+import type { BootContext } from './boot-surroundings.ts';
+import { findBootDisk } from './find-boot-disk.ts';
+import { type FoundDisks, findSystems } from './find-systems.ts';
+
+type Input = z.output<typeof bootMenu.input>;
+type Output = z.output<typeof bootMenu.output>;
+
+/** The entry of what Imprint boots, in every menu. */
+const ownEntry = 'imprint';
+
+/** What a menu would be, before anything is written. */
+export interface PreparedMenu {
+  readonly output: Output;
+  /** As GRUB reads it. */
+  readonly text: string;
+  /** Errors: `boot-partition-missing`, `boot-partition-unfit`, `process-failed`, `disk-full`, `io-failed`. */
+  write(): Promise<Output>;
+}
+
+/**
+ * Looks for the systems of a machine, and makes the menu that offers them beside Imprint's own; writes nothing. What is not said stays as the last
+ * menu had it. Errors: `boot-disk-unknown`, `boot-entry-unknown`, `not-root`, `tool-missing`, `process-failed`.
+ */
+export async function prepareMenu(context: BootContext, input: Input, task: Task): Promise<PreparedMenu> {
+  const { processes, clock, mountAt } = context;
+  const found = await findSystems(processes, await disksOf(processes, input.disk), task);
+  const options = joinOptions(readMenuOptions(found.boot?.menu ?? ''), input);
+  const known = [ownEntry, ...found.systems.map(({ id }) => id)];
+  for (const entry of [options.default ?? ownEntry, ...(options.locked ?? [])]) {
+    if (!known.includes(entry)) throw new ImprintError('boot-entry-unknown', { entry, known: known.join(', ') });
+  }
+  if ((options.locked ?? []).length > 0 && options.password === undefined) {
+    throw new ImprintError('input-invalid', { field: '--lock', problem: 'without a password nothing is locked' });
+  }
+  const text = renderSystemsMenu(found.systems, options);
+  await checkGrubScript(processes, text);
+  const output: Output = {
+    systems: found.systems.map(shown),
+    closed: found.closed,
+    default: options.default ?? ownEntry,
+    ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+    password: options.password !== undefined,
+    locked: options.locked ?? [],
+  };
+  return {
+    output,
+    text,
+    async write() {
+      const device = bootDevice(found);
+      await using boot = await BootPartition.open(processes, device, { clock, ...(mountAt && { mountAt }) });
+      await boot.writeSystemsMenu(text);
+      return { ...output, device };
+    },
+  };
+}
+
+/** A way in words: `its own GRUB (/boot/grub/i386-pc/core.img)`. */
+export function describeWay(way: BootWay): string {
+  switch (way.kind) {
+    case 'core':
+      return `its own GRUB (${way.path})`;
+    case 'menu':
+      return `its own menu (${way.path})`;
+    case 'record':
+      return 'its boot record';
+    case 'ntldr':
+    case 'efi':
+    case 'memtest':
+      return way.path;
+    case 'kernel':
+      return way.kernel;
+  }
+}
+
+async function disksOf(processes: Processes, wish: string | undefined): Promise<string[]> {
+  if (wish !== undefined) return [(await findBootDisk(processes, wish)).path];
+  return (await readDisks(processes)).filter(({ removable }) => !removable).map(({ path }) => path);
+}
+
+/** What was said now counts; a password that is empty takes the old one away. */
+function joinOptions(
+  old: SystemsMenuOptions,
+  { default: entry, timeout, password, locked }: Input,
+): SystemsMenuOptions {
+  const { password: kept, ...rest } = old;
+  const key = password === undefined ? kept : password === '' ? undefined : grubPassword(password, randomBytes(64));
+  return {
+    ...rest,
+    ...(entry === undefined ? {} : { default: entry }),
+    ...(timeout === undefined ? {} : { timeout }),
+    ...(locked === undefined ? {} : { locked }),
+    ...(key === undefined ? {} : { password: key }),
+  };
+}
+
+function bootDevice({ boot }: FoundDisks): string {
+  if (boot === undefined) {
+    throw new ImprintError('boot-partition-missing', {
+      problem: 'no disk that was looked at has a partition labelled IMPRINT-BOOT',
+    });
+  }
+  if (boot.device !== undefined) return boot.device;
+  const problem = 'the kernel has no device for it; attach the image first: losetup --partscan --find --show FILE';
+  throw new ImprintError('boot-partition-unfit', { device: boot.disk, problem });
+}
+
+function shown({ bios, uefi, id, title, disk, partition, remarks }: FoundSystem): z.output<typeof foundSystemSchema> {
+  return {
+    ...{ id, title, disk, partition, remarks },
+    ...(bios === undefined ? {} : { bios: describeWay(bios) }),
+    ...(uefi === undefined ? {} : { uefi: describeWay(uefi) }),
+  };
+}
