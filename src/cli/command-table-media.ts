@@ -1,5 +1,10 @@
 import type { CommandDefinition } from './command.ts';
 
+const keyArgument = {
+  name: 'KEY',
+  description: 'the key: a disk that can be pulled out (/dev/sdb), or the image of one',
+};
+
 /** Ways for machines to start that need no netboot. */
 export const mediaCommands: readonly CommandDefinition[] = [
   {
@@ -10,7 +15,7 @@ export const mediaCommands: readonly CommandDefinition[] = [
       'One image for BIOS and UEFI, also with Secure Boot where the packages shim-signed and grub-efi-amd64-signed are installed here. ' +
       'It is made from the imager of imprint media netboot, without root. local.cfg on it says what a machine is to become; it can be edited ' +
       'on any computer. With --image nothing else is needed for an install: no network, no server.',
-    arguments: [{ name: 'TARGET', description: 'the file to write' }],
+    arguments: [{ name: 'TARGET', description: 'the file to write, or a disk that can be pulled out (/dev/sdb)' }],
     options: [
       { flags: '--image <ref>', description: 'carry this version whole; repeatable', repeat: true },
       { flags: '--local-cfg <file>', description: 'settings for the install: VARIABLE=value lines' },
@@ -23,5 +28,77 @@ export const mediaCommands: readonly CommandDefinition[] = [
       ['imprint media usb stick.img --image web --local-cfg web01.cfg', 'needs no network at all'],
     ],
     load: () => import('./commands/media-usb.ts'),
+  },
+  {
+    name: 'key create',
+    group: 'Media',
+    summary: 'make a key that starts ISO files, and our imager',
+    description:
+      'Boots on BIOS and UEFI, its menu also under Secure Boot. ISO files lie on its partition “isos” (ext4), as they are: key add puts them there, or ' +
+      'anybody copies them by hand. A disk is asked for and taken whole; nothing but one that can be pulled out is. An image goes onto sticks with dd, and ' +
+      'key grow then lets it use all of each.',
+    arguments: [{ name: 'TARGET', description: 'the file to write, or a disk that can be pulled out (/dev/sdb)' }],
+    options: [
+      { flags: '--size <size>', description: 'of an image (default: 1G)' },
+      { flags: '--persistence <size>', description: 'room for what live systems keep' },
+      { flags: '--url <url>', description: 'the image server, for our imager on the key' },
+      { flags: '--no-imager', description: 'leave our imager out' },
+      { flags: '--force', description: 'replace a file that is there' },
+    ],
+    examples: [
+      ['imprint key create /dev/sdb --persistence 4G', 'a key of the stick at /dev/sdb'],
+      ['imprint key create key.img', 'an image for many sticks'],
+    ],
+    load: () => import('./commands/key-create.ts'),
+  },
+  {
+    name: 'key add',
+    group: 'Media',
+    summary: 'put ISO files onto a key, verified',
+    description:
+      'Each is known by what is in it, and refused with the reason where it would not start from a file. Checksums beside it (SHA256SUMS, NAME.iso.sha256, …) are held ' +
+      'against it; with --key the list, or the ISO, must be signed by that key. What was written is read back.',
+    arguments: [keyArgument, { name: 'ISO', description: 'the files', variadic: true }],
+    options: [
+      {
+        flags: '--key <file>',
+        description: 'who may have signed: a public key of minisign or GnuPG; repeatable',
+        repeat: true,
+      },
+      { flags: '--force', description: 'also what does not start, and in place of one of the same name' },
+    ],
+    examples: [
+      ['imprint key add /dev/sdb debian-live-12.5.0-amd64-gnome.iso', 'verified by SHA256SUMS, if that lies beside it'],
+      ['imprint key add key.img systemrescue.iso --key systemrescue.asc', 'and its signature'],
+    ],
+    load: () => import('./commands/key-add.ts'),
+  },
+  {
+    name: 'key list',
+    group: 'Media',
+    summary: 'say what is on a key, and whether it is still whole',
+    arguments: [keyArgument],
+    options: [{ flags: '--verify', description: 'read every file, and compare its checksum' }],
+    examples: [['imprint key list /dev/sdb --verify', 'before the long drive to the data centre']],
+    load: () => import('./commands/key-list.ts'),
+  },
+  {
+    name: 'key remove',
+    group: 'Media',
+    summary: 'take ISO files off a key',
+    arguments: [keyArgument, { name: 'ISO', description: 'their names on the key', variadic: true }],
+    examples: [['imprint key remove /dev/sdb ubuntu-22.04-desktop-amd64.iso', 'makes room']],
+    load: () => import('./commands/key-remove.ts'),
+  },
+  {
+    name: 'key grow',
+    group: 'Media',
+    summary: 'let the room for ISO files reach to the end of the key',
+    description:
+      'After an image of a key was copied onto a larger stick, or to make an image larger. What is on it stays.',
+    arguments: [keyArgument],
+    options: [{ flags: '--size <size>', description: 'make an image this large first' }],
+    examples: [['imprint key grow /dev/sdb', 'after dd if=key.img of=/dev/sdb']],
+    load: () => import('./commands/key-grow.ts'),
   },
 ];

@@ -88,6 +88,18 @@ export const errorCatalogue = {
     message: '{directory} does not exist or is not a directory.',
     hint: 'Look at how it is written; a relative path begins where you are.',
   },
+  'key-not-found': {
+    exit: 3,
+    http: 404,
+    message: '{key} is no key for ISO files: {problem}.',
+    hint: 'Make one: imprint key create {key}',
+  },
+  'iso-not-found': {
+    exit: 3,
+    http: 404,
+    message: 'There is no {iso} on {key}.',
+    hint: 'It holds: {known}.',
+  },
   'oci-image-not-found': {
     exit: 3,
     http: 404,
@@ -167,6 +179,24 @@ export const errorCatalogue = {
     http: 409,
     message: '{disk} cannot get back what {file} holds: {problem}. Nothing was written.',
     hint: '{hint}',
+  },
+  'device-refused': {
+    exit: 4,
+    http: 409,
+    message: '{device} is not touched: {problem}. Nothing was written.',
+    hint: '{hint}',
+  },
+  'iso-unfit': {
+    exit: 4,
+    http: 409,
+    message: '{iso} is not put onto the key: {problem}',
+    hint: '{hint}',
+  },
+  'key-full': {
+    exit: 4,
+    http: 409,
+    message: '{key} has no room: {problem}. Nothing was written.',
+    hint: 'Take something off it (imprint key remove), or let it use the whole stick (imprint key grow {key}).',
   },
   'machine-not-approved': {
     exit: 4,
@@ -427,6 +457,18 @@ export const errorCatalogue = {
     http: 409,
     message: '{disk} will not boot as it is: {problem}.',
     hint: 'Each fault is named above. Bring back what was kept: imprint boot restore FILE',
+  },
+  'iso-corrupt': {
+    exit: 5,
+    http: 422,
+    message: '{iso} is not what it should be: {problem}.',
+    hint: 'Fetch it again, from its makers; should that not help, use another stick.',
+  },
+  'key-damaged': {
+    exit: 5,
+    http: 500,
+    message: 'The file system of {key} is damaged beyond what is mended without asking.',
+    hint: 'Have it mended ({command}), or make the key anew (imprint key create).',
   },
   'tree-differs': {
     exit: 5,

@@ -69,8 +69,8 @@ const untrustedKernel = [
   'fi',
 ];
 
-/** The medium is the first disk to a BIOS that booted from it. */
-const ownDiskEntry = [
+/** Starts the disk of the machine itself. The medium is the first disk to a BIOS that booted from it. */
+export const ownDiskEntry: readonly string[] = [
   "menuentry 'Start the disk of this machine' {",
   '  if [ "$grub_platform" = efi ]; then',
   `    if search --no-floppy --label --set=root ${partitionLabels.esp}; then`,

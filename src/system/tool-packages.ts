@@ -11,6 +11,7 @@ const packages: Readonly<Record<string, string>> = {
   dnsmasq: 'dnsmasq-base',
   fsfreeze: 'util-linux',
   fuser: 'psmisc',
+  gpgv: 'gpgv',
   'grub-mkimage': 'grub-common',
   ip: 'iproute2',
   losetup: 'mount',

@@ -6,6 +6,7 @@ import { checkLocalConfig, writeUsbMedium } from '../../operations/media/write-u
 import type { Invocation } from '../command.ts';
 import { parseInput } from '../parse-input.ts';
 import type { Session } from '../session.ts';
+import { confirmDisk } from './key-words.ts';
 
 /** `imprint media usb TARGET`. */
 export async function run(session: Session, invocation: Invocation): Promise<void> {
@@ -27,6 +28,7 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
     session.result({ dryRun: true, ...input }, () => `would write a medium with the imager to ${input.target}\n`);
     return;
   }
+  await confirmDisk(session, context, input.target);
   const output = await session.task('make a USB medium', (task) => writeUsbMedium(context, input, task));
   for (const warning of output.warnings) session.warn(warning);
   session.result(output, () => describe(output));
@@ -41,15 +43,21 @@ async function readLocalConfig(path: string): Promise<string> {
 }
 
 function describe(output: UsbMediaOutput): string {
-  const { target, bytes, images, server, secureBoot } = output;
+  const { target, device, bytes, images, server, secureBoot } = output;
   const firmware = secureBoot ? 'BIOS, UEFI and Secure Boot' : 'BIOS and UEFI';
   const carries = images.length === 0 ? '' : `; carries ${images.map(({ image }) => image).join(', ')}`;
   const asks = server === undefined ? '' : `; asks ${server}`;
   return [
     `${target}: ${formatBytes(bytes)}, for ${firmware}${carries}${asks}`,
     'Settings: local.cfg on its first visible partition (IMPRINT), in any editor.',
-    'Onto a stick (lsblk shows its name; everything on it is lost):',
-    `  dd if=${target} of=/dev/sdX bs=4M conv=fsync status=progress`,
+    ...(device ? [] : onto(target)),
     '',
   ].join('\n');
+}
+
+function onto(target: string): string[] {
+  return [
+    'Onto a stick (lsblk shows its name; everything on it is lost):',
+    `  dd if=${target} of=/dev/sdX bs=4M conv=fsync status=progress`,
+  ];
 }

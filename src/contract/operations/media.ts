@@ -43,7 +43,7 @@ export const netbootMedia = defineOperation({
 });
 
 export const usbMediaInputSchema = z.object({
-  /** A file that becomes the image of the medium. */
+  /** A file that becomes the image of the medium, or a disk that can be pulled out. */
   target: z.string().min(1),
   /** Versions to carry whole, so that they are installed with no network: `web`, `web:3`. */
   images: z.array(z.string().trim().min(1).max(300)).default([]),
@@ -107,10 +107,11 @@ export const usbMedia = defineOperation({
     'signature-missing',
     'chunk-missing',
     'target-exists',
+    'device-refused',
     'directory-not-found',
     'local-config-wrong',
   ],
-  effect: 'change',
+  effect: 'destroy',
   runsOn: 'anywhere',
   long: true,
 });

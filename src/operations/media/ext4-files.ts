@@ -63,13 +63,22 @@ export function layFiles(files: readonly MediumFile[], time: number): Ext4Files 
 export async function writeFilesAsExt4(
   processes: Processes,
   disk: MediumDisk,
-  place: { start: number; size: number; uuid: string; label: string; time: number },
+  place: { start: number; size: number; uuid: string; label: string; time: number; inodes?: number },
   { tree, sources }: Ext4Files,
   task: Task,
 ): Promise<void> {
   const { start, size, uuid, label, time } = place;
   disk.clear(start, size);
-  const wish = { path: disk.path, offset: start, size, uuid, label, time, journal, inodes: inodesOf(tree) };
+  const wish = {
+    path: disk.path,
+    offset: start,
+    size,
+    uuid,
+    label,
+    time,
+    journal,
+    inodes: place.inodes ?? inodesOf(tree),
+  };
   await makeExt4InFile(processes, wish, task.signal);
   const pieces: ContentPiece[] = [];
   const blocks = {

@@ -1,0 +1,147 @@
+import { createHash } from 'node:crypto';
+import { open, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import type { KeyAddInput, KeyAddOutput, KeyIso } from '../../contract/operations/keys.ts';
+import { formatBytes } from '../../foundation/bytes.ts';
+import { ImprintError } from '../../foundation/errors.ts';
+import type { Task } from '../../foundation/task.ts';
+import { unknownIso } from '../../netboot/iso-families.ts';
+import { firmwareOf, matchIso } from '../../netboot/iso-match.ts';
+import { readIsoFile } from '../../system/iso-file.ts';
+import type { Context } from '../context.ts';
+import { readKeyIndex, writeKeyIndex } from './key-index.ts';
+import { type OpenKey, openKey } from './open-key.ts';
+import { proveIso } from './prove-iso.ts';
+
+const pieceLength = 4 << 20;
+
+/**
+ * `imprint key add`: copies ISO files onto a key, as they are. Each is looked into, verified and, once it is there, read back. What would not start from a file is
+ * refused before anything is written. Errors: those of `keyAdd`, `io-failed`, `interrupted`.
+ */
+export async function addIsos(context: Context, input: KeyAddInput, task: Task): Promise<KeyAddOutput> {
+  const looked = await task.part('look into them', async () => {
+    const isos: { path: string; iso: KeyIso }[] = [];
+    for (const path of input.isos) isos.push({ path, iso: await lookInto(context, path, input.force, task.signal) });
+    return isos;
+  });
+  const key = await openKey(context, input.key, task);
+  const { partition } = key;
+  const there = await readKeyIndex(partition);
+  await requireRoom(
+    key,
+    looked.map(({ iso }) => iso),
+    there,
+    input.force,
+  );
+  const added: KeyIso[] = [];
+  for (const { path, iso } of looked) {
+    const proof = await task.part(`verify ${iso.name}`, (part) =>
+      proveIso(context.processes, path, input.trustedKeys, part),
+    );
+    const { sha256, ...rest } = proof;
+    if (proof.checksum === undefined)
+      task.warn(`${iso.name}: no checksum lies beside it, so nobody knows whether it is whole`);
+    await partition.remove(iso.name);
+    await task.part(`copy ${iso.name}`, (part) => copyOnto(context, key, path, { ...iso, sha256 }, part));
+    const complete: KeyIso = { ...iso, sha256, proof: rest };
+    added.push(complete);
+    // Each by itself: what is on the key is known whatever comes after it.
+    await writeKeyIndex(partition, [
+      ...there.filter(({ name }) => !added.some((each) => each.name === name)),
+      ...added,
+    ]);
+  }
+  return { key: input.key, added, free: await partition.free() };
+}
+
+/** What an ISO is, and whether it starts. Errors: `iso-unfit`, `usage`. */
+async function lookInto({ processes }: Context, path: string, force: boolean, signal: AbortSignal): Promise<KeyIso> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined || !found.isFile())
+    throw new ImprintError('usage', { problem: `${path} is no file.`, hint: 'Name ISO files.' });
+  const { volume, paths } = await readIsoFile(processes, path, signal);
+  const family = matchIso(paths);
+  const firmware = family === undefined ? [] : firmwareOf(family);
+  const refusal = family === undefined ? unknownIso : firmware.length < 2 ? family.refusal : undefined;
+  if (firmware.length === 0 && !force)
+    throw new ImprintError('iso-unfit', {
+      iso: path,
+      problem: refusal ?? '',
+      hint: 'To put it there all the same: --force',
+    });
+  return {
+    name: nameOnKey(path),
+    size: found.size,
+    ...(family && { family: family.id, familyName: family.name }),
+    ...(volume !== '' && { volume }),
+    firmware,
+    ...(refusal !== undefined && { refusal }),
+  };
+}
+
+/** The file's name on the key: what GRUB and the kernels take as one word. */
+export function nameOnKey(path: string): string {
+  const name = basename(path)
+    .replaceAll(/[^\w.+~-]/g, '_')
+    .replace(/^[.-]+/, '');
+  return /\.iso$/i.test(name) ? name : `${name}.iso`;
+}
+
+/** Before anything is written. Errors: `target-exists`, `disk-full`. */
+async function requireRoom(
+  key: OpenKey,
+  isos: readonly KeyIso[],
+  there: readonly KeyIso[],
+  force: boolean,
+): Promise<void> {
+  const replaced = there.filter(({ name }) => isos.some((iso) => iso.name === name));
+  if (replaced[0] !== undefined && !force)
+    throw new ImprintError('target-exists', { path: replaced[0].name, problem: 'it is on the key already' });
+  const total = (list: readonly KeyIso[]) => list.reduce((sum, { size }) => sum + size, 0);
+  const free = (await key.partition.free()) + total(replaced) - 2 ** 20;
+  if (total(isos) <= free) return;
+  const problem = `the ISO files need ${formatBytes(total(isos))}, and ${formatBytes(Math.max(0, free))} are free`;
+  throw new ImprintError('key-full', { key: key.path, problem });
+}
+
+/** Copies, flushes, reads back. Errors: `iso-corrupt`, `io-failed`. */
+async function copyOnto(context: Context, key: OpenKey, path: string, iso: KeyIso, task: Task): Promise<void> {
+  const { partition } = key;
+  task.expect(iso.size * 2, 'bytes');
+  await partition.add(iso.name, iso.size, async (write) => {
+    await using source = await open(path, 'r');
+    const buffer = Buffer.allocUnsafe(pieceLength);
+    for (let at = 0; at < iso.size; ) {
+      task.signal.throwIfAborted();
+      const { bytesRead } = await source.read(buffer, 0, pieceLength, at);
+      if (bytesRead === 0)
+        throw new ImprintError('iso-corrupt', { iso: path, problem: 'it became shorter while it was copied' });
+      write(at, buffer.subarray(0, bytesRead));
+      at += bytesRead;
+      task.advance(bytesRead);
+    }
+  });
+  // What comes back shall come from the stick, and not from memory.
+  if (key.isDevice) await context.processes.run('blockdev', ['--flushbufs', key.path], { timeout: 600_000 });
+  if ((await hashOnKey(partition, iso, (bytes) => task.advance(bytes))) === iso.sha256) return;
+  await partition.remove(iso.name);
+  throw new ImprintError('iso-corrupt', {
+    iso: path,
+    problem: `${key.path} gave back other bytes than were written: it is broken`,
+  });
+}
+
+/** SHA-256 of a file as it is on the key. */
+export async function hashOnKey(
+  partition: OpenKey['partition'],
+  file: { name: string; size: number },
+  read: (bytes: number) => void,
+): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const piece of partition.read(file)) {
+    hash.update(piece);
+    read(piece.length);
+  }
+  return hash.digest('hex');
+}
