@@ -26,7 +26,12 @@ imprint_object() {
   fi
   object_newest=$(newest_object)
   if [ -n "$object_newest" ]; then
-    LC_ALL=C cp -a --remove-destination "$object_newest/." "$object_root/" || give_up 'The object could not be laid over the root'
+    set +f
+    # Not its directory itself: nobody but root could enter a root that has the mode of that.
+    for object_path in "$object_newest"/* "$object_newest"/.[!.]*; do
+      [ -e "$object_path" ] || [ -h "$object_path" ] || continue
+      LC_ALL=C cp -a --remove-destination "$object_path" "$object_root/" || give_up 'The object could not be laid over the root'
+    done
   fi
   mkdir -p "$object_root/var/lib/imprint"
   # Nothing of another machine's state holds here, and whoever cuts this begins again: the mark comes last.
