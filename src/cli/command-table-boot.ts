@@ -57,6 +57,21 @@ export const bootCommands: readonly CommandDefinition[] = [
     load: () => import('./commands/boot-check.ts'),
   },
   {
+    name: 'boot mend',
+    group: 'Boot',
+    summary: 'make a disk boot again where there is no safety copy',
+    description:
+      'A GPT of which one copy is damaged comes from the other. On a disk that Imprint installed, GRUB’s core, the boot code and the program on the ESP are made anew ' +
+      'from what lies on its boot partition. Only what is broken is written, after what is there was kept; then it is read back.',
+    options: [
+      disk,
+      { flags: '-a, --all', description: 'also what looks whole' },
+      { flags: '--undo <file>', description: 'where what is there now is kept (default: here)' },
+    ],
+    examples: [['imprint boot mend --dry-run', 'what is broken, and what would be made anew']],
+    load: () => import('./commands/boot-mend.ts'),
+  },
+  {
     name: 'boot menu',
     group: 'Boot',
     summary: 'put the other systems of this machine into its boot menu',

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { crc32 } from '../image/crc32.ts';
 import type { ReadBytes } from '../image/fat-reader.ts';
 import { bootAreas } from './boot-areas.ts';
-import { readDiskStructure, tableHash } from './disk-structure.ts';
+import { mendedTable, readDiskStructure, tableHash } from './disk-structure.ts';
 
 const size = 1024 * 512;
 const reader =
@@ -128,6 +128,30 @@ describe.each([512, 4096])('a GPT with sectors of %i bytes', (sector) => {
     expect(tableHash(found)).toBe(tableHash(whole));
     expect(found.ranges).toEqual(whole.ranges);
     expect(found.problems.join()).toMatch(problem);
+  });
+
+  it.each([
+    ['its primary', primary, 2 * sector],
+    ['its backup', backup, backup - 128 * 128],
+  ])('gets %s back byte for byte from the other', (_, header, rows) => {
+    const disk = gptDisk(sector);
+    disk.fill(0, header, header + sector);
+    disk.fill(0, rows, rows + 128 * 128);
+    for (const { pieces } of mendedTable(reader(disk), look(disk, sector)))
+      for (const { offset, bytes } of pieces) bytes.copy(disk, offset);
+    expect(disk.equals(gptDisk(sector))).toBe(true);
+  });
+
+  it('gets its guard back, and keeps the signature and the code before it', () => {
+    const disk = gptDisk(sector);
+    disk.fill(7, 0, 446);
+    disk.fill(0, 446, 512);
+    expect(look(disk, sector).problems.join()).toMatch(/no mark/);
+    const [mend] = mendedTable(reader(disk), look(disk, sector));
+    for (const { offset, bytes } of mend?.pieces ?? []) bytes.copy(disk, offset);
+    expect(look(disk, sector).problems).toEqual([]);
+    expect(disk.subarray(0, 446).every((byte) => byte === 7)).toBe(true);
+    expect(mendedTable(reader(disk), look(disk, sector))).toEqual([]);
   });
 
   it('is none where both are damaged', () => {

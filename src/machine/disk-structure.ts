@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { hash } from 'node:crypto';
 import type { ReadBytes } from '../image/fat-reader.ts';
-import { type GptAnswer, type GptCopy, readGptCopy } from './gpt.ts';
+import { type GptAnswer, type GptCopy, gptGuard, otherGptCopy, type PlacedBytes, readGptCopy } from './gpt.ts';
 import { isExtended, type Mbr, parseMbr, readLogicals } from './mbr.ts';
 
 /** A partition as the disk itself says it. Bytes. */
@@ -62,6 +62,32 @@ export function readDiskStructure(read: ReadBytes, size: number, sectorSize: num
     ? [`both copies of the partition table are damaged or gone (${words(primary)}; ${words(backup)})`]
     : ['there is no partition table'];
   return { label: 'none', size, sectorSize, partitions: [], ranges: [], problems };
+}
+
+/**
+ * What mends a GPT of which one copy, or the guard in the first sector, is damaged: from what is whole. Empty where nothing is, or where no copy is whole. A disk
+ * that has grown keeps its table where it was.
+ */
+export function mendedTable(read: ReadBytes, structure: DiskStructure): { what: string; pieces: PlacedBytes[] }[] {
+  const { label, size, sectorSize } = structure;
+  if (label !== 'gpt') return [];
+  const primary = readGptCopy(read, 1, sectorSize, size);
+  const backup = findBackup(read, primary, size, sectorSize);
+  const mends: { what: string; pieces: PlacedBytes[] }[] = [];
+  if (primary.kind === 'whole' && backup.kind !== 'whole') {
+    mends.push({ what: 'the backup of the partition table', pieces: otherGptCopy(read, primary.copy, sectorSize) });
+  }
+  if (backup.kind === 'whole' && primary.kind !== 'whole') {
+    mends.push({ what: 'the partition table, from its backup', pieces: otherGptCopy(read, backup.copy, sectorSize) });
+  }
+  const first = read(0, 512);
+  if (!(parseMbr(first)?.entries.some(({ type }) => type === guardType) ?? false)) {
+    mends.push({
+      what: 'the guard of the GPT in the first sector',
+      pieces: [gptGuard(first, Math.floor(size / sectorSize))],
+    });
+  }
+  return mends;
 }
 
 /** One hash for what the table says, whichever of its copies said it. */

@@ -73,6 +73,44 @@ export function readGptCopy(read: ReadBytes, at: number, sectorSize: number, dis
   return { kind: 'whole', copy };
 }
 
+/** Bytes and where they belong. */
+export interface PlacedBytes {
+  offset: number;
+  bytes: Buffer;
+}
+
+/** The other copy of a table, made from the one that is whole: rows first, then the header that makes them count. */
+export function otherGptCopy(read: ReadBytes, copy: GptCopy, sectorSize: number): PlacedBytes[] {
+  const rows = Buffer.from(read(copy.entriesAt * sectorSize, copy.entriesLength));
+  const sectors = Math.ceil(rows.length / sectorSize);
+  const rowsAt = copy.other < copy.at ? copy.other + 1 : copy.other - sectors;
+  const header = Buffer.from(read(copy.at * sectorSize, sectorSize));
+  header.writeBigUInt64LE(BigInt(copy.other), 24);
+  header.writeBigUInt64LE(BigInt(copy.at), 32);
+  header.writeBigUInt64LE(BigInt(rowsAt), 72);
+  header.writeUInt32LE(0, 16);
+  header.writeUInt32LE(crc32(header.subarray(0, header.readUInt32LE(12))), 16);
+  return [
+    { offset: rowsAt * sectorSize, bytes: rows },
+    { offset: copy.other * sectorSize, bytes: header },
+  ];
+}
+
+/**
+ * The guard of a GPT for the first sector, from byte 440 on: the signature that is there stays, one row of type EE covers the disk (UEFI
+ * specification 2.10, chapter 5.2.3).
+ */
+export function gptGuard(present: Uint8Array, sectors: number): PlacedBytes {
+  const bytes = Buffer.alloc(72);
+  bytes.set(present.subarray(440, 446), 0);
+  // Not active; from cylinder 0, head 0, sector 2 to the end that such numbers can say.
+  bytes.set([0, 0, 2, 0, 0xee, 0xff, 0xff, 0xff], 6);
+  bytes.writeUInt32LE(1, 14);
+  bytes.writeUInt32LE(Math.min(sectors - 1, 0xffffffff), 18);
+  bytes.writeUInt16LE(0xaa55, 70);
+  return { offset: 440, bytes };
+}
+
 /** A GUID as text in lower case: its first three fields are little-endian. */
 export function guidText(bytes: Uint8Array, at: number): string {
   const raw = Buffer.from(bytes.subarray(at, at + 16));

@@ -80,8 +80,11 @@ export async function installUefiBoot(
   await esp.sync();
 }
 
-/** GRUB's core for a platform: finds the boot partition (ext4) by its UUID and goes on with what lies there, in `/grub`. */
-async function makeCore(
+/**
+ * GRUB's core for a platform: finds the boot partition (ext4) by its UUID and goes on with what lies there, in `/grub`. `directory`: the modules of the
+ * same GRUB. Errors: `tool-missing`, `process-failed`.
+ */
+export async function makeCore(
   processes: Processes,
   platform: GrubPlatform,
   bootUuid: string,

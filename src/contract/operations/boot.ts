@@ -85,6 +85,30 @@ export const bootCheck = defineOperation({
   long: true,
 });
 
+export const bootMend = defineOperation({
+  name: 'boot.mend',
+  summary: 'Make anew what makes a disk boot, without a safety copy: its table, and on disks of Imprint GRUB',
+  input: z.object({
+    disk: diskChoiceSchema,
+    /** Also what looks whole. */
+    all: z.boolean().default(false),
+    /** Where what is there now is kept; absent: in the present directory. */
+    undo: z.string().optional(),
+  }),
+  output: z.object({
+    disk: bootDiskSchema,
+    /** What was written, in this order. */
+    steps: z.array(z.string()),
+    /** What stays as it is, and why. */
+    left: z.array(z.string()),
+    undo: z.string().optional(),
+  }),
+  errors: ['boot-disk-unknown', 'boot-unproven', 'not-root', 'tool-missing', 'process-failed', 'io-failed'],
+  effect: 'destroy',
+  runsOn: 'machine',
+  long: true,
+});
+
 export const foundSystemSchema = z.object({
   id: z.string(),
   title: z.string(),
