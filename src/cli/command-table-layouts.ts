@@ -1,12 +1,36 @@
 import type { ArgumentDefinition, CommandDefinition } from './command.ts';
 
-const layout: ArgumentDefinition = { name: 'LAYOUT', description: 'a file, or single, slots or files' };
+const layout: ArgumentDefinition = {
+  name: 'LAYOUT',
+  description: 'a file; single, slots or files; or an image, as its golden machine was',
+};
 
 export const layoutCommands: readonly CommandDefinition[] = [
   {
+    name: 'layout capture',
+    group: 'Disks',
+    summary: 'write down what the disks of a golden machine are for',
+    description:
+      'Partitions, arrays, encryption, volume groups, file systems and swap become an intent, with remarks where each value came from. ' +
+      'Nothing is written there, and no content is read.',
+    arguments: [
+      { name: 'SOURCE', description: '/ (this machine), ssh://[user@]host, or an image: web:3', optional: true },
+    ],
+    options: [
+      { flags: '--output <file>', description: 'write it there; a file that is there already stays' },
+      { flags: '-i, --identity <file>', description: 'private key for ssh' },
+      { flags: '-o, --ssh-option <option>', description: 'an option as for ssh -o; repeatable', repeat: true },
+    ],
+    examples: [
+      ['imprint layout capture ssh://root@golden.example --output web.yaml', 'from a machine that runs'],
+      ['imprint layout capture web:3', 'what the machine was when this version was captured'],
+    ],
+    load: () => import('./commands/layout-capture.ts'),
+  },
+  {
     name: 'layout show',
     group: 'Disks',
-    summary: 'show a layout: a built-in one, or a file as it is understood',
+    summary: 'show a layout: built in, of a file, or of an image',
     arguments: [layout],
     examples: [['imprint layout show slots', 'what the layout slots means, as a beginning of your own']],
     load: () => import('./commands/layout-show.ts'),

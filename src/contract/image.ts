@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { sourceStorageSchema } from './storage.ts';
 
 export const digestSchema = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 /** Lower case letters, digits, `.`, `_`, `-`; as in an OCI repository name. */
@@ -72,6 +73,8 @@ export const sourceFactsSchema = z.object({
   kernelOptions: z.string().optional(),
   disks: z.array(sourceDiskSchema),
   fileSystems: z.array(sourceFileSystemSchema),
+  /** How these lie on the disks: arrays, volume groups, encryption, fstab. Absent in older records, and for a directory of a machine. */
+  storage: sourceStorageSchema.optional(),
 });
 export type SourceFacts = z.infer<typeof sourceFactsSchema>;
 

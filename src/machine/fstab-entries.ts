@@ -35,7 +35,8 @@ export function parseFstab(text: string): FstabEntry[] {
   });
 }
 
-function deviceOf(spec: string): DeviceName | undefined {
+/** How the first field of a line names its device; undefined where it is none: `tmpfs`, `server:/export`. */
+export function deviceOf(spec: string): DeviceName | undefined {
   for (const [prefix, kind] of tags) {
     if (prefix.test(spec)) return { kind, value: spec.replace(prefix, '').replace(/^"(.*)"$/, '$1') };
   }

@@ -55,6 +55,26 @@ s sfdisk
 for n in $disks; do
   if [ -r "/dev/$n" ]; then sfdisk --json "/dev/$n" 2>/dev/null; elif sudo -n true 2>/dev/null; then sudo -n sfdisk --json "/dev/$n" 2>/dev/null; fi
 done
+s fstab; cat /etc/fstab 2>/dev/null
+s crypttab; cat /etc/crypttab 2>/dev/null
+s meminfo; head -n 1 /proc/meminfo
+s zram; for d in /sys/block/zram*; do n=\${d##*/}; if grep -q "^/dev/$n " /proc/swaps; then echo "$n $(cat "$d/disksize")"; fi; done
+s md
+for d in /sys/block/md*/md; do
+  if [ -r "$d/level" ]; then
+    n=\${d%/md}; n=\${n##*/}
+    echo "md $n $(cat "$d/level") $(cut -d ' ' -f 1 "$d/raid_disks") $(cat "$d/metadata_version") $(cat "$d/chunk_size")"
+    for m in "$d"/dev-*; do echo "member $n \${m##*/dev-} $(cat "$m/state")"; done
+  fi
+done
+for l in /dev/md/*; do if [ -L "$l" ]; then t=$(readlink "$l"); echo "title \${l##*/} \${t##*/}"; fi; done
+s lvm
+if [ -e /sys/block/dm-0 ] && command -v lvs >/dev/null 2>&1; then
+  f='--reportformat json --units b --nosuffix'
+  if [ "$(id -u)" = 0 ]; then w=; else w='sudo -n'; fi
+  $w vgs $f -o vg_name,vg_extent_size,vg_size,vg_free 2>/dev/null
+  $w lvs $f -o vg_name,lv_name,lv_size,segtype,pool_lv 2>/dev/null
+fi
 fi
 s end
 `;

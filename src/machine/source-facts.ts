@@ -3,6 +3,7 @@ import { displayPath, type RawPath } from '../foundation/brand.ts';
 import { withoutMachinesOwn } from './kernel-options.ts';
 import { isWithin, type Mount, type MountPlan, parseMountInfo, planMounts, reasonToLeaveOut } from './mounts.ts';
 import { type BlockDevice, parseLsblk, parseSourceDisks, present } from './source-disks.ts';
+import { parseStorage } from './source-storage.ts';
 
 /** Answers of a machine, by section name; the text is latin1 of the bytes. Sections that it could not answer are missing. */
 export type MachineAnswers = ReadonlyMap<string, string>;
@@ -54,8 +55,18 @@ export function surveySource(
         })
       : [],
     fileSystems: fileSystems(mounts, plan, root, devices, usage),
+    ...(wholeMachine ? storageOf(answer) : {}),
   };
   return { facts, mounts: plan, allMounts: mounts, swapFiles: parseSwapFiles(answer('swaps')), isSystem };
+}
+
+function storageOf(answer: (name: string) => string): Pick<SourceFacts, 'storage'> {
+  const said = (name: string) => utf8(answer(name));
+  const storage = parseStorage({
+    ...{ lsblk: said('lsblk'), md: said('md'), lvm: said('lvm'), crypttab: said('crypttab') },
+    ...{ fstab: said('fstab'), swaps: said('swaps'), zram: said('zram'), meminfo: said('meminfo') },
+  });
+  return storage === undefined ? {} : { storage };
 }
 
 /** `/etc/os-release` (os-release(5)); undefined where it has no ID. */

@@ -8,7 +8,7 @@ import type { Session } from '../session.ts';
 /** `imprint layout check LAYOUT`: each mistake a line with its place; exit status 2 where there is any. */
 export async function run(session: Session, invocation: Invocation): Promise<void> {
   const input = parseInput(layoutCheck.input, await readNamedLayout(invocation.argument(0)));
-  const checked = checkLayout(input);
+  const checked = await checkLayout(await session.context(), input);
   session.result(checked, () =>
     checked.problems.length === 0
       ? `${checked.name} is a good layout\n`

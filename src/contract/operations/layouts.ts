@@ -40,6 +40,29 @@ export const layoutShow = defineOperation({
   long: false,
 });
 
+export const layoutCapture = defineOperation({
+  name: 'layout.capture',
+  summary:
+    'Write down what the disks of a golden machine are for, as a layout that can be changed and laid on other disks',
+  input: z.object({
+    /** `/`: this machine; `ssh://…`; or an image, of whose golden machine the record tells. */
+    source: z.string().min(1).default('/'),
+    identity: z.string().optional(),
+    sshOptions: z.array(z.string()).default([]),
+  }),
+  output: z.object({
+    source: z.string(),
+    /** As YAML, with remarks where each value came from. */
+    text: z.string(),
+    /** What somebody must still decide. */
+    warnings: z.array(z.string()),
+  }),
+  errors: ['golden-unreachable', 'golden-unfit', 'golden-lost', 'source-not-found', 'image-not-found', 'interrupted'],
+  effect: 'read',
+  runsOn: 'anywhere',
+  long: true,
+});
+
 const solvedFileSystemSchema = z.object({
   type: z.string(),
   label: z.string().optional(),

@@ -1,7 +1,10 @@
+import type { SourceFacts } from '../../contract/image.ts';
 import type { Layout } from '../../contract/layout.ts';
-import { ImprintError } from '../../foundation/errors.ts';
 import { parseLayout } from '../../machine/layout-file.ts';
+import { type LayoutComments, renderLayout } from '../../machine/layout-yaml.ts';
 import { builtInLayout, builtInLayouts } from '../../planning/built-in-layouts.ts';
+import { captureLayout } from '../../planning/capture-layout.ts';
+import type { Context } from '../context.ts';
 
 /** A layout as somebody named it. */
 export interface NamedLayout {
@@ -9,10 +12,30 @@ export interface NamedLayout {
   text?: string | undefined;
 }
 
-/** The layout of that name. Errors: `layout-invalid`, `source-not-found`. */
-export function findLayout({ name, text }: NamedLayout): Layout {
+/** The layout of that name: of a file's text, built in, or that of an image's golden machine. Errors: `layout-invalid`, `image-not-found`. */
+export async function findLayout(context: Context, { name, text }: NamedLayout): Promise<Layout> {
   if (text !== undefined) return parseLayout(text, name);
   const builtIn = builtInLayouts.find((each) => each === name);
   if (builtIn !== undefined) return builtInLayout({ layout: builtIn });
-  throw new ImprintError('source-not-found', { source: name });
+  // Through its text: what is not whole is refused with the line that says so.
+  return parseLayout(capturedText(await imageFacts(context, name)).text, `the layout of ${name}`);
+}
+
+/** What the record of an image tells of its golden machine. Errors: `image-not-found`. */
+export async function imageFacts(context: Context, reference: string): Promise<SourceFacts> {
+  return (await (await context.store()).find(reference)).record.source;
+}
+
+/** A captured layout as it is written to a file. */
+export function capturedText(facts: SourceFacts): { text: string; warnings: string[] } {
+  const { layout, comments, head, warnings } = captureLayout(facts);
+  return { text: renderLayout(layout, comments, head), warnings };
+}
+
+/** A layout as YAML; of an image, with remarks. Errors as `findLayout`. */
+export async function layoutText(context: Context, named: NamedLayout): Promise<string> {
+  const isImage = named.text === undefined && !builtInLayouts.some((each) => each === named.name);
+  if (isImage) return capturedText(await imageFacts(context, named.name)).text;
+  const none: LayoutComments = new Map();
+  return renderLayout(await findLayout(context, named), none);
 }

@@ -18,7 +18,7 @@ export async function solveNamedLayout(
   input: z.output<typeof layoutSolve.input>,
 ): Promise<LayoutSolutionValue> {
   const { machine, image, firmware } = input;
-  const layout = findLayout(input);
+  const layout = await findLayout(context, input);
   const version = image === undefined ? undefined : await (await context.store()).find(image);
   const needs =
     version === undefined ? noNeeds : layoutNeeds(layout, version.record.stats, version.record.source.fileSystems);
