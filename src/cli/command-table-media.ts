@@ -5,8 +5,50 @@ const keyArgument = {
   description: 'the key: a disk that can be pulled out (/dev/sdb), or the image of one',
 };
 
-/** Ways for machines to start that need no netboot. */
+const dhcpOptions = [
+  { flags: '--url <url>', description: 'the image server, as machines reach it (default: the one that runs here)' },
+  { flags: '--tftp <address>', description: 'the TFTP server (default: the address in the URL)' },
+  {
+    flags: '--leases <file>',
+    description: 'fixed addresses for all that have one now: leases of dnsmasq, dhcpd or Kea',
+  },
+  { flags: '--machines', description: 'fixed addresses for the machines that the server knows with one' },
+];
+const dhcpDescription =
+  'Prints them and changes nothing. Firmware of every kind (BIOS, UEFI, UEFI HTTP Boot, arm64) gets iPXE, and that asks the image server. With imprint serve ' +
+  '--netboot nothing of this is needed; beside a DHCP server that must not be touched, --proxy-dhcp does without.';
+
+/** Ways for machines to start. */
 export const mediaCommands: readonly CommandDefinition[] = [
+  {
+    name: 'dhcp dnsmasq',
+    group: 'Media',
+    summary: 'lines for a dnsmasq that is not ours',
+    description: dhcpDescription,
+    options: dhcpOptions,
+    examples: [['imprint dhcp dnsmasq --url http://10.0.0.1:4280', 'into a file of /etc/dnsmasq.d']],
+    load: () => import('./commands/dhcp.ts'),
+  },
+  {
+    name: 'dhcp isc',
+    group: 'Media',
+    summary: 'lines for the DHCP server of ISC',
+    description: dhcpDescription,
+    options: dhcpOptions,
+    examples: [
+      ['imprint dhcp isc --leases /var/lib/dhcp/dhcpd.leases', 'and every machine keeps the address that it has now'],
+    ],
+    load: () => import('./commands/dhcp.ts'),
+  },
+  {
+    name: 'dhcp kea',
+    group: 'Media',
+    summary: 'lines for Kea',
+    description: dhcpDescription,
+    options: dhcpOptions,
+    examples: [['imprint dhcp kea --url http://10.0.0.1:4280 --machines', 'with the machines that the server knows']],
+    load: () => import('./commands/dhcp.ts'),
+  },
   {
     name: 'media usb',
     group: 'Media',

@@ -26,6 +26,8 @@ export interface BootScriptOptions {
 
 /** Paths below the server's URL that the scripts name: the server's routes must agree. */
 export const bootPaths = {
+  /** The script for every machine: asks for its own (`renderChainScript`). */
+  chain: '/boot/boot.ipxe',
   script: '/boot/script',
   kernel: '/boot/vmlinuz',
   initrd: '/boot/initrd.img',

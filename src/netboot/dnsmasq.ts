@@ -24,8 +24,13 @@ export interface DnsmasqSettings {
   files: { tftpRoot: string; leases: string; pid: string; dhcpHosts: string };
 }
 
-/** File names below the TFTP root. */
-export const tftpFiles = { bios: 'undionly.kpxe', uefi: 'snponly.efi', script: 'boot.ipxe' } as const;
+/** File names below the TFTP root. The one for arm64 is there only where somebody put it. */
+export const tftpFiles = {
+  bios: 'undionly.kpxe',
+  uefi: 'snponly.efi',
+  arm64: 'snponly-arm64.efi',
+  script: 'boot.ipxe',
+} as const;
 
 /**
  * The configuration of dnsmasq: DHCP or proxyDHCP, and TFTP, on one interface; no DNS. A machine's firmware gets iPXE,

@@ -4,7 +4,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { parseMacAddress } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
-import { bootPaths, renderBootScript } from '../netboot/boot-script.ts';
+import { bootPaths, renderBootScript, renderChainScript } from '../netboot/boot-script.ts';
 import { tftpFiles } from '../netboot/dnsmasq.ts';
 import type { Context } from '../operations/context.ts';
 import { decideBoot } from '../operations/decide-boot.ts';
@@ -30,7 +30,16 @@ export function bootRoutes(
     [bootPaths.initrd, join(netboot, 'initrd.img')],
     [bootPaths.localDisk, join(netboot, 'localdisk.efi')],
     [`/boot/${tftpFiles.uefi}`, join(netboot, 'tftp', tftpFiles.uefi)],
+    [`/boot/${tftpFiles.arm64}`, join(netboot, 'tftp', tftpFiles.arm64)],
   ]);
+
+  // For sites whose own DHCP server names it (`imprint dhcp`).
+  server.get(
+    bootPaths.chain,
+    { schema: { summary: 'iPXE script for all machines', tags: ['boot'] } },
+    async (request, reply) =>
+      reply.header('content-type', 'text/plain; charset=utf-8').send(renderChainScript(urlFor(request))),
+  );
 
   server.get(
     bootPaths.script,
