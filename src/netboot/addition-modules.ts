@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import type { RootFileSystem } from '../machine/root-file-system.ts';
+import { decompressXz } from '../native/xz.ts';
 import { decompress } from '../system/decompress.ts';
 import type { Processes } from '../system/run.ts';
 import type { CpioEntry } from './cpio.ts';
@@ -92,6 +93,9 @@ async function uncompressed(host: string, { processes, signal }: AdditionModules
   const content = await readFile(host);
   const compression = ({ xz: 'xz', zst: 'zstd', gz: 'gzip' } as const)[/\.ko\.(\w+)$/.exec(host)?.[1] ?? ''];
   if (compression === undefined) return content;
+  // A machine that updates itself may well have no such program.
+  const read = compression === 'xz' ? decompressXz(content) : undefined;
+  if (read !== undefined) return read;
   const whole = (async function* () {
     yield content;
   })();
