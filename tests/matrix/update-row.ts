@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { failed } from '../e2e/prepared.ts';
 import { type UpdatedMachine, UpdateLaboratory, type UpdateRow } from '../e2e/update-story.ts';
 import { type SabotageName, sabotages } from '../lab/sabotage.ts';
+import { fileCases } from './file-cases.ts';
 import { record } from './table.ts';
 import { expectToRun, type UpdateCase } from './update-case.ts';
 
@@ -48,7 +49,8 @@ function survives(name: SabotageName): UpdateCase {
   };
 }
 
-type CaseName = keyof typeof everywhere;
+const allCases = { ...everywhere, ...fileCases };
+type CaseName = keyof typeof allCases;
 
 /**
  * These cases of one kind of machine, each a test of its own. Every one begins with a copy of the same disk, so that they can be run alone and in any
@@ -75,7 +77,7 @@ export function testRow(row: UpdateRow, cases: readonly CaseName[]): void {
     });
 
     for (const name of cases) {
-      const { title: what, story }: UpdateCase = everywhere[name];
+      const { title: what, story }: UpdateCase = allCases[name];
       it(`${name}: ${what}`, async () => {
         const began = performance.now();
         const seconds = () => (performance.now() - began) / 1000;
