@@ -3,7 +3,7 @@
  *
  *   ./test               everything
  *   ./test --quick       what needs no virtual machine and no endurance: some ten minutes
- *   ./test matrix [NAME] every way to update on every kind of machine: hours, and not part of everything
+ *   ./test matrix [NAME] updates of running machines of each kind: most of an hour, and not part of everything
  *   ./test e2e [NAME]    the machine tests, or those whose file name contains NAME (likewise: unit, contract, …)
  */
 import { spawn } from 'node:child_process';
