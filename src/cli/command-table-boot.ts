@@ -1,5 +1,10 @@
 import type { CommandDefinition, OptionDefinition } from './command.ts';
 
+/** Where a command takes a safety copy: of the server. */
+const fromServer: readonly OptionDefinition[] = [
+  { flags: '--machine <name>', description: 'the newest copy of this machine that the server keeps, instead of FILE' },
+  { flags: '--copy <number>', description: 'with --machine: another one (imprint boot copies)' },
+];
 const disk: OptionDefinition = {
   flags: '--disk <disk>',
   description: '/dev/NAME, a rule (serial=…), or a disk image',
@@ -13,10 +18,18 @@ export const bootCommands: readonly CommandDefinition[] = [
     description:
       'Boot code, partition table, gap, BIOS boot partition, ESP, boot variables, grubenv; each with its hash. The file is a tar in gzip, with a page ' +
       'on how to do without Imprint. Without --disk: the disk that this machine boots from.',
-    arguments: [{ name: 'FILE', description: 'the copy: web01.boot.tar.gz; best not on that disk' }],
-    options: [disk, { flags: '-f, --force', description: 'replace FILE, if it is there' }],
+    arguments: [{ name: 'FILE', description: 'the copy: web01.boot.tar.gz; best not on that disk', optional: true }],
+    options: [
+      {
+        flags: '--machine <name>',
+        description: 'have the server keep it as a copy of this machine; with or without FILE',
+      },
+      disk,
+      { flags: '-f, --force', description: 'replace FILE, if it is there' },
+    ],
     examples: [
       ['imprint boot save /media/usb/web01.boot.tar.gz', 'of the disk that this machine boots from'],
+      ['imprint boot save --machine web01', 'to the server; the last ten stay'],
       ['imprint boot save pc7.tar.gz --disk pc7.img', 'of a disk image'],
     ],
     load: () => import('./commands/boot-save.ts'),
@@ -28,8 +41,9 @@ export const bootCommands: readonly CommandDefinition[] = [
     description:
       'Finds the disk by serial number, size and table, whatever it is called today; shows what differs and asks; keeps what is there now in another copy; ' +
       'writes, and reads back. A partition table that is whole is replaced only where --parts names it; files of Windows are brought back, never replaced.',
-    arguments: [{ name: 'FILE', description: 'a safety copy of imprint boot save' }],
+    arguments: [{ name: 'FILE', description: 'a safety copy of imprint boot save', optional: true }],
     options: [
+      ...fromServer,
       disk,
       { flags: '--parts <parts>', description: 'only these: table,code,gap,bios-boot,esp,variables' },
       { flags: '--undo <file>', description: 'where what is there now is kept (default: beside FILE)' },
@@ -38,6 +52,7 @@ export const bootCommands: readonly CommandDefinition[] = [
     examples: [
       ['imprint boot restore web01.boot.tar.gz --dry-run', 'what differs, and what would be written'],
       ['imprint boot restore web01.boot.tar.gz', 'also from a rescue system: it finds the disk'],
+      ['imprint boot restore --machine web01', 'with what the server keeps'],
       ['imprint boot restore web01.boot.tar.gz --parts table', 'the old partition table, over another one'],
     ],
     load: () => import('./commands/boot-restore.ts'),
@@ -49,12 +64,20 @@ export const bootCommands: readonly CommandDefinition[] = [
     description:
       'Follows what BIOS and UEFI would do, and says where they would stop. Exit status 5 where something is wrong, or differs.',
     arguments: [{ name: 'FILE', description: 'a safety copy to compare with', optional: true }],
-    options: [disk],
+    options: [...fromServer, disk],
     examples: [
       ['imprint boot check', 'the disk that this machine boots from'],
       ['imprint boot check web01.boot.tar.gz', 'what has changed since the copy'],
     ],
     load: () => import('./commands/boot-check.ts'),
+  },
+  {
+    name: 'boot copies',
+    group: 'Boot',
+    summary: 'list the safety copies that the server keeps of a machine',
+    arguments: [{ name: 'MACHINE', description: 'its name' }],
+    examples: [['imprint boot copies web01', 'the newest first']],
+    load: () => import('./commands/boot-copies.ts'),
   },
   {
     name: 'boot mend',

@@ -20,6 +20,8 @@ export interface Operation<Input extends z.ZodType = z.ZodType, Output extends z
   readonly runsOn: 'server' | 'machine' | 'anywhere';
   /** Long operations answer at once with `{ taskId }` over HTTP; their result comes with the task's end. */
   readonly long: boolean;
+  /** Bytes of a request over HTTP, at most, where one may be larger than the usual MiB. */
+  readonly bodyLimit?: number;
 }
 
 /** Declares an operation; checks nothing at run time. */

@@ -112,6 +112,12 @@ export const errorCatalogue = {
     message: 'It is not known which disk is meant: {problem}.',
     hint: 'Name it: --disk /dev/NAME, --disk serial=…, or a disk image.',
   },
+  'boot-copy-missing': {
+    exit: 3,
+    http: 404,
+    message: 'The server keeps no such safety copy of {machine}.',
+    hint: 'See what there is: imprint boot copies {machine}. Make one on it: imprint boot save --machine {machine}',
+  },
   'boot-entry-unknown': {
     exit: 3,
     http: 404,

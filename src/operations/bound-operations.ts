@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Operation } from '../contract/operation.ts';
+import { bootCopyFetch, bootCopyKeep, bootCopyList } from '../contract/operations/boot-copies.ts';
 import { installCancel, installOrder, installPlan } from '../contract/operations/installs.ts';
 import {
   machineAdd,
@@ -26,6 +27,7 @@ import { listMachines, readMachine } from './read-machines.ts';
 import { forgetMachineObjects, readObjects } from './read-objects.ts';
 import { listTasks, readTask } from './read-tasks.ts';
 import { removeMachines } from './remove-machines.ts';
+import { fetchBootCopy, keepBootCopy, listBootCopies } from './server-boot-copies.ts';
 import { readServerStatus, type ServerFacts } from './server-status.ts';
 import { setMachines } from './set-machines.ts';
 
@@ -47,6 +49,9 @@ export function dataOperations(): BoundOperation[] {
     bind(machineRemove, removeMachines),
     bind(machineObjects, readObjects),
     bind(machineForgetObjects, forgetMachineObjects),
+    bind(bootCopyKeep, keepBootCopy),
+    bind(bootCopyList, listBootCopies),
+    bind(bootCopyFetch, fetchBootCopy),
     bind(installPlan, planInstalls),
     bind(installOrder, orderInstall),
     bind(installCancel, cancelInstall),

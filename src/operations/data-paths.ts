@@ -13,6 +13,8 @@ export interface DataPaths {
   readonly databaseFile: string;
   /** What makes machines themselves, where the server keeps it: `MACHINE/N.object`. Mode 0700: keys are in it. */
   readonly objects: string;
+  /** Safety copies of what makes machines boot: `MACHINE/N.tar.gz`. Mode 0700. */
+  readonly bootCopies: string;
   /** `vmlinuz`, `initrd.img` and the TFTP directory. */
   readonly netboot: string;
   /** Generated configuration, leases and hosts. */
@@ -32,6 +34,7 @@ export function dataPaths(directory: string): DataPaths {
     serverFile: join(data, 'server.json'),
     databaseFile: join(data, 'imprint.db'),
     objects: join(data, 'objects'),
+    bootCopies: join(data, 'boot-copies'),
     netboot: join(data, 'netboot'),
     dnsmasq: join(data, 'dnsmasq'),
   };

@@ -6,6 +6,7 @@ import { changing } from './changing.ts';
 import type { Context } from './context.ts';
 import { endTask } from './end-task.ts';
 import { findMachines } from './find-machines.ts';
+import { forgetBootCopies } from './server-boot-copies.ts';
 import { forgetObjects } from './server-objects.ts';
 
 type Input = z.output<typeof machineRemove.input>;
@@ -27,6 +28,9 @@ export async function removeMachines(context: Context, input: Input): Promise<z.
     }
     return { removed: machines.map(({ name }) => name) };
   });
-  for (const name of output.removed) await forgetObjects(context, name);
+  for (const name of output.removed) {
+    await forgetObjects(context, name);
+    await forgetBootCopies(context.paths, name);
+  }
   return output;
 }

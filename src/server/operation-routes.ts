@@ -33,12 +33,21 @@ export function operationRoutes(
         },
       },
       onRequest: async (request) => authentication.check(request, reads ? 'read' : 'change'),
+      ...(operation.bodyLimit === undefined ? {} : { bodyLimit: operation.bodyLimit }),
       handler: async (request, reply) => {
         reply.header('cache-control', 'no-store');
         const result = await run(context, reads ? request.query : request.body);
-        if (!reads) request.log.info({ operation: operation.name, input: request.body }, 'audit');
+        if (!reads) request.log.info({ operation: operation.name, input: shortened(request.body) }, 'audit');
         return result;
       },
     });
   }
+}
+
+/** Whole files have no place in a log. */
+function shortened(input: unknown): unknown {
+  if (typeof input !== 'object' || input === null) return input;
+  const short = (value: unknown) =>
+    typeof value === 'string' && value.length > 20_000 ? `(${value.length} characters)` : value;
+  return Object.fromEntries(Object.entries(input).map(([name, value]) => [name, short(value)]));
 }

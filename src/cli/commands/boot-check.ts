@@ -5,11 +5,12 @@ import { checkBoot } from '../../operations/boot/check-boot.ts';
 import { systemProcesses } from '../../system/run.ts';
 import type { Invocation } from '../command.ts';
 import { parseInput } from '../parse-input.ts';
+import { givenBootCopy } from '../server-boot-copy.ts';
 import type { Session } from '../session.ts';
 
 /** `imprint boot check [FILE] [--disk DISK]`. */
 export async function run(session: Session, invocation: Invocation): Promise<void> {
-  const [file, disk] = [invocation.optionalArgument(0), invocation.text('disk')];
+  const [file, disk] = [await givenBootCopy(session, invocation), invocation.text('disk')];
   const input = parseInput(bootCheck.input, {
     ...(file === undefined ? {} : { file }),
     ...(disk === undefined ? {} : { disk }),

@@ -1,17 +1,24 @@
 import type { BootPart } from '../../contract/boot-copy.ts';
 import { bootRestore } from '../../contract/operations/boot.ts';
+import { ImprintError } from '../../foundation/errors.ts';
 import { diskWords } from '../../machine/boot-copy-words.ts';
 import { type PreparedRestore, prepareRestore } from '../../operations/boot/restore-boot.ts';
 import { systemProcesses } from '../../system/run.ts';
 import type { Invocation } from '../command.ts';
 import { parseInput } from '../parse-input.ts';
+import { givenBootCopy } from '../server-boot-copy.ts';
 import type { Session } from '../session.ts';
 
 /** `imprint boot restore FILE [--disk DISK]`: shows what differs, asks, keeps what is there, writes, reads back. */
 export async function run(session: Session, invocation: Invocation): Promise<void> {
   const [disk, parts, undo] = [invocation.text('disk'), invocation.text('parts'), invocation.text('undo')];
+  const file = await givenBootCopy(session, invocation);
+  if (file === undefined) {
+    const hint = 'imprint boot restore FILE, or the server’s: --machine NAME. Without any: imprint boot mend';
+    throw new ImprintError('usage', { problem: 'imprint boot restore needs a safety copy.', hint });
+  }
   const input = parseInput(bootRestore.input, {
-    file: invocation.argument(0),
+    file,
     force: invocation.flag('force'),
     ...(disk === undefined ? {} : { disk }),
     // Words that are no parts are refused by the schema.

@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { z } from 'zod';
+import {
+  type bootCopyFetch,
+  type bootCopyKeep,
+  type bootCopyList,
+  type KeptBootCopy,
+  keptBootCopySchema,
+} from '../contract/operations/boot-copies.ts';
+import { ImprintError, toImprintError } from '../foundation/errors.ts';
+import { ifThere } from '../store/directory-files.ts';
+import { writeFilesDurably } from '../store/durable.ts';
+import { openCopy } from './boot/copy-file.ts';
+import type { Context } from './context.ts';
+import type { DataPaths } from './data-paths.ts';
+import { findMachine } from './find-machines.ts';
+
+/** Of each machine. */
+const keptCopies = 10;
+
+/** Takes a safety copy, after each byte of it was held against its hashes. Errors: `machine-not-found`, `boot-copy-invalid`, `disk-full`. */
+export async function keepBootCopy(
+  context: Context,
+  input: z.output<typeof bootCopyKeep.input>,
+): Promise<z.input<typeof bootCopyKeep.output>> {
+  const { name } = await findMachine((await context.database()).machines, input.machine);
+  const content = Buffer.from(input.content, 'base64');
+  const { created, disk } = await recordOf(content);
+  const directory = directoryOf(context.paths, name);
+  const [last] = await copiesOf(context.paths, name);
+  const copy: KeptBootCopy = {
+    ...{ number: (last?.number ?? 0) + 1, bytes: content.length, created, disk },
+    sha256: createHash('sha256').update(content).digest('hex'),
+    received: context.clock.now(),
+  };
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const files = [
+      { path: join(directory, `${copy.number}.tar.gz`), content },
+      { path: join(directory, `${copy.number}.json`), content: `${JSON.stringify(copy)}\n` },
+    ];
+    await writeFilesDurably(files, directory);
+    for (const { number } of (await copiesOf(context.paths, name)).slice(keptCopies)) {
+      for (const suffix of ['.json', '.tar.gz']) await rm(join(directory, `${number}${suffix}`), { force: true });
+    }
+  } catch (thrown) {
+    throw toImprintError(thrown);
+  }
+  context.log.info({ machine: name, number: copy.number, bytes: content.length }, 'a safety copy was kept');
+  return { machine: name, copy };
+}
+
+/** The newest first. */
+export async function listBootCopies(
+  context: Context,
+  input: z.output<typeof bootCopyList.input>,
+): Promise<z.input<typeof bootCopyList.output>> {
+  const { name } = await findMachine((await context.database()).machines, input.machine);
+  return { machine: name, copies: await copiesOf(context.paths, name) };
+}
+
+/** Errors: `machine-not-found`, `boot-copy-missing`. */
+export async function fetchBootCopy(
+  context: Context,
+  input: z.output<typeof bootCopyFetch.input>,
+): Promise<z.input<typeof bootCopyFetch.output>> {
+  const { name } = await findMachine((await context.database()).machines, input.machine);
+  const copies = await copiesOf(context.paths, name);
+  const copy = input.number === undefined ? copies[0] : copies.find(({ number }) => number === input.number);
+  if (copy === undefined) throw new ImprintError('boot-copy-missing', { machine: name });
+  const content = await readFile(join(directoryOf(context.paths, name), `${copy.number}.tar.gz`));
+  return { machine: name, copy, content: content.toString('base64') };
+}
+
+/** Forgets those of a machine that is no more. */
+export async function forgetBootCopies(paths: DataPaths, machine: string): Promise<void> {
+  await rm(directoryOf(paths, machine), { recursive: true, force: true });
+}
+
+async function copiesOf(paths: DataPaths, machine: string): Promise<KeptBootCopy[]> {
+  const directory = directoryOf(paths, machine);
+  const names = (await ifThere(readdir(directory))) ?? [];
+  const found: KeptBootCopy[] = [];
+  for (const name of names.filter((each) => /^[1-9]\d{0,8}\.json$/.test(each))) {
+    const parsed = keptBootCopySchema.safeParse(parseJson(await readFile(join(directory, name), 'utf8')));
+    if (parsed.success) found.push(parsed.data);
+  }
+  return found.sort((one, other) => other.number - one.number);
+}
+
+async function recordOf(content: Uint8Array) {
+  const directory = await mkdtemp(join(tmpdir(), 'imprint-kept-'));
+  try {
+    const file = join(directory, 'copy.tar.gz');
+    await writeFile(file, content, { mode: 0o600 });
+    await using copy = await openCopy(file, new AbortController().signal);
+    return copy.record;
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+function directoryOf({ bootCopies }: DataPaths, machine: string): string {
+  return join(bootCopies, machine.toLowerCase());
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
