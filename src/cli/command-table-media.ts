@@ -5,6 +5,13 @@ const keyArgument = {
   description: 'the key: a disk that can be pulled out (/dev/sdb), or the image of one',
 };
 
+const imagerOptions = [
+  { flags: '--image <ref>', description: 'carry this version whole; repeatable', repeat: true },
+  { flags: '--local-cfg <file>', description: 'settings for the install: VARIABLE=value lines' },
+  { flags: '--url <url>', description: 'the image server, as machines reach it' },
+  { flags: '--kernel-options <options>', description: 'for the kernel of the imager, beside its own' },
+  { flags: '--force', description: 'replace a file that is there' },
+];
 const dhcpOptions = [
   { flags: '--url <url>', description: 'the image server, as machines reach it (default: the one that runs here)' },
   { flags: '--tftp <address>', description: 'the TFTP server (default: the address in the URL)' },
@@ -58,18 +65,27 @@ export const mediaCommands: readonly CommandDefinition[] = [
       'It is made from the imager of imprint media netboot, without root. local.cfg on it says what a machine is to become; it can be edited ' +
       'on any computer. With --image nothing else is needed for an install: no network, no server.',
     arguments: [{ name: 'TARGET', description: 'the file to write, or a disk that can be pulled out (/dev/sdb)' }],
-    options: [
-      { flags: '--image <ref>', description: 'carry this version whole; repeatable', repeat: true },
-      { flags: '--local-cfg <file>', description: 'settings for the install: VARIABLE=value lines' },
-      { flags: '--url <url>', description: 'the image server, as machines reach it' },
-      { flags: '--kernel-options <options>', description: 'for the kernel of the imager, beside its own' },
-      { flags: '--force', description: 'replace a file that is there' },
-    ],
+    options: imagerOptions,
     examples: [
       ['imprint media usb stick.img --url http://10.0.0.1:4280', 'asks that server what to do'],
       ['imprint media usb stick.img --image web --local-cfg web01.cfg', 'needs no network at all'],
     ],
     load: () => import('./commands/media-usb.ts'),
+  },
+  {
+    name: 'media iso',
+    group: 'Media',
+    summary: 'make the same as an ISO file',
+    description:
+      'For virtual machines, optical drives and the virtual drives of management controllers; copied onto a stick, it starts from there, too. What stands in local.cfg is ' +
+      'fixed when it is made, but a FAT or ext partition with the label IMPRINT-CFG may have another.',
+    arguments: [{ name: 'TARGET', description: 'the file to write' }],
+    options: imagerOptions,
+    examples: [
+      ['imprint media iso imprint.iso --url http://10.0.0.1:4280', 'asks that server what to do'],
+      ['imprint media iso web.iso --image web --local-cfg web01.cfg', 'needs no network at all'],
+    ],
+    load: () => import('./commands/media-iso.ts'),
   },
   {
     name: 'key create',

@@ -104,7 +104,7 @@ export async function makeCore(
 export async function makeGrubCore(
   processes: Processes,
   platform: GrubPlatform,
-  core: { config: string; prefix: string; modules: readonly string[] },
+  core: { config: string; prefix: string; modules: readonly string[]; format?: 'i386-pc-eltorito' },
   directory = join(grubDirectory, platform),
   signal?: AbortSignal,
 ): Promise<Buffer> {
@@ -113,7 +113,19 @@ export async function makeGrubCore(
   const config = join(work.path, 'core.cfg');
   const output = join(work.path, 'core.img');
   await writeFile(config, core.config);
-  const args = ['-O', platform, '-d', directory, '-c', config, '-p', core.prefix, '-o', output, ...core.modules];
+  const args = [
+    '-O',
+    core.format ?? platform,
+    '-d',
+    directory,
+    '-c',
+    config,
+    '-p',
+    core.prefix,
+    '-o',
+    output,
+    ...core.modules,
+  ];
   await processes.run('grub-mkimage', args, { timeout: 120_000, ...(signal && { signal }) });
   return await readFile(output);
 }

@@ -4,12 +4,13 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type UsbMediaInput, usbMediaInputSchema } from '../../src/contract/operations/media.ts';
+import { isoMediaInputSchema, type UsbMediaInput, usbMediaInputSchema } from '../../src/contract/operations/media.ts';
 import { toImprintError } from '../../src/foundation/errors.ts';
 import { Task } from '../../src/foundation/task.ts';
 import { captureImage } from '../../src/operations/capture-image.ts';
 import { type Context, createContext } from '../../src/operations/context.ts';
 import { silentLog } from '../../src/operations/log.ts';
+import { writeIsoMedium } from '../../src/operations/media/write-iso.ts';
 import { writeUsbMedium } from '../../src/operations/media/write-usb.ts';
 import { verifyImage } from '../../src/operations/verify-image.ts';
 import { systemProcesses } from '../../src/system/run.ts';
@@ -119,6 +120,45 @@ describe('media usb', () => {
     const other = await usb('third.img', { images: ['web'], localConfig: 'HOSTNAME=web01\n' });
     expect(other.id).not.toBe((await usb('fourth.img', { images: ['web'] })).id);
     expect((await fatFile('third.img', 'local.cfg')).toString()).toBe('HOSTNAME=web01\n');
+  });
+
+  it('makes the same as an ISO that starts on both firmwares, and from a stick', async () => {
+    const make = (name: string) =>
+      writeIsoMedium(context, isoMediaInputSchema.parse({ target: join(work, name), images: ['web'] }), Task.silent());
+    const output = await make('one.iso');
+    await make('two.iso');
+    expect(await hashOf(join(work, 'two.iso'))).toBe(await hashOf(join(work, 'one.iso')));
+    const report = [
+      '-report_about',
+      'SORRY',
+      '-indev',
+      join(work, 'one.iso'),
+      '-pvd_info',
+      '-report_el_torito',
+      'plain',
+    ];
+    const { stdout } = await run('xorriso', report);
+    expect(stdout).toMatch(/^Volume Id +: IMPRINT$/m);
+    expect(stdout).toMatch(/boot img : +1 +BIOS +y +none/);
+    expect(stdout).toMatch(/boot img : +2 +UEFI +y +none/);
+    // What it looks like on a stick.
+    const partitions = await table('one.iso');
+    expect(partitions.map(({ type }) => type)).toContain('C12A7328-F81F-11D2-BA4B-00A0C93EC93B');
+    const efi = partitions.find(({ type }) => type.startsWith('C12A7328'))?.start ?? 0;
+    const copy = join(work, 'grub.cfg');
+    await run('mcopy', ['-n', '-o', '-i', `${join(work, 'one.iso')}@@${efi}`, '::/boot/grub/grub.cfg', copy]);
+    expect(await readFile(copy, 'utf8')).toContain(`--file /imprint/${output.id}`);
+    const tree = join(work, 'iso');
+    await run('xorriso', ['-osirrox', 'on', '-indev', join(work, 'one.iso'), '-extract', '/', tree]);
+    expect((await readFile(join(tree, 'imprint/vmlinuz'))).equals(kernel)).toBe(true);
+    await run('grub-script-check', [join(tree, 'boot/grub/grub.cfg')]);
+    const other = createContext({ data: join(work, 'data'), store: join(tree, 'store'), log: silentLog });
+    const differences: unknown[] = [];
+    const question = { reference: 'web', directory: join(work, 'golden') };
+    await verifyImage(other, question, Task.silent(), (difference) => differences.push(difference));
+    await other[Symbol.asyncDispose]();
+    expect(differences).toEqual([]);
+    await run('chmod', ['-R', 'u+w', tree]);
   });
 
   it('refuses before it writes', async () => {

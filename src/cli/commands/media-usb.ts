@@ -1,30 +1,19 @@
-import { readFile } from 'node:fs/promises';
 import { type UsbMediaOutput, usbMediaInputSchema } from '../../contract/operations/media.ts';
 import { formatBytes } from '../../foundation/bytes.ts';
-import { ImprintError } from '../../foundation/errors.ts';
-import { checkLocalConfig, writeUsbMedium } from '../../operations/media/write-usb.ts';
+import { checkLocalConfig } from '../../operations/media/imager-content.ts';
+import { writeUsbMedium } from '../../operations/media/write-usb.ts';
 import type { Invocation } from '../command.ts';
 import { parseInput } from '../parse-input.ts';
 import type { Session } from '../session.ts';
 import { confirmDisk } from './key-words.ts';
+import { describeMedium, mediumInput } from './medium-words.ts';
 
 /** `imprint media usb TARGET`. */
 export async function run(session: Session, invocation: Invocation): Promise<void> {
-  const file = invocation.text('localCfg');
-  const localConfig = file === undefined ? undefined : await readLocalConfig(file);
-  const server = invocation.text('url');
-  const kernelOptions = invocation.text('kernelOptions');
-  const input = parseInput(usbMediaInputSchema, {
-    target: invocation.argument(0),
-    images: invocation.list('image'),
-    force: invocation.flag('force'),
-    ...(localConfig === undefined ? {} : { localConfig }),
-    ...(server === undefined ? {} : { server }),
-    ...(kernelOptions === undefined ? {} : { kernelOptions }),
-  });
+  const input = parseInput(usbMediaInputSchema, await mediumInput(invocation));
   const context = await session.context();
   if (session.globals.dryRun) {
-    if (localConfig !== undefined) checkLocalConfig(localConfig);
+    if (input.localConfig !== undefined) checkLocalConfig(input.localConfig);
     session.result({ dryRun: true, ...input }, () => `would write a medium with the imager to ${input.target}\n`);
     return;
   }
@@ -34,21 +23,10 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
   session.result(output, () => describe(output));
 }
 
-/** Text of a file that people name. Errors: `usage`. */
-async function readLocalConfig(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((cause: Error) => {
-    const problem = `${path} cannot be read: ${cause.message}`;
-    throw new ImprintError('usage', { problem, hint: 'Name the file with the settings: --local-cfg FILE' }, { cause });
-  });
-}
-
 function describe(output: UsbMediaOutput): string {
-  const { target, device, bytes, images, server, secureBoot } = output;
-  const firmware = secureBoot ? 'BIOS, UEFI and Secure Boot' : 'BIOS and UEFI';
-  const carries = images.length === 0 ? '' : `; carries ${images.map(({ image }) => image).join(', ')}`;
-  const asks = server === undefined ? '' : `; asks ${server}`;
+  const { target, device, bytes } = output;
   return [
-    `${target}: ${formatBytes(bytes)}, for ${firmware}${carries}${asks}`,
+    `${target}: ${formatBytes(bytes)}, ${describeMedium(output)}`,
     'Settings: local.cfg on its first visible partition (IMPRINT), in any editor.',
     ...(device ? [] : onto(target)),
     '',

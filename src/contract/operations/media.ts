@@ -115,3 +115,21 @@ export const usbMedia = defineOperation({
   runsOn: 'anywhere',
   long: true,
 });
+
+export const isoMediaInputSchema = usbMediaInputSchema;
+export type IsoMediaInput = z.infer<typeof isoMediaInputSchema>;
+
+export const isoMediaOutputSchema = usbMediaOutputSchema.omit({ device: true, partitions: true });
+export type IsoMediaOutput = z.infer<typeof isoMediaOutputSchema>;
+
+/** `imprint media iso`: the same as an ISO file. */
+export const isoMedia = defineOperation({
+  name: 'media.iso',
+  summary: 'Make an ISO file that starts the imager on BIOS and UEFI, with whole versions on it where wanted',
+  input: isoMediaInputSchema,
+  output: isoMediaOutputSchema,
+  errors: usbMedia.errors.filter((code) => code !== 'device-refused'),
+  effect: 'change',
+  runsOn: 'anywhere',
+  long: true,
+});

@@ -40,13 +40,42 @@ export async function makeBootPrograms(
   };
   const bios = { core: await core('i386-pc'), boot: await readFile(join(grubDirectory, 'i386-pc/boot.img')) };
   if (signed === undefined) return { bios, uefi: [{ name: 'BOOTX64.EFI', content: await core('x86_64-efi') }] };
+  return { bios, uefi: signedFiles(signed) };
+}
+
+function signedFiles({ shim, grub, mokManager }: SignedBoot): BootPrograms['uefi'] {
+  return [
+    { name: 'BOOTX64.EFI', content: shim },
+    { name: 'grubx64.efi', content: grub },
+    ...(mokManager === undefined ? [] : [{ name: 'mmx64.efi', content: mokManager }]),
+  ];
+}
+
+/**
+ * The same for an ISO, which is found by a file that only it has. `bios.core` is the image of its El Torito entry, `bios.boot` what starts that from a disk that the ISO was
+ * copied to. Errors: `tool-missing`, `process-failed`.
+ */
+export async function makeIsoBootPrograms(
+  processes: Processes,
+  mark: string,
+  signed: SignedBoot | undefined,
+  signal: AbortSignal,
+): Promise<BootPrograms> {
+  const config = [`search.file ${mark} root $root`, 'set prefix=($root)/boot/grub', ''].join('\n');
+  const common = { config, prefix: '/boot/grub' };
+  const core = await makeGrubCore(
+    processes,
+    'i386-pc',
+    { ...common, modules: [...modules, ...platformModules['i386-pc']], format: 'i386-pc-eltorito' },
+    undefined,
+    signal,
+  );
+  const bios = { core, boot: await readFile(join(grubDirectory, 'i386-pc/boot_hybrid.img')) };
+  if (signed !== undefined) return { bios, uefi: signedFiles(signed) };
+  const wish = { ...common, modules: [...modules, ...platformModules['x86_64-efi']] };
   return {
     bios,
-    uefi: [
-      { name: 'BOOTX64.EFI', content: signed.shim },
-      { name: 'grubx64.efi', content: signed.grub },
-      ...(signed.mokManager === undefined ? [] : [{ name: 'mmx64.efi', content: signed.mokManager }]),
-    ],
+    uefi: [{ name: 'BOOTX64.EFI', content: await makeGrubCore(processes, 'x86_64-efi', wish, undefined, signal) }],
   };
 }
 

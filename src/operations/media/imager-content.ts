@@ -1,0 +1,92 @@
+import type { UsbMediaInput, UsbMediaOutput } from '../../contract/operations/media.ts';
+import { ImprintError } from '../../foundation/errors.ts';
+import type { Task } from '../../foundation/task.ts';
+import { parseLocalConfig } from '../../machine/local-config.ts';
+import { renderLocalTemplate } from '../../machine/local-template.ts';
+import { renderMediumMenu } from '../../machine/medium-menu.ts';
+import { type MediumNames, mediumNames, mediumPaths } from '../../machine/medium-names.ts';
+import { findSignedBoot, type SignedBoot } from '../../system/signed-boot.ts';
+import type { Context } from '../context.ts';
+import { startsUnderSecureBoot } from './boot-programs.ts';
+import { type ImagerParts, readImager } from './imager-parts.ts';
+import { type MediumStore, openMediumStore, storeFingerprint } from './medium-store.ts';
+
+/** What goes onto a medium with the imager, of whatever form that is. */
+export interface ImagerContent extends AsyncDisposable {
+  names: MediumNames;
+  imager: ImagerParts;
+  signed: SignedBoot | undefined;
+  /** The versions that it carries. */
+  store: MediumStore | undefined;
+  localConfig: string;
+  /** What the answer says of it. */
+  output: Pick<UsbMediaOutput, 'id' | 'images' | 'server' | 'key' | 'secureBoot' | 'warnings'>;
+  /** The boot menu, where GRUB finds the medium so. */
+  menu(search: string): string;
+  /** Files of the medium itself: kernel, initial RAM disk, record, `local.cfg`. */
+  files(): Record<string, Uint8Array>;
+}
+
+/**
+ * Gathers the content of a medium, and checks it. While it is open, no version that it carries goes. Errors: `local-config-wrong`, `imager-unbuilt`,
+ * `image-not-found`, and those of `openMediumStore`.
+ */
+export async function gatherImagerContent(
+  context: Context,
+  form: 'usb' | 'iso',
+  input: Omit<UsbMediaInput, 'target' | 'force'>,
+  task: Task,
+): Promise<ImagerContent> {
+  const localConfig = input.localConfig ?? renderLocalTemplate();
+  const warnings = checkLocalConfig(localConfig);
+  const imager = await readImager(context);
+  const signed = await findSignedBoot();
+  const store =
+    input.images.length === 0
+      ? undefined
+      : await task.part('choose content', (part) =>
+          openMediumStore(context, input.images, part, `${mediumPaths.store}/`),
+        );
+  const key = (await context.key()).signer.publicKey.id;
+  const { server, kernelOptions } = input;
+  const fingerprint = [...imager.fingerprint, key, server ?? '', kernelOptions ?? '', localConfig];
+  const names = mediumNames([form, ...fingerprint, ...(store === undefined ? [] : storeFingerprint(store))]);
+  const kernelTrusted = startsUnderSecureBoot(signed, imager.kernel);
+  if (!kernelTrusted) warnings.push(secureBootProblem(signed));
+  const images = (store?.images ?? []).map(({ image }) => image);
+  const given = { ...(server !== undefined && { server }), ...(kernelOptions !== undefined && { kernelOptions }) };
+  return {
+    ...{ names, imager, signed, store, localConfig },
+    output: {
+      id: names.id,
+      images: (store?.images ?? []).map(({ image, digest }) => ({ image, digest })),
+      ...(server !== undefined && { server }),
+      key,
+      secureBoot: kernelTrusted,
+      warnings,
+    },
+    menu: (search) => renderMediumMenu({ id: names.id, search, ...given, images, kernelTrusted }),
+    files: () => ({
+      [mediumPaths.kernel]: imager.kernel,
+      [mediumPaths.initrd]: imager.initrd,
+      [mediumPaths.record]: Buffer.from(`${JSON.stringify({ format: 1, id: names.id, images })}\n`),
+      [mediumPaths.settings]: Buffer.from(localConfig),
+    }),
+    [Symbol.asyncDispose]: async () => store?.[Symbol.asyncDispose](),
+  };
+}
+
+/** What a local.cfg has to say for itself; refused where it is wrong. Throws `local-config-wrong`. */
+export function checkLocalConfig(text: string): string[] {
+  const answer = parseLocalConfig(Buffer.from(text));
+  if (answer.kind === 'settings')
+    return answer.remarks.map(({ line, problem }) => `local.cfg, line ${line}: ${problem}`);
+  const problems = answer.problems.map(({ line, problem }) => (line === 0 ? problem : `line ${line}: ${problem}`));
+  throw new ImprintError('local-config-wrong', { file: 'local.cfg', problems: problems.join('; ') });
+}
+
+function secureBootProblem(signed: SignedBoot | undefined): string {
+  return signed === undefined
+    ? 'it does not start where Secure Boot is on: the packages shim-signed and grub-efi-amd64-signed are not installed here'
+    : `it does not start where Secure Boot is on: the imager's kernel is not signed by ${signed.authorities.join(' or ')}`;
+}
