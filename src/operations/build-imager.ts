@@ -13,6 +13,9 @@ import { makeDirectories } from '../store/make-directories.ts';
 import type { Context } from './context.ts';
 import { trustForImager } from './trust/trust-for-imager.ts';
 
+/** Beside the imager: what it was made of, for whoever puts it onto a medium. `key` is the identity of the key that it trusts. */
+export const imagerRecordName = 'imager.json';
+
 /** Time of every file in the imager where SOURCE_DATE_EPOCH says nothing: 2000-01-01. */
 const defaultEpoch = 946_684_800;
 
@@ -63,6 +66,8 @@ export async function buildImager(
   for (const loader of loaders) await placeLoader(loader, join(directory, 'tftp'));
   await replaceFile(join(directory, 'localdisk.efi'), [await readFile(base.localDisk)]);
   await placeImager(directory, base, overlay);
+  const record = { format: 1, key: key.signer.publicKey.id, kernel: base.kernelVersion, suite: input.suite };
+  await replaceFile(join(directory, imagerRecordName), [Buffer.from(`${JSON.stringify(record)}\n`)]);
   const files = ['vmlinuz', 'initrd.img', 'localdisk.efi', ...loaders.map((loader) => `tftp/${loader}`)];
   return {
     directory,

@@ -171,6 +171,10 @@ describe('media usb', () => {
     expect(await codes({ localConfig: 'IPADR=10.0.0.1' })).toBe('local-config-wrong');
     expect(await codes({}, 'plain.img')).toBe('target-exists');
     expect(await codes({}, 'no/such/place.img')).toBe('directory-not-found');
+    const record = join(context.paths.netboot, 'imager.json');
+    await writeFile(record, '{"format":1,"key":"0000000000000000"}');
+    expect(await codes({})).toBe('imager-unbuilt');
+    await rm(record);
     await rm(join(context.paths.netboot, 'vmlinuz'));
     expect(await codes({})).toBe('imager-unbuilt');
     await writeFile(join(context.paths.netboot, 'vmlinuz'), kernel);
