@@ -116,6 +116,21 @@ export const bootCommands: readonly CommandDefinition[] = [
     load: () => import('./commands/boot-menu.ts'),
   },
   {
+    name: 'boot next',
+    group: 'Boot',
+    summary: 'choose what the firmware starts next, once (UEFI)',
+    description:
+      'Sets BootNext, which the firmware forgets when it has used it: the way into a Windows with BitLocker, which asks for its recovery key when a boot menu starts it. ' +
+      'Without ENTRY: what there is.',
+    arguments: [{ name: 'ENTRY', description: 'its number (0003), a part of its name, or windows', optional: true }],
+    options: [{ flags: '--cancel', description: 'take the choice back' }],
+    examples: [
+      ['imprint boot next', 'what the firmware knows'],
+      ['imprint boot next windows', 'then restart'],
+    ],
+    load: () => import('./commands/boot-next.ts'),
+  },
+  {
     name: 'boot refresh',
     group: 'Boot',
     summary: 'have this machine boot the kernel that was installed here',

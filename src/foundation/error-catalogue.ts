@@ -647,6 +647,12 @@ export const errorCatalogue = {
     message: '{action} needs root.',
     hint: 'Run it again with sudo.',
   },
+  'firmware-silent': {
+    exit: 1,
+    http: 500,
+    message: 'The firmware’s boot entries cannot be seen: {problem}.',
+    hint: 'It must be UEFI, and this system started by it; where it was: mount -t efivarfs efivarfs /sys/firmware/efi/efivars',
+  },
   'boot-partition-missing': {
     exit: 1,
     http: 500,

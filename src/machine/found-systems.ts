@@ -150,7 +150,7 @@ function windowsByFirmware(
       const view = views.find(({ content }) => content?.uuid === esp);
       const number = view?.number ?? index;
       const remark =
-        'BitLocker asks for its recovery key when Windows is started from here: choose it in the firmware’s menu instead';
+        'BitLocker asks for its recovery key when Windows is started from this menu; imprint boot next windows does without';
       return {
         ...(view === undefined ? { disk: '', partition: number } : placeOf(view)),
         id: found.some(({ id }) => id === `windows-${number}`) ? `windows-efi-${number}` : `windows-${number}`,

@@ -109,6 +109,33 @@ export const bootMend = defineOperation({
   long: true,
 });
 
+export const bootNext = defineOperation({
+  name: 'boot.next',
+  summary: 'Choose what the firmware starts next, once',
+  input: z.object({
+    /** A number of the firmware (`0003`), a part of a name, or `windows`; absent: only look. */
+    entry: z.string().min(1).max(200).optional(),
+    cancel: z.boolean().default(false),
+  }),
+  output: z.object({
+    /** In the order of the firmware, then the rest. */
+    entries: z.array(
+      z.object({
+        number: z.string(),
+        name: z.string(),
+        file: z.string().optional(),
+        active: z.boolean(),
+        current: z.boolean(),
+        next: z.boolean(),
+      }),
+    ),
+  }),
+  errors: ['boot-entry-unknown', 'firmware-silent', 'not-root', 'io-failed'],
+  effect: 'change',
+  runsOn: 'machine',
+  long: false,
+});
+
 export const foundSystemSchema = z.object({
   id: z.string(),
   title: z.string(),
