@@ -22,7 +22,11 @@ export function mismatch(copy: BootCopy, facts: BootFacts, force = false): strin
   const known = sameName(was.serial, disk.serial) ?? sameName(was.wwn, disk.wwn);
   if (known === false && !force) return `it was made of ${diskWords(was)}, and this is ${diskWords(disk)}`;
   if (known === true) return undefined;
-  if (state === 'same') return undefined;
+  if (copy.table.label === 'none' && (!force || was.size !== disk.size)) {
+    // What was broken, kept before it was mended: nothing is in it by which the disk could be known again.
+    return `it was made while the disk, of ${was.size} bytes, had no partition table`;
+  }
+  if (state === 'same' || copy.table.label === 'none') return undefined;
   if (was.size !== disk.size) return `it was made of a disk of ${was.size} bytes; ${disk.path} has ${disk.size}`;
   if (state === 'changed') {
     const sameId = copy.table.id !== undefined && copy.table.id === table.id && copy.table.label === table.label;

@@ -75,6 +75,7 @@ const all = ['partition-2', 'gap', 'record', 'boot-code'];
 interface Case {
   says: string;
   facts: BootFacts;
+  copy?: BootCopy;
   parts?: BootPart[];
   force?: boolean;
   /** Steps in short, in their order. */
@@ -222,12 +223,18 @@ const cases: Case[] = [
     facts: facts([], { machine: { uuid: 'another' }, variables: { missing: ['Boot0001'], changed: [] } }),
     ...{ does: [], left: /another machine/ },
   },
+  {
+    says: 'nothing to a disk that only looks like one that was broken',
+    facts: facts(all, { disk: { path: 'disk.img', size: 1000 * mebibyte, sectorSize: 512 } }),
+    ...{ copy: { ...copy, disk: { ...copy.disk, serial: undefined }, table: { ...absent, partitions: [] } } },
+    refuses: /^boot-copy-foreign.*had no partition table/,
+  },
   { says: 'a part that the copy lacks', facts: facts(), parts: ['esp'], does: [] },
 ];
 
 describe('restoring a safety copy writes', () => {
-  it.each(cases)('$says', ({ facts: now, parts, force = false, does, left, refuses }) => {
-    const answer = planBootRestore({ copy, file: 'c.tar.gz', force, ...(parts && { parts }) }, now);
+  it.each(cases)('$says', ({ facts: now, copy: given = copy, parts, force = false, does, left, refuses }) => {
+    const answer = planBootRestore({ copy: given, file: 'c.tar.gz', force, ...(parts && { parts }) }, now);
     if (answer.kind === 'refused') {
       const { code, message, hint } = answer.error;
       expect(`${code}: ${message} ${hint}`).toMatch(refuses ?? /^never$/);
