@@ -52,13 +52,14 @@ export const attributes = { mode: 0o644, uid: 0, gid: 0, mtime: { seconds: 1_700
 
 /** A root directory with one file for each content. */
 export function treeOf(files: Record<string, ChunkReference>): Entry[] {
-  const entries: Entry[] = [];
-  const directories = new Set<string>();
+  const directory = (path: string): Entry => ({ ...attributes, path: rawPath(path), type: 'directory', mode: 0o755 });
+  const entries = [directory('')];
+  const directories = new Set(['']);
   for (const [name, chunk] of Object.entries(files).toSorted()) {
     const names = name.split('/').slice(0, -1);
-    for (let depth = 0; depth <= names.length; depth += 1) {
+    for (let depth = 1; depth <= names.length; depth += 1) {
       const path = names.slice(0, depth).join('/');
-      if (!directories.has(path)) entries.push({ ...attributes, path: rawPath(path), type: 'directory', mode: 0o755 });
+      if (!directories.has(path)) entries.push(directory(path));
       directories.add(path);
     }
     entries.push({ ...attributes, path: rawPath(name), type: 'file', size: chunk.length, chunks: [chunk] });
