@@ -112,7 +112,8 @@ export async function carryOut(
   } catch (thrown) {
     const error = toImprintError(thrown);
     // The disk may turn out to be in use at the first touch, before anything was written.
-    const untouched = !writing || (error.code === 'disk-in-use' && current?.kind === 'wipe-disk');
+    const first = current?.kind === 'wipe-disk' || current?.kind === 'clear-partitions';
+    const untouched = !writing || (error.code === 'disk-in-use' && first);
     if (untouched && isRefusal(error)) return { kind: 'refused', error };
     return { kind: 'failed', error, ...(current === undefined ? {} : { step: describeStep(current) }) };
   }

@@ -12,7 +12,10 @@ const installOptions: readonly OptionDefinition[] = [
     description:
       'which disk may be written: /dev/sda, serial=…, model=GLOB, size>=200G, smallest … (default: the only one)',
   },
-  { flags: '--layout <layout>', description: 'single (one root), slots (system partitions) or files (image files)' },
+  {
+    flags: '--layout <layout>',
+    description: 'single (one root), slots (system partitions), files (image files), or a file of your own',
+  },
   { flags: '--slots <count>', description: 'system partitions of the layout slots (default: 2)' },
   { flags: '--fs <type>', description: 'file system of root, slots or host partition: ext4, xfs or btrfs' },
   { flags: '--swap <size>', description: 'a swap partition of this size: 4G' },

@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { z } from 'zod';
 import { type InstallOptions, slotCountSchema } from '../contract/machine.ts';
 import type { installOptionChangesSchema } from '../contract/operations/machines.ts';
 import { parseBytes } from '../foundation/bytes.ts';
 import { ImprintError } from '../foundation/errors.ts';
+import { parseLayout } from '../machine/layout-file.ts';
 import type { Invocation } from './command.ts';
 
 export type InstallOptionChanges = z.input<typeof installOptionChangesSchema>;
@@ -18,7 +21,7 @@ export function readInstallOptions(invocation: Invocation): InstallOptionChanges
   const afterwards = invocation.text('afterwards');
   return {
     ...(disk === undefined ? {} : { disk: disk || null }),
-    ...(layout === undefined ? {} : { layout: oneOf('--layout', layout, ['single', 'slots', 'files'] as const) }),
+    ...(layout === undefined ? {} : readLayout(layout)),
     ...(slots === undefined ? {} : { slots: slots === '' ? null : readCount('--slots', slots) }),
     ...(fileSystem === undefined ? {} : { fileSystem: oneOf('--fs', fileSystem, ['ext4', 'xfs', 'btrfs'] as const) }),
     ...(swap === undefined ? {} : { swap: swap === '' ? null : readSize('--swap', swap) }),
@@ -33,6 +36,21 @@ export function readInstallOptions(invocation: Invocation): InstallOptionChanges
 export function readNewInstallOptions(invocation: Invocation): InstallOptions {
   const changes = Object.entries(readInstallOptions(invocation)).filter(([, value]) => value !== null);
   return Object.fromEntries(changes) as InstallOptions;
+}
+
+/** One of ours by its name, or a file, which is looked through here and now. Errors: `input-invalid`, `layout-invalid`. */
+function readLayout(name: string): Pick<InstallOptionChanges, 'layout' | 'own'> {
+  const builtIn = (['single', 'slots', 'files'] as const).find((each) => each === name);
+  if (builtIn !== undefined || name === '') return { layout: builtIn ?? null, own: null };
+  let text: string;
+  try {
+    text = readFileSync(name, 'utf8');
+  } catch {
+    const problem = `“${name}” is not one of single, slots, files, and there is no such file`;
+    throw new ImprintError('input-invalid', { field: '--layout', problem });
+  }
+  parseLayout(text, name);
+  return { layout: 'own', own: { name: basename(name), text } };
 }
 
 function oneOf<Value extends string>(field: string, text: string, values: readonly Value[]): Value | null {

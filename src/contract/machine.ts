@@ -125,6 +125,10 @@ export const rootFileSystemSchema = z.enum(['ext4', 'xfs', 'btrfs']);
 
 /** How the disk of a machine is used: one root; equal system partitions; image files on a host partition (docs/install.md). */
 export const slotLayoutSchema = z.enum(['single', 'slots', 'files']);
+/** The same, or a layout of one's own (docs/layouts.md). An imager that does not know `own` refuses the order. */
+export const installLayoutSchema = z.enum([...slotLayoutSchema.options, 'own']);
+/** A layout as somebody wrote it: the file's name, for messages, and its text. */
+export const ownLayoutSchema = z.object({ name: z.string().min(1).max(300), text: z.string().max(1 << 20) });
 /** System partitions of the layout `slots`. */
 export const slotCountSchema = z.int().min(2).max(8);
 
@@ -132,7 +136,9 @@ export const slotCountSchema = z.int().min(2).max(8);
 export const installOptionsSchema = z.object({
   disk: diskRuleSchema.optional(),
   /** Default: `single`. */
-  layout: slotLayoutSchema.optional(),
+  layout: installLayoutSchema.optional(),
+  /** With the layout `own`; then slots, fileSystem and swap stand in it. */
+  own: ownLayoutSchema.optional(),
   slots: slotCountSchema.optional(),
   /** Of the root, of each slot, or of the host partition. */
   fileSystem: rootFileSystemSchema.optional(),

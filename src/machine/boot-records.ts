@@ -48,6 +48,7 @@ const layoutSchema = z.object({
   swap: z.string().optional(),
   slots: z.array(slotSchema),
   host: slotSchema.omit({ name: true }).optional(),
+  data: z.array(z.object({ uuid: z.string(), mount: z.string(), type: z.string(), options: z.string() })).optional(),
 });
 
 const failureSchema = z.object({

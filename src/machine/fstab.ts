@@ -1,4 +1,4 @@
-import { hostMounts, type InstalledLayout } from './installed-layout.ts';
+import { type DataMount, hostMounts, type InstalledLayout } from './installed-layout.ts';
 import type { RootFileSystem } from './root-file-system.ts';
 
 /** What an installed machine mounts. */
@@ -9,16 +9,19 @@ export interface InstalledMounts {
   swap?: string;
   /** Where the root is an image file: the partition that holds it. The ESP is then mounted on `/boot/loader`. */
   host?: { uuid: string; type: RootFileSystem };
+  /** Those above others first. */
+  data?: readonly DataMount[];
 }
 
 /** What a system mounts on a machine of this layout, its root being this file system. */
 export function installedMounts(layout: InstalledLayout, root: InstalledMounts['root']): InstalledMounts {
-  const { esp, swap, host } = layout;
+  const { esp, swap, host, data } = layout;
   return {
     root,
     esp,
     ...(swap === undefined ? {} : { swap }),
     ...(host === undefined ? {} : { host: { uuid: host.uuid, type: host.fileSystem } }),
+    ...(data === undefined ? {} : { data }),
   };
 }
 
@@ -58,6 +61,9 @@ export function renderFstab(imageFstab: string, mounts: InstalledMounts): string
             '0 0',
           ),
         ]),
+    ...(mounts.data ?? []).map(({ uuid, mount, type, options }) =>
+      entryLine(`UUID=${uuid}`, mount, type, options, /^ext/.test(type) ? '0 2' : '0 0'),
+    ),
     ...(mounts.swap === undefined ? [] : [entryLine(`UUID=${mounts.swap}`, 'none', 'swap', 'sw', '0 0')]),
   ];
   const kept = golden

@@ -13,6 +13,15 @@ export interface PartitionSlot {
   fileSystem: RootFileSystem;
 }
 
+/** A file system beside the system's own: what is in it outlives versions. */
+export interface DataMount {
+  uuid: string;
+  /** Absolute. */
+  mount: string;
+  type: string;
+  options: string;
+}
+
 /** `imprint/layout.json` of the boot partition: what the install made, which never changes by an update. */
 export interface InstalledLayout {
   format: 1;
@@ -25,6 +34,8 @@ export interface InstalledLayout {
   swap?: string;
   /** `single`: one, called `root`. `slots`: two and more. `files`: none. */
   slots: PartitionSlot[];
+  /** Other file systems of the machine's own layout, which every version on it mounts. */
+  data?: DataMount[];
   /** `files`: the host partition, labelled `hostpart`, mounted on `/hostpart`. */
   host?: { uuid: string; partitionUuid: string; fileSystem: RootFileSystem };
 }

@@ -1,12 +1,16 @@
 /** A GPT as data, and as the script that sfdisk reads. */
 
-export type PartitionRole = 'bios-boot' | 'esp' | 'boot' | 'swap' | 'root' | 'slot' | 'host';
+export type PartitionRole = 'bios-boot' | 'esp' | 'boot' | 'swap' | 'root' | 'slot' | 'host' | 'data';
 
 export interface Partition {
   readonly number: number;
   readonly role: PartitionRole;
   /** Of a slot: `a`. */
   readonly slot?: string;
+  /** Of data: what it is called, in the table too. */
+  readonly name?: string;
+  /** It is there already and stays as it is. */
+  readonly kept?: true;
   /** Sectors of the disk. */
   readonly start: number;
   readonly size: number;
@@ -31,21 +35,30 @@ const types: Readonly<Record<PartitionRole, { guid: string; name: string }>> = {
   root: { guid: linuxData, name: 'root' },
   slot: { guid: linuxData, name: 'system' },
   host: { guid: linuxData, name: 'hostpart' },
+  data: { guid: linuxData, name: 'data' },
 };
 
 /** The partition in a few characters: `esp`, `slot a`. */
-export function partitionName({ role, slot }: Pick<Partition, 'role' | 'slot'>): string {
-  return slot === undefined ? role : `${role} ${slot}`;
+export function partitionName({ role, slot, name }: Pick<Partition, 'role' | 'slot' | 'name'>): string {
+  return name ?? (slot === undefined ? role : `${role} ${slot}`);
 }
 
 /** The table as sfdisk's input (`sfdisk(8)`, “Script format”). Starts and sizes are in sectors. */
 export function renderSfdisk(table: PartitionTable): string {
-  const lines = table.partitions.map((partition) => {
-    const { guid, name } = types[partition.role];
-    const title = partition.slot === undefined ? name : `${name} ${partition.slot}`;
-    return `start=${partition.start}, size=${partition.size}, type=${guid}, uuid=${partition.uuid.toUpperCase()}, name="${title}"`;
-  });
+  const lines = table.partitions.map(partitionLine);
   return ['label: gpt', `label-id: ${table.uuid.toUpperCase()}`, 'unit: sectors', '', ...lines, ''].join('\n');
+}
+
+/** The partitions that are to be added to a table that stays, each with its number, as input of `sfdisk --append`. */
+export function renderAdded(disk: string, table: PartitionTable): string {
+  const added = table.partitions.filter(({ kept }) => kept !== true);
+  return added.map((each) => `${partitionPath(disk, each.number)} : ${partitionLine(each)}\n`).join('');
+}
+
+function partitionLine(partition: Partition): string {
+  const { guid, name } = types[partition.role];
+  const title = partition.name ?? (partition.slot === undefined ? name : `${name} ${partition.slot}`);
+  return `start=${partition.start}, size=${partition.size}, type=${guid}, uuid=${partition.uuid.toUpperCase()}, name="${title}"`;
 }
 
 /** Device of a partition: `/dev/vda` 2 → `/dev/vda2`, `/dev/nvme0n1` 2 → `/dev/nvme0n1p2`. */

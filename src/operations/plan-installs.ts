@@ -80,14 +80,15 @@ function planOne(
     ...(object === undefined ? {} : { object }),
   });
   if (plan.kind === 'refused') return { ...known, refused: plan.error.toValue() };
-  return { ...known, disk: plan.disk, steps: plan.steps.map(describeStep) };
+  return { ...known, disk: plan.disk, lost: plan.lost, steps: plan.steps.map(describeStep) };
 }
 
 /** The options that were given; one that was not must not take the machine's own away. */
-function optionsOf({ disk, layout, slots, fileSystem, swap }: Input): InstallOptions {
+function optionsOf({ disk, layout, ownName, ownText, slots, fileSystem, swap }: Input): InstallOptions {
   return {
     ...(disk === undefined ? {} : { disk }),
     ...(layout === undefined ? {} : { layout }),
+    ...(ownText === undefined ? {} : { own: { name: ownName ?? 'layout', text: ownText } }),
     ...(slots === undefined ? {} : { slots }),
     ...(fileSystem === undefined ? {} : { fileSystem }),
     ...(swap === undefined ? {} : { swap }),

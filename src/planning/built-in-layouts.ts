@@ -1,6 +1,6 @@
 import { type Layout, layoutSchema } from '../contract/layout.ts';
 import type { InstallOptions } from '../contract/machine.ts';
-import { partitionSlotName } from '../machine/installed-layout.ts';
+import { partitionSlotName, type SlotLayout } from '../machine/installed-layout.ts';
 import { usualSlots } from './install-space.ts';
 
 /** The names of the layouts that are there without a file. */
@@ -11,9 +11,11 @@ export const builtInLayouts = ['single', 'slots', 'files'] as const;
  * front (docs/install.md).
  */
 export function builtInLayout(options: InstallOptions): Layout {
-  const { layout = 'single', slots = usualSlots, swap = 0, fileSystem = 'ext4', disk } = options;
+  const { slots = usualSlots, swap = 0, fileSystem = 'ext4', disk } = options;
+  // One's own is read from its text (`orderedLayout`).
+  const layout: SlotLayout = options.layout === undefined || options.layout === 'own' ? 'single' : options.layout;
   const made = { type: fileSystem };
-  const systems: Record<typeof layout, () => object[]> = {
+  const systems: Record<SlotLayout, () => object[]> = {
     single: () => [{ name: 'root', role: 'root', fileSystem: { ...made, mount: '/' } }],
     slots: () =>
       Array.from({ length: slots }, (_, index) => ({ name: partitionSlotName(index), role: 'slot', fileSystem: made })),

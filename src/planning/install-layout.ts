@@ -1,8 +1,9 @@
 import type { InstallOptions } from '../contract/machine.ts';
-import { type InstalledLayout, type PartitionSlot, partitionSlotName } from '../machine/installed-layout.ts';
+import type { DataMount, InstalledLayout, PartitionSlot, SlotLayout } from '../machine/installed-layout.ts';
+import { partitionSlotName } from '../machine/installed-layout.ts';
 import { type Partition, type PartitionRole, type PartitionTable, partitionPath } from '../machine/partition-table.ts';
-import { type DiskUse, usualSlots } from './install-space.ts';
-import type { SolvedDisk, SolvedPartition } from './layout-solution.ts';
+import type { RootFileSystem } from '../machine/root-file-system.ts';
+import type { LayoutSolution, SolvedDisk, SolvedPartition } from './layout-solution.ts';
 
 /** UUIDs of a partition and of the file system in it. */
 export interface FreshPartition {
@@ -22,6 +23,8 @@ export interface FreshDisk {
   root: FreshPartition;
   /** As many as there can be. */
   slots: readonly FreshPartition[];
+  /** For what a layout of one's own has besides. */
+  data?: readonly FreshPartition[];
   /** UUID of the file system in the image file. */
   image: string;
   /** 8 hexadecimal digits. */
@@ -32,83 +35,135 @@ export interface FreshDisk {
 export interface PlannedDisk {
   table: PartitionTable;
   layout: InstalledLayout;
+  /** Partitions beside those of system and firmware, with what is made in them. */
+  data: PlannedData[];
   partition(role: PartitionRole, slot?: string): Partition;
   device(role: PartitionRole, slot?: string): string;
 }
 
-/** What the options say of the disk's use, the defaults filled in. */
-export function diskUse({ layout, slots, swap }: InstallOptions): DiskUse {
-  return { layout: layout ?? 'single', slots: slots ?? usualSlots, swap: swap ?? 0 };
+/** A partition for data. */
+export interface PlannedData {
+  device: string;
+  solved: SolvedPartition;
+  uuid: string;
 }
 
-/** Gives a disk that a built-in layout was solved for its names. */
-export function planDisk(disk: SolvedDisk, options: InstallOptions, fresh: FreshDisk): PlannedDisk {
-  const use = diskUse(options);
+/** Which of the three ways to hold systems the options mean by themselves; a layout of one's own says it by its roles. */
+export function slotLayoutOf(options: InstallOptions, solution: Pick<LayoutSolution, 'disks'>): SlotLayout {
+  if (options.layout !== undefined && options.layout !== 'own') return options.layout;
+  const roles = solution.disks.flatMap(({ partitions }) => partitions.map(({ role }) => role));
+  return roles.includes('host') ? 'files' : roles.includes('slot') ? 'slots' : 'single';
+}
+
+/** Gives a disk that a layout was solved for its names. */
+export function planDisk(
+  solution: Pick<LayoutSolution, 'disks' | 'mounts'>,
+  disk: SolvedDisk,
+  options: InstallOptions,
+  fresh: FreshDisk,
+): PlannedDisk {
+  const named = disk.partitions.map((solved, index) => ({ solved, partition: namedPartition(disk, index, fresh) }));
   const table: PartitionTable = {
     uuid: fresh.table,
     sectorSize: disk.facts.sectorSize,
-    partitions: disk.partitions.map((partition) => namedPartition(partition, fresh)),
+    partitions: named.map(({ partition }) => partition),
   };
   const partition = (role: PartitionRole, slot?: string) => {
     const found = table.partitions.find((candidate) => candidate.role === role && candidate.slot === slot);
     if (found === undefined) throw new RangeError(`the table has no partition ${role} ${slot ?? ''}`);
     return found;
   };
+  const data = named.flatMap(({ solved, partition: each }) =>
+    each.role === 'data'
+      ? [{ solved, device: partitionPath(disk.facts.path, each.number), uuid: dataUuid(disk, solved, fresh) }]
+      : [],
+  );
   return {
     table,
-    layout: installedLayout(options, use, fresh),
+    data,
+    layout: installedLayout(slotLayoutOf(options, solution), disk, dataMounts(solution, data), fresh),
     partition,
     device: (role, slot) => partitionPath(disk.facts.path, partition(role, slot).number),
   };
 }
 
-function namedPartition({ number, start, size, role, name = '' }: SolvedPartition, fresh: FreshDisk): Partition {
-  const slot = role === 'slot' ? name : undefined;
+const systemRoles = ['bios-boot', 'esp', 'boot', 'swap', 'root', 'host', 'slot'] as const;
+
+function namedPartition(disk: SolvedDisk, index: number, fresh: FreshDisk): Partition {
+  const solved = disk.partitions[index];
+  if (solved === undefined) throw new RangeError(`there is no partition ${index}`);
+  const { number, start, size, role, name = '', kept } = solved;
+  const place = { number, start, size };
+  if (kept !== undefined) return { ...place, role: 'data', name: name || 'kept', uuid: kept.uuid ?? '', kept: true };
+  const system = systemRoles.find((each) => each === role);
+  if (system === undefined) return { ...place, role: 'data', name, uuid: dataNames(disk, solved, fresh).partition };
+  if (system === 'slot') {
+    const slot = slotNames(disk, fresh).find((each) => each.partition === solved);
+    if (slot === undefined) throw new RangeError(`there is no name for the slot ${name}`);
+    return { ...place, role: 'slot', slot: slot.name, uuid: slot.names.partition };
+  }
   const names = {
-    'bios-boot': () => fresh.biosBoot,
-    esp: () => fresh.esp,
-    boot: () => fresh.boot,
-    swap: () => fresh.swap,
-    root: () => fresh.root,
-    host: () => fresh.root,
-    slot: () => slotNames(fresh).find((each) => each.name === name)?.names,
+    ...{ 'bios-boot': fresh.biosBoot, esp: fresh.esp, boot: fresh.boot },
+    ...{ swap: fresh.swap, root: fresh.root, host: fresh.root },
   };
-  if (role === undefined || !(role in names)) throw new RangeError(`the install makes no partition ${name}`);
-  const known = role as keyof typeof names;
-  const uuid = names[known]()?.partition;
-  if (uuid === undefined) throw new RangeError(`there is no name for the partition ${name}`);
-  return { number, role: known, ...(slot === undefined ? {} : { slot }), start, size, uuid };
+  return { ...place, role: system, uuid: names[system].partition };
 }
 
-function installedLayout(options: InstallOptions, use: DiskUse, fresh: FreshDisk): InstalledLayout {
-  const fileSystem = options.fileSystem ?? 'ext4';
+function installedLayout(layout: SlotLayout, disk: SolvedDisk, data: DataMount[], fresh: FreshDisk): InstalledLayout {
   const { uuid, partition: partitionUuid } = fresh.root;
-  const slot = (name: string, names: FreshPartition): PartitionSlot => ({
+  const typeOf = (partition: SolvedPartition | undefined) => (partition?.fileSystem?.type ?? 'ext4') as RootFileSystem;
+  const withRole = (role: string) => disk.partitions.find((each) => each.role === role);
+  const slot = (name: string, names: FreshPartition, partition: SolvedPartition | undefined): PartitionSlot => ({
     name,
     uuid: names.uuid,
     partitionUuid: names.partition,
-    fileSystem,
+    fileSystem: typeOf(partition),
   });
+  const host = withRole('host');
   return {
     format: 1,
-    layout: use.layout,
+    layout,
     boot: fresh.boot.uuid,
     esp: `${fresh.espVolumeId.slice(0, 4)}-${fresh.espVolumeId.slice(4)}`.toUpperCase(),
-    ...(use.swap > 0 ? { swap: fresh.swap.uuid } : {}),
+    ...(withRole('swap') === undefined ? {} : { swap: fresh.swap.uuid }),
     slots: {
-      single: () => [slot('root', fresh.root)],
-      slots: () => chosenSlots(use, fresh).map(({ name, names }) => slot(name, names)),
+      single: () => [slot('root', fresh.root, withRole('root'))],
+      slots: () => slotNames(disk, fresh).map(({ name, names, partition }) => slot(name, names, partition)),
       files: () => [],
-    }[use.layout](),
-    ...(use.layout === 'files' ? { host: { uuid, partitionUuid, fileSystem } } : {}),
+    }[layout](),
+    ...(data.length === 0 ? {} : { data }),
+    ...(layout === 'files' ? { host: { uuid, partitionUuid, fileSystem: typeOf(host) } } : {}),
   };
 }
 
-function chosenSlots({ slots }: DiskUse, fresh: FreshDisk): { name: string; names: FreshPartition }[] {
-  if (slots > fresh.slots.length) throw new RangeError(`there are no names for ${slots} slots`);
-  return slotNames(fresh).slice(0, slots);
+/** What else is mounted, those above others first. */
+function dataMounts({ mounts }: Pick<LayoutSolution, 'mounts'>, data: readonly PlannedData[]): DataMount[] {
+  return mounts.flatMap(({ device, mount, type, options }) => {
+    const found = data.find((each) => each.device === device);
+    return found === undefined || mount === 'none' ? [] : [{ uuid: found.uuid, mount, type, options }];
+  });
 }
 
-function slotNames(fresh: FreshDisk): { name: string; names: FreshPartition }[] {
-  return fresh.slots.map((names, index) => ({ name: partitionSlotName(index), names }));
+function dataUuid(disk: SolvedDisk, solved: SolvedPartition, fresh: FreshDisk): string {
+  return solved.kept?.content?.uuid ?? dataNames(disk, solved, fresh).uuid;
+}
+
+function dataNames(disk: SolvedDisk, solved: SolvedPartition, { data = [] }: FreshDisk): FreshPartition {
+  const names = data[disk.partitions.indexOf(solved)];
+  if (names === undefined) throw new RangeError(`there is no name for the partition ${solved.name ?? ''}`);
+  return names;
+}
+
+/** Slots are called by their order on the disk, whatever the layout calls them. */
+function slotNames(
+  disk: SolvedDisk,
+  fresh: FreshDisk,
+): { name: string; names: FreshPartition; partition: SolvedPartition }[] {
+  return disk.partitions
+    .filter(({ role }) => role === 'slot')
+    .map((partition, index) => {
+      const names = fresh.slots[index];
+      if (names === undefined) throw new RangeError(`there are no names for ${index + 1} slots`);
+      return { name: partitionSlotName(index), names, partition };
+    });
 }

@@ -2,6 +2,7 @@ import type { LayoutPartition } from '../contract/layout.ts';
 import type { DiskFacts, PartitionFacts } from '../contract/machine.ts';
 import { formatBytes } from '../foundation/bytes.ts';
 import { ImprintError } from '../foundation/errors.ts';
+import { partitionLabels } from '../machine/installed-layout.ts';
 import { fileSystemOf } from '../machine/layout-devices.ts';
 import { type EraseOrder, type PartitionRule, parseErase, parsePartitionRule } from '../machine/layout-terms.ts';
 import { contentKind, describePartition, isExtended, partitionKind } from '../machine/partition-kind.ts';
@@ -44,14 +45,24 @@ export function planContent(disk: DiskEntry, machine: string): DiskContentPlan {
   }
   const found = findNamed(disk, machine);
   const data = partitions.filter((each) => !isExtended(each));
+  const ours = (partition: PartitionFacts) => order.kinds.has('linux') && isOwnEsp(partition, partitions);
   const stays = (partition: PartitionFacts) =>
-    [...found.values()].includes(partition) || !(order.all || isNamed(partition, order));
+    [...found.values()].includes(partition) || !(order.all || isNamed(partition, order) || ours(partition));
   const kept = data.filter(stays);
   const erased = data.filter((partition) => !stays(partition));
   refuseMistaken(disk, found, erased, order, machine);
   const notes = shareEsp(disk, kept, found);
   if (kept.some(({ number }) => table.type === 'mbr' && number > 4)) kept.push(...partitions.filter(isExtended));
   return { kept, found, erased, lost: erased.map((partition) => lossOf(facts, partition)), notes };
+}
+
+/** The EFI system partition of an earlier install of ours, while no other system is there that could use it. */
+function isOwnEsp(partition: PartitionFacts, all: readonly PartitionFacts[]): boolean {
+  const others = all.some((each) => ['windows', 'recovery', 'vendor', 'other'].includes(partitionKind(each)));
+  const { content } = partition;
+  // One without a file system is that of an install that was cut.
+  const made = content === undefined || content.label === partitionLabels.esp;
+  return partitionKind(partition) === 'esp' && made && !others;
 }
 
 /** Partitions of the disk that the layout means by `keep` or as foreign. */

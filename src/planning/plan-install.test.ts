@@ -31,6 +31,7 @@ const fresh: FreshIdentity = {
   swap: names(3),
   root: names(4),
   slots: [5, 6, 7].map(names),
+  data: [0, 1, 2, 3, 4, 5, 6, 7].map(names),
   image: '00000000-0000-4000-8000-00000000000c',
   espVolumeId: 'abcd1234',
   machineId: '0'.repeat(32),
@@ -241,6 +242,79 @@ describe('planInstall', () => {
       }),
     );
     expect(entry({ options: { swap: G } }).options).toContain(`resume=UUID=${fresh.swap.uuid}`);
+  });
+
+  const own = (partitions: string, more = '') => ({
+    layout: 'own' as const,
+    own: {
+      name: 'web.yaml',
+      text: `disks: [{ name: d, partitions: [{ name: bios, role: bios-boot }, { name: esp, role: esp }, { name: boot, role: boot }, ${partitions}]${more} }]`,
+    },
+  });
+
+  it('installs by a layout of one’s own, around what is kept', () => {
+    const partitions =
+      '{ name: root, role: root, min: 4G, fileSystem: { type: xfs, mount: / } }, { name: home, role: home, size: 2G }';
+    const data =
+      '{ name: data, role: data, keep: true, fileSystem: { type: ext4, label: data, mount: /data, options: nofail } }';
+    const text = own(`${partitions}, ${data}`, ', erase: [linux]');
+    expect(
+      steps({ options: { ...text, disk: '/dev/vda' } })
+        .map(describeStep)
+        .slice(0, 8),
+    ).toEqual([
+      'erase /dev/vda',
+      'partition /dev/vda: bios-boot 1 MiB, esp 512 MiB, boot 512 MiB, root 8.5 GiB, home 2 GiB, data 8.5 GiB',
+      'make the EFI system partition on /dev/vda2',
+      'make ext4 on /dev/vda5',
+      'make ext4 on /dev/vda6 (“data”)',
+      'make xfs on /dev/vda4',
+      'mount /dev/vda4',
+      'mount /dev/vda6 on /data',
+    ]);
+    const kept = {
+      ...{ number: 2, path: '/dev/vda2', start: 10 * G, size: 8 * G, type: '0FC63DAF-8483-4772-8E79-3D69D8477DE4' },
+      content: { type: 'ext4', label: 'data', uuid: 'u-data' },
+    };
+    const old = {
+      ...kept,
+      number: 1,
+      path: '/dev/vda1',
+      start: M,
+      size: 9 * G,
+      content: { type: 'xfs', label: 'old' },
+    };
+    const disk = { table: { type: 'gpt' as const }, content: 'gpt', partitions: [old, kept] };
+    const again = steps({ disk, options: text });
+    expect(again.map(describeStep).slice(0, 2)).toEqual([
+      'erase /dev/vda1; /dev/vda2 stays',
+      'partition /dev/vda: bios-boot 1 MiB, esp 512 MiB, boot 512 MiB, root 7 GiB, home 2 GiB, data 8 GiB (stays)',
+    ]);
+    expect(again.some((step) => 'device' in step && step.device === '/dev/vda2')).toBe(false);
+    expect(again).toContainEqual(
+      expect.objectContaining({
+        kind: 'write-fstab',
+        mounts: expect.objectContaining({
+          data: expect.arrayContaining([{ uuid: 'u-data', mount: '/data', type: 'ext4', options: 'nofail' }]),
+        }),
+      }),
+    );
+  });
+
+  it.each([
+    ['a layout that is none', own('{ name: x }'), 'layout-invalid'],
+    ['a layout without its text', { layout: 'own' }, 'input-invalid'],
+    ['slots beside it', { ...own('{ name: root, role: root }'), slots: 3 }, 'input-invalid'],
+    ['an MBR', own('{ name: root, role: root }', ', table: mbr'), 'layout-unsolvable'],
+    ['two disks', own('{ name: root, role: root }', ' }, { name: e, count: 0-1'), 'layout-unsolvable'],
+    [
+      'subvolumes',
+      own('{ name: root, role: root, fileSystem: { type: btrfs, subvolumes: [{ name: a, mount: / }] } }'),
+      'layout-unsolvable',
+    ],
+  ] satisfies [string, InstallOptions, string][])('refuses %s', (_what, options, code) => {
+    const plan = planned({ options });
+    expect(plan.kind === 'refused' && plan.error.code).toBe(code);
   });
 
   it.each([

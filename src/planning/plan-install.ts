@@ -1,4 +1,5 @@
 import type { VersionRecord } from '../contract/image.ts';
+import type { Layout } from '../contract/layout.ts';
 import type { DiskFacts, InstallOptions, MachineFacts } from '../contract/machine.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { BootRoot } from '../machine/boot-arguments.ts';
@@ -6,12 +7,13 @@ import { installedMounts } from '../machine/fstab.ts';
 import type { ImageContent } from '../machine/image-content.ts';
 import { entryId, type InstalledLayout, imagePath } from '../machine/installed-layout.ts';
 import { mergeKernelOptions } from '../machine/kernel-options.ts';
-import { builtInLayout } from './built-in-layouts.ts';
+import { layoutDevices } from '../machine/layout-devices.ts';
 import { imageProblem } from './image-problem.ts';
-import { diskUse, type FreshDisk, type PlannedDisk, planDisk } from './install-layout.ts';
+import { type FreshDisk, type PlannedDisk, planDisk } from './install-layout.ts';
 import { imageSpace } from './install-space.ts';
 import { layoutNeeds } from './layout-needs.ts';
-import type { SolvedDisk } from './layout-solution.ts';
+import type { LayoutSolution, Loss, SolvedDisk } from './layout-solution.ts';
+import { installProblem, keptProblem, orderedLayout } from './own-layout.ts';
 import { solveLayout } from './solve-layout.ts';
 import type { FirstEntry, Step } from './step.ts';
 
@@ -38,37 +40,56 @@ export interface InstallQuestion {
   object?: number;
 }
 
-export type InstallPlan = { kind: 'plan'; disk: DiskFacts; steps: Step[] } | { kind: 'refused'; error: ImprintError };
+export type InstallPlan =
+  | { kind: 'plan'; disk: DiskFacts; steps: Step[]; lost: Loss[] }
+  | { kind: 'refused'; error: ImprintError };
 
 /**
  * What an install will do, or why it will not. Pure.
  *
- * Refusals: `image-unfit`, `disk-none`, `disk-ambiguous`, `disk-in-use`, `disk-too-small`, `disk-shared`, `input-invalid` (a disk rule that is
- * none).
+ * Refusals: `image-unfit`, `disk-none`, `disk-ambiguous`, `disk-in-use`, `disk-too-small`, `disk-shared`, `disk-holds-data`, `layout-unsolvable`,
+ * `layout-invalid`, `input-invalid` (a disk rule that is none).
  */
 export function planInstall(question: InstallQuestion): InstallPlan {
   const { facts, name, reference, record, content, options } = question;
   const { architecture } = facts;
-  const unfit = imageProblem({ machine: name, architecture, reference, record, content }) ?? layoutProblem(question);
+  const unfit = imageProblem({ machine: name, architecture, reference, record, content });
   if (unfit !== undefined) return { kind: 'refused', error: unfit };
-  const layout = builtInLayout(options);
+  const layout = layoutOf(options);
+  if (layout instanceof ImprintError) return { kind: 'refused', error: layout };
+  const impossible =
+    layoutProblem(question, layout) ?? (options.layout === 'own' ? installProblem(layout, name) : undefined);
+  if (impossible !== undefined) return { kind: 'refused', error: impossible };
   const answer = solveLayout({
     layout,
     disks: facts.disks,
     firmware: facts.firmware,
-    needs: layoutNeeds(layout, record.stats, []),
+    needs: layoutNeeds(layout, record.stats, record.source.fileSystems),
     machine: name,
     reference,
   });
   if (answer.kind === 'refused') return answer;
-  const [disk] = answer.solution.disks;
-  if (disk === undefined) throw new RangeError('a built-in layout without a disk');
-  return { kind: 'plan', disk: disk.facts, steps: stepsFor(question, disk) };
+  const { solution } = answer;
+  const [disk] = solution.disks;
+  if (disk === undefined) throw new RangeError('a layout without a disk');
+  const beside = options.layout === 'own' ? keptProblem(solution, name) : undefined;
+  if (beside !== undefined) return { kind: 'refused', error: beside };
+  return { kind: 'plan', disk: disk.facts, steps: stepsFor(question, solution, disk), lost: solution.lost };
+}
+
+function layoutOf(options: InstallOptions): Layout | ImprintError {
+  try {
+    return orderedLayout(options);
+  } catch (error) {
+    if (error instanceof ImprintError) return error;
+    throw error;
+  }
 }
 
 /** Only an initial RAM disk finds a root that is a file. */
-function layoutProblem({ name, reference, content, options }: InstallQuestion): ImprintError | undefined {
-  if (diskUse(options).layout !== 'files' || content === undefined) return undefined;
+function layoutProblem({ name, reference, content }: InstallQuestion, layout: Layout): ImprintError | undefined {
+  const inFiles = layoutDevices(layout).some(({ role }) => role === 'host');
+  if (!inFiles || content === undefined) return undefined;
   if (content.kernels[0]?.initrd !== undefined) return undefined;
   return new ImprintError('image-unfit', {
     reference,
@@ -78,21 +99,22 @@ function layoutProblem({ name, reference, content, options }: InstallQuestion): 
   });
 }
 
-function stepsFor(question: InstallQuestion, solved: SolvedDisk): Step[] {
+function stepsFor(question: InstallQuestion, solution: LayoutSolution, solved: SolvedDisk): Step[] {
   const { name, reference, record, content, fresh } = question;
   const { facts: disk } = solved;
-  const planned = planDisk(solved, question.options, fresh);
-  const { table, layout, device } = planned;
+  const planned = planDisk(solution, solved, question.options, fresh);
+  const { layout, device } = planned;
   const golden = record.source.hostName;
   const steps: Step[] = [
-    { kind: 'wipe-disk', disk: disk.path },
-    { kind: 'partition-disk', disk: disk.path, table },
+    ...tableSteps(solved, planned),
     { kind: 'make-esp', device: device('esp'), volumeId: fresh.espVolumeId },
   ];
   if (layout.swap !== undefined) steps.push({ kind: 'make-swap', device: device('swap'), uuid: layout.swap });
   const root = rootOf(question, planned);
   steps.push(
+    ...makeDataSteps(planned),
     ...root.make,
+    ...mountDataSteps(planned, solution),
     { kind: 'restore', reference, digest: record.digest, bytes: record.stats.contentBytes },
     { kind: 'write-fstab', mounts: installedMounts(layout, root) },
     {
@@ -120,6 +142,43 @@ function stepsFor(question: InstallQuestion, solved: SolvedDisk): Step[] {
   }
   steps.push({ kind: 'install-uefi-boot', device: device('esp'), bootUuid: layout.boot });
   return steps;
+}
+
+/** A disk of which nothing stays is made anew; else only what goes is touched. */
+function tableSteps({ facts, tableKept, partitions }: SolvedDisk, { table }: PlannedDisk): Step[] {
+  const { path: disk } = facts;
+  if (!tableKept) {
+    return [
+      { kind: 'wipe-disk', disk },
+      { kind: 'partition-disk', disk, table },
+    ];
+  }
+  const kept = partitions.flatMap((each) => (each.kept === undefined ? [] : [each.kept.path]));
+  const gone = (facts.partitions ?? []).filter(({ path }) => !kept.includes(path));
+  return [
+    { kind: 'clear-partitions', disk, partitions: gone.map(({ path }) => path), kept },
+    { kind: 'change-partitions', disk, remove: gone.map(({ number }) => number), table },
+  ];
+}
+
+/** Before the root, so that all is there when it is mounted. */
+function makeDataSteps({ data }: PlannedDisk): Step[] {
+  return data.flatMap(({ device, solved, uuid }): Step[] => {
+    const { fileSystem, kept } = solved;
+    if (fileSystem === undefined || kept !== undefined) return [];
+    const { type, label, make = [] } = fileSystem;
+    return [
+      { kind: 'make-data', device, fileSystem: type, uuid, ...(label === undefined ? {} : { label }), options: make },
+    ];
+  });
+}
+
+/** What is kept is not mounted: its files are the machine's, whatever the version has there. */
+function mountDataSteps({ data }: PlannedDisk, { mounts }: LayoutSolution): Step[] {
+  return mounts.flatMap(({ device, mount, type }): Step[] => {
+    const made = data.some((each) => each.device === device && each.solved.kept === undefined);
+    return made && mount !== 'none' ? [{ kind: 'mount-data', device, fileSystem: type, mount }] : [];
+  });
 }
 
 /** Where the version goes: what makes the place, and what lets go of it. */

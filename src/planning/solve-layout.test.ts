@@ -241,7 +241,7 @@ const solved: [what: string, given: Given, expected: string[]][] = [
         ),
       ],
     },
-    ['/dev/sda gpt kept 1:bios@1+1 2:=esp@2+512 3:boot@514+512 4:root@1026+25343 5:=data@26369+76030'],
+    ['/dev/sda gpt kept 1:bios@1+1 2:esp@2+512 3:boot@514+512 4:root@1026+25343 5:=data@26369+76030'],
   ],
   [
     'data that survives though all may go',

@@ -2,13 +2,14 @@ import type { Layout } from '../contract/layout.ts';
 import type { DiskFacts } from '../contract/machine.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import { chooseDisks } from '../machine/choose-disk.ts';
+import { fileSystemOf } from '../machine/layout-devices.ts';
 import { parseDiskCount, parseErase } from '../machine/layout-terms.ts';
 import { bootProblem } from './boot-problem.ts';
 import { type DiskEntry, diskEntries } from './disk-entries.ts';
 import { type DiskContentPlan, planContent } from './keep-partitions.ts';
 import { leastSizes } from './layout-least.ts';
 import { solvedMounts } from './layout-mounts.ts';
-import type { LayoutAnswer, LayoutQuestion, SolvedDisk } from './layout-solution.ts';
+import type { LayoutAnswer, LayoutNeeds, LayoutQuestion, SolvedDisk } from './layout-solution.ts';
 import { mebibyte } from './place-partitions.ts';
 import { solveDisk, usualSize } from './solve-disk.ts';
 import { solveStack } from './solve-stack.ts';
@@ -29,14 +30,14 @@ export function solveLayout(question: LayoutQuestion): LayoutAnswer {
 }
 
 function solve(question: LayoutQuestion) {
-  const { layout, machine, reference, needs } = question;
+  const { layout, machine, reference } = question;
   const entries = diskEntries(layout, chosenDisks(question));
   const unbootable = bootProblem(question, entries);
   if (unbootable !== undefined) throw unbootable;
   const count = (ref: string) =>
     entries.flatMap(({ partitions }) => partitions).filter(({ entry }) => entry.name === ref).length || 1;
-  const least = leastSizes(layout, needs, count);
   const contents = new Map(entries.map((disk) => [disk.name, planContent(disk, machine)]));
+  const least = leastSizes(layout, needsBeside(question, contents), count);
   refuseShared(question, entries, contents);
   const solveAll = (most: ReadonlyMap<string, number>) =>
     entries.map((disk) =>
@@ -57,6 +58,17 @@ function solve(question: LayoutQuestion) {
 }
 
 const nothing: DiskContentPlan = { kept: [], found: new Map(), erased: [], lost: [], notes: [] };
+
+/** What the version holds below the mount point of something that stays lies in the root, unseen: it needs its room there. */
+function needsBeside({ layout, needs }: LayoutQuestion, contents: ReadonlyMap<string, DiskContentPlan>): LayoutNeeds {
+  const found = new Set([...contents.values()].flatMap((content) => [...content.found.keys()]));
+  const kept = layout.disks
+    .flatMap(({ partitions }) => partitions)
+    .filter(({ name, keep }) => keep !== undefined && found.has(name))
+    .map((partition) => fileSystemOf(partition)?.mount)
+    .reduce((sum, mount) => sum + (needs.mounts.get(mount ?? '') ?? 0), 0);
+  return { ...needs, system: needs.system + kept };
+}
 
 /** The disks of each entry. One that was taken by an entry is not there for the next. */
 function chosenDisks(question: LayoutQuestion): DiskFacts[][] {

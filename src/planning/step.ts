@@ -24,6 +24,10 @@ export type Step =
   /** Takes every signature and boot code off the disk: what was on it can boot no longer. */
   | { kind: 'wipe-disk'; disk: string }
   | { kind: 'partition-disk'; disk: string; table: PartitionTable }
+  /** Takes signatures out of these partitions, and the disk's boot code: what was there can boot no longer. All others stay as they are. */
+  | { kind: 'clear-partitions'; disk: string; partitions: string[]; kept: string[] }
+  /** Takes entries out of a table and adds those that are not kept; no other byte of the table changes. */
+  | { kind: 'change-partitions'; disk: string; remove: number[]; table: PartitionTable }
   | {
       kind: 'make-root';
       device: string;
@@ -38,6 +42,10 @@ export type Step =
   | { kind: 'make-esp'; device: string; volumeId: string }
   | { kind: 'make-swap'; device: string; uuid: string }
   | { kind: 'mount-root'; device: string; fileSystem: RootFileSystem }
+  /** A file system for data, with its label and options for mkfs. */
+  | { kind: 'make-data'; device: string; fileSystem: string; uuid: string; label?: string; options: string[] }
+  /** Mounts it below the root that is filled: what the version holds there goes into it. `mount` is absolute. */
+  | { kind: 'mount-data'; device: string; fileSystem: string; mount: string }
   /** The host partition, for image files. */
   | { kind: 'make-host'; device: string; fileSystem: RootFileSystem; uuid: string }
   | { kind: 'mount-host'; device: string; fileSystem: RootFileSystem }
@@ -91,11 +99,17 @@ export function describeStep(step: Step): string {
 const describers: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string } = {
   'wipe-disk': (step) => `erase ${step.disk}`,
   'partition-disk': (step) => `partition ${step.disk}: ${describeTable(step.table)}`,
+  'clear-partitions': ({ disk, partitions, kept }) =>
+    `erase ${partitions.length === 0 ? `the boot code of ${disk}` : partitions.join(', ')}; ${kept.join(', ')} ${kept.length === 1 ? 'stays' : 'stay'}`,
+  'change-partitions': ({ disk, table }) => `partition ${disk}: ${describeTable(table)}`,
   'make-root': (step) =>
     `make ${step.fileSystem} on ${step.device}${step.slot === undefined ? '' : ` (slot ${step.slot})`}`,
   'make-esp': (step) => `make the EFI system partition on ${step.device}`,
   'make-swap': (step) => `make swap on ${step.device}`,
   'mount-root': (step) => `mount ${step.device}`,
+  'make-data': (step) =>
+    `make ${step.fileSystem} on ${step.device}${step.label === undefined ? '' : ` (“${step.label}”)`}`,
+  'mount-data': (step) => `mount ${step.device} on ${step.mount}`,
   'make-host': (step) => `make the host partition on ${step.device}: ${step.fileSystem}`,
   'mount-host': (step) => `mount ${step.device}`,
   'make-image': (step) => `make an image file of ${formatBytes(step.bytes)}`,
@@ -115,5 +129,6 @@ const describers: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string 
 
 function describeTable(table: PartitionTable): string {
   const size = (sectors: number) => formatBytes(sectors * table.sectorSize);
-  return table.partitions.map((partition) => `${partitionName(partition)} ${size(partition.size)}`).join(', ');
+  const stays = ({ kept }: PartitionTable['partitions'][number]) => (kept ? ' (stays)' : '');
+  return table.partitions.map((each) => `${partitionName(each)} ${size(each.size)}${stays(each)}`).join(', ');
 }

@@ -2,7 +2,8 @@ import { constants, type FileHandle, open, readdir, readFile } from 'node:fs/pro
 import { basename } from 'node:path';
 import type { Clock } from '../foundation/clock.ts';
 import { ImprintError } from '../foundation/errors.ts';
-import { type PartitionTable, partitionPath, renderSfdisk } from '../machine/partition-table.ts';
+import { bootCodeLength } from '../machine/grub-core.ts';
+import { type PartitionTable, partitionPath, renderAdded, renderSfdisk } from '../machine/partition-table.ts';
 import type { Processes } from './run.ts';
 
 /** Bytes at either end of a disk that are zeroed: boot code, both partition tables, what hides behind them. */
@@ -41,6 +42,49 @@ export async function wipeDisk(processes: Processes, disk: string, signal?: Abor
   await dropPartitions(processes, disk);
 }
 
+/**
+ * Takes out of some partitions of a disk all that anything would recognise, and the disk's boot code (440 bytes; the table stays). Errors: as
+ * `wipeDisk`.
+ */
+export async function clearPartitions(
+  processes: Processes,
+  disk: string,
+  partitions: readonly string[],
+  signal?: AbortSignal,
+): Promise<void> {
+  const options = { timeout: toolPatience, ...(signal && { signal }) };
+  await using handle = await openDiskExclusively(disk);
+  const there = await partitionsOf(disk);
+  // After a cut some may be gone from the kernel, and from the table, already.
+  for (const partition of partitions.filter((each) => there.includes(each))) {
+    await processes.run('wipefs', ['--all', '--force', partition], options);
+  }
+  await handle.write(Buffer.alloc(bootCodeLength), 0, bootCodeLength, 0);
+  await handle.sync();
+}
+
+/**
+ * Takes entries out of a partition table and adds others, so that no other entry changes, and has the kernel see it. Errors: as
+ * `writePartitionTable`.
+ */
+export async function changePartitionTable(
+  processes: Processes,
+  disk: string,
+  change: { table: PartitionTable; remove: readonly number[] },
+  clock: Clock,
+  signal?: AbortSignal,
+): Promise<void> {
+  const options = { timeout: toolPatience, ...(signal && { signal }) };
+  const quiet = ['--quiet', '--no-reread', '--no-tell-kernel'];
+  const { table, remove } = change;
+  // The last first: deleting one of an MBR's chain renumbers those behind it.
+  const numbers = [...remove].sort((left, right) => right - left).map(String);
+  if (numbers.length > 0) await processes.run('sfdisk', [...quiet, '--delete', disk, ...numbers], options);
+  const args = [...quiet, '--append', '--wipe', 'never', '--wipe-partitions', 'always', disk];
+  await processes.run('sfdisk', args, { ...options, input: renderAdded(disk, table) });
+  await showPartitions(processes, disk, table, clock, signal);
+}
+
 /** Writes a partition table and has the kernel see it. Errors: `process-failed`, `step-failed`-worthy `io-failed`. */
 export async function writePartitionTable(
   processes: Processes,
@@ -52,6 +96,18 @@ export async function writePartitionTable(
   const options = { timeout: toolPatience, ...(signal && { signal }) };
   const args = ['--quiet', '--no-reread', '--no-tell-kernel', '--wipe', 'always', '--wipe-partitions', 'always', disk];
   await processes.run('sfdisk', args, { ...options, input: renderSfdisk(table) });
+  await showPartitions(processes, disk, table, clock, signal);
+}
+
+/** Has the kernel see the partitions of a table that is on the disk. */
+async function showPartitions(
+  processes: Processes,
+  disk: string,
+  table: PartitionTable,
+  clock: Clock,
+  signal?: AbortSignal,
+): Promise<void> {
+  const options = { timeout: toolPatience, ...(signal && { signal }) };
   await dropPartitions(processes, disk);
   // BLKPG by partx works on every device, also where the kernel cannot read a table itself; what the kernel has found
   // by then is "busy", and is checked below like the rest.

@@ -7,6 +7,8 @@ import {
 } from '../../contract/operations/installs.ts';
 import { formatBytes } from '../../foundation/bytes.ts';
 import { ImprintError } from '../../foundation/errors.ts';
+import { parseLayout } from '../../machine/layout-file.ts';
+import { renderLayout } from '../../machine/layout-yaml.ts';
 import type { Invocation } from '../command.ts';
 import { followTasks } from '../follow-tasks.ts';
 import { type InstallOptionChanges, readInstallOptions } from '../install-options.ts';
@@ -51,10 +53,12 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
 }
 
 /** The options that change the plan of a disk; what takes an option away leaves the default. */
-function planOptions({ disk, layout, slots, fileSystem, swap }: InstallOptionChanges) {
+function planOptions({ disk, layout, own, slots, fileSystem, swap }: InstallOptionChanges) {
   return {
     ...(disk ? { disk } : {}),
     ...(layout ? { layout } : {}),
+    // Without its remarks it is short enough for an address.
+    ...(own ? { ownName: own.name, ownText: renderLayout(parseLayout(own.text, own.name)) } : {}),
     ...(typeof slots === 'number' ? { slots } : {}),
     ...(fileSystem ? { fileSystem } : {}),
     ...(typeof swap === 'number' ? { swap } : {}),
@@ -85,7 +89,16 @@ function planText(session: Session, plans: readonly PlannedInstall[]): string {
     refused ? [`${machine} would refuse: ${refused.message}\n       → ${refused.hint}\n`] : [],
   );
   const steps = session.globals.dryRun ? plans.map(stepsText) : [];
-  return [table, ...steps, ...refusals].filter((part) => part !== '').join('\n');
+  return [table, ...plans.map(lossText), ...steps, ...refusals].filter((part) => part !== '').join('\n');
+}
+
+/** What would be gone, where that is more than what we put there ourselves. */
+function lossText({ machine, lost = [] }: PlannedInstall): string {
+  const lines = lost.map(({ path, what, bytes, used }) => {
+    const inUse = used === undefined ? '' : `, of which ${formatBytes(used)} are in use`;
+    return `  ${path}  ${what}  ${formatBytes(bytes)}${inUse}\n`;
+  });
+  return lines.length === 0 ? '' : `${machine} would lose:\n${lines.join('')}`;
 }
 
 function erasedText({ disk, refused }: PlannedInstall): string {

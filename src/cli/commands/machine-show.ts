@@ -65,7 +65,7 @@ function diskText(disk: DiskFacts): string {
 function optionsText(options: InstallOptions): string {
   const words = [
     options.disk && `disk ${options.disk}`,
-    options.layout && `layout ${options.layout}`,
+    options.layout && `layout ${options.layout === 'own' ? (options.own?.name ?? 'of its own') : options.layout}`,
     options.slots && `${options.slots} slots`,
     options.fileSystem,
     options.swap ? `swap ${formatBytes(options.swap)}` : undefined,

@@ -3,12 +3,13 @@ import { digestSchema } from '../image.ts';
 import {
   diskFactsSchema,
   diskRuleSchema,
+  installLayoutSchema,
   rootFileSystemSchema,
   slotCountSchema,
-  slotLayoutSchema,
 } from '../machine.ts';
 import { defineOperation } from '../operation.ts';
 import { errorValueSchema } from '../task-event.ts';
+import { lossSchema } from './layouts.ts';
 import { imageReferenceSchema, installOptionChangesSchema, machineRangeSchema } from './machines.ts';
 
 /** An order to install, as it was placed. Its id is also the id of the task that carries it out. */
@@ -31,6 +32,8 @@ export const plannedInstallSchema = z.object({
   installed: z.string().optional(),
   /** The disk that would be erased; absent where the machine was never seen, or the plan is refused. */
   disk: diskFactsSchema.optional(),
+  /** What of the disk would not be there any more. */
+  lost: z.array(lossSchema).optional(),
   /** Each step in words, in order. Empty where the machine was never seen, or the plan is refused. */
   steps: z.array(z.string()),
   /** Why nothing would be written. */
@@ -47,7 +50,10 @@ export const installPlan = defineOperation({
     image: imageReferenceSchema.optional(),
     /** Instead of the machines' own install options. */
     disk: diskRuleSchema.optional(),
-    layout: slotLayoutSchema.optional(),
+    layout: installLayoutSchema.optional(),
+    /** Name and text of the layout `own`. */
+    ownName: z.string().optional(),
+    ownText: z.string().optional(),
     slots: z.coerce.number().pipe(slotCountSchema).optional(),
     fileSystem: rootFileSystemSchema.optional(),
     swap: z.coerce.number().int().nonnegative().optional(),

@@ -2,12 +2,13 @@ import { z } from 'zod';
 import { machineObjectsSchema } from '../kept-object.ts';
 import {
   diskRuleSchema,
+  installLayoutSchema,
   installOptionsSchema,
   machineNameSchema,
   machineSchema,
+  ownLayoutSchema,
   rootFileSystemSchema,
   slotCountSchema,
-  slotLayoutSchema,
 } from '../machine.ts';
 import { machineRuleChangesSchema } from '../machine-rules.ts';
 import { defineOperation } from '../operation.ts';
@@ -26,7 +27,8 @@ export const imageReferenceSchema = z.string().trim().min(1).max(300);
 /** Changes to install options: `null` takes one away, what is absent stays. */
 export const installOptionChangesSchema = z.object({
   disk: diskRuleSchema.nullable().optional(),
-  layout: slotLayoutSchema.nullable().optional(),
+  layout: installLayoutSchema.nullable().optional(),
+  own: ownLayoutSchema.nullable().optional(),
   slots: slotCountSchema.nullable().optional(),
   fileSystem: rootFileSystemSchema.nullable().optional(),
   swap: z.int().nonnegative().nullable().optional(),

@@ -60,7 +60,7 @@ async function executeNamed(machine: string, step: Step, context: InstallContext
       await executeStep(step, context, part);
     } catch (thrown) {
       const error = toImprintError(thrown);
-      if (error.code === 'disk-in-use' && step.kind === 'wipe-disk') {
+      if (error.code === 'disk-in-use' && (step.kind === 'wipe-disk' || step.kind === 'clear-partitions')) {
         throw new ImprintError(
           'disk-in-use',
           { disk: step.disk, machine, use: 'the kernel holds it' },

@@ -1,10 +1,19 @@
 import type { Task } from '../../foundation/task.ts';
 import { partitionLabels } from '../../machine/installed-layout.ts';
 import type { Step, StepKind, StepOf } from '../../planning/step.ts';
+import { makeDataFileSystem } from '../../system/data-file-system.ts';
 import { makeEsp, makeRootFileSystem, makeSwap } from '../../system/filesystem.ts';
 import { installBiosBoot, installUefiBoot } from '../../system/grub.ts';
 import { mountDevice, unmountTree } from '../../system/mount.ts';
-import { deviceSize, flushDevice, wipeDisk, writePartitionTable } from '../../system/partition.ts';
+import {
+  changePartitionTable,
+  clearPartitions,
+  deviceSize,
+  flushDevice,
+  wipeDisk,
+  writePartitionTable,
+} from '../../system/partition.ts';
+import { rootFiles } from '../../system/root-files.ts';
 import { restoreVersion, writeAgent } from './agent-step.ts';
 import { writeBootPartition } from './boot-partition-step.ts';
 import { makeImage, placeImage } from './image-steps.ts';
@@ -24,6 +33,16 @@ const executors: { readonly [Kind in StepKind]: Executor<Kind> } = {
   'wipe-disk': (step, { processes }, task) => wipeDisk(processes, step.disk, task.signal),
   'partition-disk': (step, { processes, clock }, task) =>
     writePartitionTable(processes, step.disk, step.table, clock, task.signal),
+  'clear-partitions': (step, { processes }, task) =>
+    clearPartitions(processes, step.disk, step.partitions, task.signal),
+  'change-partitions': (step, { processes, clock }, task) =>
+    changePartitionTable(processes, step.disk, step, clock, task.signal),
+  'make-data': (step, { processes }, task) => makeDataFileSystem(processes, step, task.signal),
+  'mount-data': async (step, { processes, target }, task) => {
+    const { device, fileSystem: type, mount } = step;
+    await rootFiles(target).makeDirectory(mount.slice(1));
+    await mountDevice(processes, { device, directory: `${target}${mount}`, type, options: 'noatime' }, task.signal);
+  },
   'make-root': async (step, { processes }, task) => {
     const { device, fileSystem, uuid, inodes } = step;
     const size = await deviceSize(device);

@@ -13,12 +13,16 @@ export function freshIdentity(): FreshIdentity {
     swap: freshPartition(),
     root: freshPartition(),
     slots: Array.from({ length: mostSlots }, freshPartition),
+    data: Array.from({ length: mostData }, freshPartition),
     image: randomUUID(),
     espVolumeId: randomBytes(4).toString('hex'),
     // systemd wants a random UUID's form: version 4, variant 1.
     machineId: randomUUID().replaceAll('-', ''),
   };
 }
+
+/** More partitions for data than any layout has. */
+const mostData = 64;
 
 function freshPartition(): FreshPartition {
   return { partition: randomUUID(), uuid: randomUUID() };

@@ -12,7 +12,15 @@ export async function writeMounts(root: string, mounts: InstalledMounts): Promis
   const imageFstab = (await files.read('etc/fstab')) ?? '';
   await files.write('etc/fstab', renderFstab(imageFstab, mounts));
   // A tree captured from a directory may lack what a running system always has.
-  for (const point of ['proc', 'sys', 'dev', 'run', espMountPoint(mounts), ...keptMountPoints(imageFstab)]) {
+  for (const point of [
+    'proc',
+    'sys',
+    'dev',
+    'run',
+    espMountPoint(mounts),
+    ...dataPoints(mounts),
+    ...keptMountPoints(imageFstab),
+  ]) {
     await files.makeDirectory(point);
   }
   if (!(await files.exists('tmp'))) {
@@ -20,6 +28,10 @@ export async function writeMounts(root: string, mounts: InstalledMounts): Promis
     await chmod(await files.resolve('tmp'), 0o1777);
   }
   if (mounts.host !== undefined) await linkHostPartition(files);
+}
+
+function dataPoints({ data = [] }: InstalledMounts): string[] {
+  return data.map(({ mount }) => mount.slice(1));
 }
 
 /** `/hostpart`, and `/data0` for what outlives every version; something else of that name is left alone. */

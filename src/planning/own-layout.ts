@@ -1,0 +1,91 @@
+import type { Layout, LayoutPartition } from '../contract/layout.ts';
+import type { InstallOptions } from '../contract/machine.ts';
+import { ImprintError } from '../foundation/errors.ts';
+import { fileSystemOf, layoutDevices } from '../machine/layout-devices.ts';
+import { parseLayout } from '../machine/layout-file.ts';
+import { parseDiskCount } from '../machine/layout-terms.ts';
+import { builtInLayout } from './built-in-layouts.ts';
+import { mostSlots } from './install-space.ts';
+import type { LayoutSolution } from './layout-solution.ts';
+
+/** The layout that install options mean. Errors: `layout-invalid`, `input-invalid`. */
+export function orderedLayout(options: InstallOptions): Layout {
+  const { layout, own, disk } = options;
+  if (layout !== 'own') return builtInLayout(options);
+  if (own === undefined)
+    throw new ImprintError('input-invalid', { field: 'layout', problem: 'the layout itself is missing' });
+  for (const field of ['slots', 'fileSystem', 'swap'] as const) {
+    if (options[field] === undefined) continue;
+    throw new ImprintError('input-invalid', { field, problem: `with a layout of your own it stands in ${own.name}` });
+  }
+  const parsed = parseLayout(own.text, own.name);
+  if (disk === undefined) return parsed;
+  // A machine's own rule says which disk it starts from.
+  return {
+    ...parsed,
+    disks: parsed.disks.map((each) =>
+      each.partitions.some(({ role }) => role === 'boot') ? { ...each, match: disk } : each,
+    ),
+  };
+}
+
+/** What of a layout no install can do yet; undefined where it can all be done. `layout solve` shows the others. */
+export function installProblem(layout: Layout, machine: string): ImprintError | undefined {
+  const roles = layoutDevices(layout).map(({ role }) => role);
+  const count = (role: string) => roles.filter((each) => each === role).length;
+  const partitions = layout.disks.flatMap((disk) => disk.partitions);
+  const system = partitions.find(({ role }) => role === 'root' || role === 'slot' || role === 'host');
+  const problems: [boolean, string][] = [
+    [layout.raids.length > 0, 'arrays'],
+    [layout.crypts.length > 0, 'encrypted devices'],
+    [layout.volumeGroups.length > 0, 'volume groups'],
+    [layout.swap.length > 0, 'swap files and zram'],
+    [layout.disks.length > 1 || parseDiskCount(layout.disks[0]?.count).most > 1, 'several disks'],
+    [partitions.some((each) => (fileSystemOf(each)?.subvolumes.length ?? 0) > 0), 'subvolumes'],
+    [system?.fileSystem?.make !== undefined, 'options of mkfs for the system itself'],
+    [count('slot') === 1 || count('slot') > mostSlots, `other than 2 to ${mostSlots} slots`],
+    [
+      ['esp', 'boot', 'swap', 'bios-boot'].some((role) => count(role) > 1),
+      'two partitions of one role of boot or swap',
+    ],
+    [
+      count('esp') === 0 || count('bios-boot') === 0,
+      'disks that start on one kind of firmware only (esp and bios-boot)',
+    ],
+    [
+      partitions.some((each) => isData(each) && !dataTypes.includes(fileSystemOf(each)?.type ?? 'ext4')),
+      `data on other than ${dataTypes.join(', ')}`,
+    ],
+    [layout.disks[0]?.table === 'mbr', 'an MBR'],
+  ];
+  const found = problems.find(([is]) => is);
+  return found === undefined ? undefined : cannot(machine, found[1]);
+}
+
+/** Kinds that fstab finds by their UUID, and that are made here. */
+const dataTypes = ['ext2', 'ext3', 'ext4', 'xfs', 'btrfs'];
+
+function isData({ role, keep }: LayoutPartition): boolean {
+  return keep === undefined && (role === 'data' || role === 'share' || role === 'home' || role === undefined);
+}
+
+/** The same of what was found on the disk. */
+export function keptProblem({ disks }: Pick<LayoutSolution, 'disks'>, machine: string): ImprintError | undefined {
+  for (const { facts, table, partitions } of disks) {
+    if (table === 'mbr') return cannot(machine, 'an MBR');
+    const other = partitions.find(
+      ({ kept, entry }) =>
+        kept !== undefined && (entry?.keep === undefined || entry.role === 'foreign' || entry.role === 'esp'),
+    );
+    if (other !== undefined)
+      return cannot(machine, `another system beside this one (partition ${other.number} of ${facts.path} stays)`);
+  }
+  return undefined;
+}
+
+function cannot(machine: string, what: string): ImprintError {
+  const problem = `installs cannot make ${what} yet`;
+  const hint =
+    'Look at it with imprint layout solve; install with partitions of one disk (GPT) that hold file systems or swap.';
+  return new ImprintError('layout-unsolvable', { machine, problem, hint });
+}

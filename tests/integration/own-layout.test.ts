@@ -1,0 +1,224 @@
+import { hash } from 'node:crypto';
+import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/foundation/clock.ts';
+import { Task } from '../../src/foundation/task.ts';
+import { executeInstall } from '../../src/operations/install/execute-install.ts';
+import { freshIdentity } from '../../src/operations/install/fresh-identity.ts';
+import type { InstallContext } from '../../src/operations/install/install-context.ts';
+import { type InstallPlan, planInstall } from '../../src/planning/plan-install.ts';
+import { describeStep, type Step, type StepKind } from '../../src/planning/step.ts';
+import { readMachineFacts } from '../../src/system/machine-facts.ts';
+import { systemProcesses } from '../../src/system/run.ts';
+import { imageContent, versionRecord } from '../version-record.ts';
+import { makeGoldenTree } from './install-tree.ts';
+import { type LoopDisk, loopDisk } from './loop-disk.ts';
+
+const { run } = systemProcesses;
+const isRoot = process.getuid?.() === 0;
+const content = imageContent({
+  kernels: [{ version: '6.1.0-10-amd64', kernel: 'vmlinuz-6.1.0-10-amd64', initrd: 'initrd.img-6.1.0-10-amd64' }],
+  // Making keys is what takes long.
+  sshServer: false,
+});
+
+const layout = (more: string) => `disks:
+  - name: d
+    erase: [linux]
+    partitions:
+      - { name: bios, role: bios-boot }
+      - { name: esp, role: esp }
+      - { name: boot, role: boot }
+      - { name: root, role: root, min: 800M, fileSystem: { type: xfs, mount: /, options: noatime } }
+${more}      - { name: home, role: home, size: 256M, fileSystem: { type: ext4, label: home, make: -m 0 } }
+      - name: data
+        role: data
+        keep: true
+        size: 96M
+        fileSystem: { type: ext4, label: data, mount: /srv/data, options: nofail }
+`;
+
+async function planOn(disk: LoopDisk, text: string): Promise<InstallPlan> {
+  return planInstall({
+    name: 'web01',
+    facts: await readMachineFacts(systemProcesses, [disk.device]),
+    reference: 'web:3',
+    record: versionRecord({ number: 3 }),
+    content,
+    options: { layout: 'own', own: { name: 'own.yaml', text }, disk: disk.device },
+    fresh: freshIdentity(),
+  });
+}
+
+async function stepsOn(disk: LoopDisk, text: string): Promise<Step[]> {
+  const plan = await planOn(disk, text);
+  if (plan.kind === 'refused') throw plan.error;
+  return plan.steps;
+}
+
+async function contextFor(disk: LoopDisk): Promise<InstallContext> {
+  const golden = join(disk.directory, 'golden');
+  await makeGoldenTree(golden);
+  await mkdir(join(golden, 'home/admin'), { recursive: true });
+  await writeFile(join(golden, 'home/admin/notes'), 'of the image\n');
+  await mkdir(join(golden, 'srv/data'), { recursive: true });
+  await writeFile(join(golden, 'srv/data/seed'), 'of the image\n');
+  return {
+    processes: systemProcesses,
+    clock: systemClock,
+    target: join(disk.directory, 'target'),
+    content,
+    restore: async (target) => {
+      await run('cp', ['-a', `${golden}/.`, target]);
+    },
+    makers: {
+      detect: async () => ({ kind: 'initramfs-tools', modules: new Set() }),
+      build: async () => Buffer.from('addition'),
+    },
+    keptVersion: async () => ({ recordText: '{}', manifest: Buffer.from('manifest') }),
+  };
+}
+
+/** Until the step of that kind is done; all of them where none is named. */
+async function install(context: InstallContext, steps: readonly Step[], last?: StepKind): Promise<void> {
+  const end = last === undefined ? steps.length : steps.findIndex(({ kind }) => kind === last) + 1;
+  await Task.run(
+    'install',
+    () => {},
+    (task) => executeInstall('web01', steps.slice(0, end), context, task),
+  );
+}
+
+async function table(disk: LoopDisk): Promise<Record<string, object>> {
+  const { partitiontable } = JSON.parse((await run('sfdisk', ['--json', disk.device])).stdout);
+  return Object.fromEntries(partitiontable.partitions.map((each: { name: string }) => [each.name, each]));
+}
+
+/** Works on what is in a partition. */
+async function within<Result>(
+  disk: LoopDisk,
+  number: number,
+  work: (root: string) => Promise<Result>,
+): Promise<Result> {
+  const directory = join(disk.directory, 'looked-at');
+  await mkdir(directory, { recursive: true });
+  await run('mount', [`${disk.device}p${number}`, directory]);
+  try {
+    return await work(directory);
+  } finally {
+    await run('umount', [directory]);
+  }
+}
+
+async function bytesOf(device: string): Promise<string> {
+  return hash('sha256', await readFile(device));
+}
+
+const text = (root: string, path: string) => readFile(join(root, path), 'utf8').catch(() => undefined);
+
+describe.skipIf(!isRoot)('an install by a layout of one’s own', { timeout: 120_000 }, () => {
+  it('makes what it says, and keeps what is to be kept through the next, which is cut again and again', async () => {
+    await using disk = await loopDisk(3 * 1024 ** 3);
+    const context = await contextFor(disk);
+    const first = await stepsOn(disk, layout(''));
+    expect(first.map(({ kind }) => kind).slice(0, 2)).toEqual(['wipe-disk', 'partition-disk']);
+    await install(context, first);
+    const before = await table(disk);
+    expect(Object.keys(before)).toEqual(['BIOS boot', 'EFI system', 'Imprint boot', 'root', 'home', 'data']);
+    await within(disk, 5, async (home) => expect(await text(home, 'admin/notes')).toBe('of the image\n'));
+    const fstab = await within(disk, 4, async (root) => {
+      expect(await text(root, 'home/admin/notes')).toBeUndefined();
+      return (await text(root, 'etc/fstab')) ?? '';
+    });
+    expect(fstab).toMatch(/^UUID=\S+\t\/home\text4\tdefaults\t0 2$/m);
+    const data = /^UUID=(\S+)\t\/srv\/data\text4\tnofail\t0 2$/m.exec(fstab)?.[1];
+    expect((await run('blkid', ['-p', '-o', 'value', '-s', 'UUID', `${disk.device}p6`])).stdout.trim()).toBe(data);
+    await within(disk, 6, async (root) => {
+      expect(await text(root, 'seed')).toBe('of the image\n');
+      await writeFile(join(root, 'precious'), 'of the machine\n');
+    });
+    const kept = await bytesOf(`${disk.device}p6`);
+
+    // The next has a swap partition, too: all others move.
+    const second = layout('      - { name: swap, role: swap, size: 128M }\n');
+    const planned = await planOn(disk, second);
+    if (planned.kind === 'refused') throw planned.error;
+    expect(planned.steps.slice(0, 2).map(describeStep)).toEqual([
+      `erase ${[1, 2, 3, 4, 5].map((number) => `${disk.device}p${number}`).join(', ')}; ${disk.device}p6 stays`,
+      expect.stringMatching(/^partition .*: bios-boot 1 MiB, esp .*, data 96 MiB \(stays\)$/),
+    ]);
+    expect(planned.lost.map(({ path }) => path)).not.toContain(`${disk.device}p6`);
+    for (const last of [
+      'clear-partitions',
+      'change-partitions',
+      'make-root',
+      'restore',
+      'write-boot-partition',
+    ] as const) {
+      await install(context, await stepsOn(disk, second), last);
+      expect(await bytesOf(`${disk.device}p6`), last).toBe(kept);
+      await using handle = await open(disk.device, 'r');
+      const { buffer } = await handle.read(Buffer.alloc(440), 0, 440, 0);
+      expect(
+        buffer.every((byte) => byte === 0),
+        `${last} leaves no boot code`,
+      ).toBe(true);
+    }
+    await install(context, await stepsOn(disk, second));
+    expect(await bytesOf(`${disk.device}p6`)).toBe(kept);
+    const after = await table(disk);
+    expect(after.data).toEqual(before.data);
+    expect(Object.keys(after)).toEqual(
+      ['BIOS boot', 'EFI system', 'Imprint boot', 'root', 'swap', 'home', 'data'].sort(
+        (left, right) => numberIn(after, left) - numberIn(after, right),
+      ),
+    );
+    expect((await run('sfdisk', ['--verify', disk.device])).stdout).toMatch(/No errors detected/);
+    const root = numberIn(after, 'root');
+    await within(disk, root, async (mounted) => {
+      expect(await text(mounted, 'etc/fstab')).toContain(`UUID=${data}\t/srv/data\text4\tnofail`);
+      expect(await text(mounted, 'etc/fstab')).toMatch(/\tnone\tswap\tsw/);
+    });
+    await within(disk, 6, async (mounted) => expect(await text(mounted, 'precious')).toBe('of the machine\n'));
+  });
+
+  it('touches nothing where the layout cannot be had', async () => {
+    await using disk = await loopDisk(2 * 1024 ** 3);
+    await run('sfdisk', ['--quiet', '--no-reread', '--no-tell-kernel', disk.device], {
+      input:
+        'label: gpt\nstart=2048, size=1048576, type=EBD0A0A2-B9E5-4433-87C0-68B6B72699C7, name="Basic data partition"\nsize=196608\n',
+    });
+    await run('partx', ['--add', disk.device], { accept: [0, 1] });
+    await run('mkfs.ext4', ['-q', '-F', '-L', 'DATA', `${disk.device}p2`]);
+    const looked = async () => [
+      (await run('sfdisk', ['--dump', disk.device])).stdout,
+      await bytesOf(`${disk.device}p2`),
+    ];
+    const before = await looked();
+    const refusal = async (yaml: string) => {
+      const plan = await planOn(disk, yaml);
+      return plan.kind === 'refused' ? `${plan.error.code}: ${plan.error.message}` : 'planned';
+    };
+    // What could be the data under another name, a partition of Windows beside, and what installs cannot make yet.
+    expect(await refusal(layout(''))).toMatch(
+      /^layout-unsolvable: .*nothing on .* is called “data”.*p2 \(ext4 “DATA”, 96 MiB\)/,
+    );
+    expect(await refusal(layout('').replace('keep: true', 'keep: label=DATA'))).toMatch(
+      /^layout-unsolvable: .*another system beside this one \(partition 1/,
+    );
+    expect(
+      await refusal(
+        layout('')
+          .replace('role: home, size: 256M, fileSystem: { type: ext4, label: home, make: -m 0 }', 'size: 256M')
+          .concat('crypts: [{ name: c, device: home, role: home }]\n'),
+      ),
+    ).toMatch(/^layout-unsolvable: .*encrypted devices/);
+    expect(await refusal(`${layout('')}junk: 1\n`)).toMatch(/^layout-invalid: own\.yaml:\d+:1: there is no “junk”/);
+    expect(await looked()).toEqual(before);
+  });
+});
+
+function numberIn(partitions: Record<string, object>, name: string): number {
+  return Number(/(\d+)$/.exec((partitions[name] as { node?: string })?.node ?? '')?.[1] ?? 0);
+}
