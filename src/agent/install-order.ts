@@ -13,7 +13,7 @@ import { readImageContent } from '../machine/image-content.ts';
 import { executeInstall } from '../operations/install/execute-install.ts';
 import { freshIdentity } from '../operations/install/fresh-identity.ts';
 import type { InstallAgent } from '../operations/install/install-context.ts';
-import { planInstall } from '../planning/plan-install.ts';
+import { type InstallQuestion, planInstall } from '../planning/plan-install.ts';
 import { describeStep, type Step } from '../planning/step.ts';
 import type { Store, StoredVersion } from '../store/store.ts';
 import { createGuard, type TrustMemory, type VersionGuard } from '../store/version-guard.ts';
@@ -30,6 +30,8 @@ export interface Installer {
   readonly session: string;
   /** UUID of the disk's new partition table; absent: a random one. */
   readonly table?: string;
+  /** The address that the machine gets of its own; absent: as the image is configured. */
+  readonly network?: InstallQuestion['network'];
   readonly processes: Processes;
   readonly clock: Clock;
   /** Where the new root is mounted meanwhile. */
@@ -81,6 +83,7 @@ export async function carryOut(
             report: { server: installer.server, order: order.id, session: installer.session },
           }),
           ...(order.object && { object: order.object.number }),
+          ...(installer.network && { network: installer.network }),
         });
         if (plan.kind === 'refused') throw plan.error;
         const restore = async (target: string, part: Task) => {

@@ -7,10 +7,11 @@ import { formatBytes } from '../foundation/bytes.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import { Task } from '../foundation/task.ts';
+import { chooseInterface } from '../machine/choose-interface.ts';
 import { describeDisk } from '../machine/disk-rule.ts';
 import { readImageContent } from '../machine/image-content.ts';
 import { freshIdentity } from '../operations/install/fresh-identity.ts';
-import { planInstall } from '../planning/plan-install.ts';
+import { type InstallQuestion, planInstall } from '../planning/plan-install.ts';
 import type { Store, StoredVersion } from '../store/store.ts';
 import type { Power } from '../system/power.ts';
 import type { ConsoleQuestion } from './console-question.ts';
@@ -49,7 +50,7 @@ interface Prepared extends Chosen {
   disk: DiskFacts;
   /** UUID that the disk's partition table gets. */
   table: string;
-  steps: number;
+  network?: InstallQuestion['network'];
 }
 
 const pause = 10_000;
@@ -97,6 +98,7 @@ async function prepare(local: LocalInstall): Promise<Prepared> {
     ...{ recordSignature: signature ?? '', store, options: optionsOf(settings) },
   };
   const facts = await local.readFacts();
+  const network = networkOf(local, facts);
   const opened = await installer.openStore(store, signal);
   try {
     // Before anybody is asked for a yes.
@@ -105,11 +107,20 @@ async function prepare(local: LocalInstall): Promise<Prepared> {
     const question = { name: settings.hostName, facts, reference: image, record, content, options: order.options };
     const plan = planInstall({ ...question, fresh: freshIdentity() });
     if (plan.kind === 'refused') throw plan.error;
-    const { disk, steps } = plan;
-    return { ...chosen, facts, order, disk, table: tableOf(id, facts, disk), steps: steps.length };
+    const { disk } = plan;
+    return { ...chosen, facts, order, disk, table: tableOf(id, facts, disk), ...(network && { network }) };
   } finally {
     await opened.close();
   }
+}
+
+/** The address that the settings give, for the one card that is meant. Throws `local-config-wrong`. */
+function networkOf({ settings, source }: LocalInstall, facts: MachineFacts): InstallQuestion['network'] {
+  const { network, domain } = settings;
+  if (network === undefined) return undefined;
+  const card = chooseInterface(facts.interfaces, settings);
+  if (card.kind === 'problem') throw new ImprintError('local-config-wrong', { file: source, problems: card.problem });
+  return { ...network, mac: card.mac, interface: card.name, ...(domain !== undefined && { domain }) };
 }
 
 /** The first store that has the version; where none has, what the first said. */
@@ -177,6 +188,9 @@ async function isAllowed(local: LocalInstall, prepared: Prepared): Promise<boole
     `  image    ${order.image}, ${formatBytes(contentBytes)}, from ${prepared.store}`,
     `  disk     ${describeDisk(disk)}`,
     '           EVERYTHING ON IT WILL BE LOST',
+    ...(prepared.network === undefined
+      ? []
+      : [`  address  ${prepared.network.address}/${prepared.network.prefix} on ${prepared.network.interface}`]),
     `  layout   ${order.options.layout ?? 'single'}, ${order.options.fileSystem ?? 'ext4'}`,
     '',
     ...(again ? ['Take the medium out and restart the machine, and it starts from its disk.'] : []),
@@ -189,12 +203,12 @@ async function isAllowed(local: LocalInstall, prepared: Prepared): Promise<boole
   return false;
 }
 
-async function install(local: LocalInstall, { order, facts, table }: Prepared): Promise<OrderResult> {
+async function install(local: LocalInstall, { order, facts, table, network }: Prepared): Promise<OrderResult> {
   const { installer, screen, clock, signal } = local;
   screen.status(`${order.name}: installing ${order.image}`);
   const ticking = setInterval(() => screen.tick(), 1000);
   try {
-    return await carryOut(order, facts, { ...installer, table }, (work) =>
+    return await carryOut(order, facts, { ...installer, table, ...(network && { network }) }, (work) =>
       Task.run(`install ${order.image} on ${order.name}`, (event) => screen.event(event), work, {
         ...{ id: order.id, signal, progressInterval: 250, clock },
       }),

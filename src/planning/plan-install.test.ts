@@ -44,6 +44,7 @@ interface Given {
   content?: Partial<ImageContent>;
   options?: InstallOptions;
   withoutContent?: boolean;
+  network?: Parameters<typeof planInstall>[0]['network'];
 }
 
 function planned(given: Given): InstallPlan {
@@ -74,6 +75,7 @@ function planned(given: Given): InstallPlan {
     ...(given.withoutContent ? {} : { content: { ...content, ...given.content } }),
     options: given.options ?? {},
     fresh,
+    ...(given.network && { network: given.network }),
     report: { server: 'http://10.0.0.1:8080', order: 'o', session: 's' },
   });
 }
@@ -359,6 +361,16 @@ describe('planInstall', () => {
 
   it('plans without the manifest, for a dry run', () => {
     expect(planned({ withoutContent: true }).kind).toBe('plan');
+  });
+
+  it('gives the machine its address once it is itself, and knows whether its kernel renames cards', () => {
+    const network = { mac: '52:54:00:12:34:56', interface: 'eth0', address: '10.0.0.5', prefix: 24, dns: [] };
+    const all = steps({ network });
+    const at = all.findIndex(({ kind }) => kind === 'write-network');
+    expect(all[at - 1]?.kind).toBe('write-identity');
+    expect(all[at]).toEqual({ kind: 'write-network', network: { ...network, kernelNames: false } });
+    const kept = steps({ network, options: { kernelOptions: 'net.ifnames=0' } });
+    expect(kept).toContainEqual({ kind: 'write-network', network: { ...network, kernelNames: true } });
   });
 
   it('has an image that cannot run Node report by itself', () => {

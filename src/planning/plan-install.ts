@@ -8,6 +8,7 @@ import type { ImageContent } from '../machine/image-content.ts';
 import { entryId, type InstalledLayout, imagePath } from '../machine/installed-layout.ts';
 import { mergeKernelOptions } from '../machine/kernel-options.ts';
 import { layoutDevices } from '../machine/layout-devices.ts';
+import type { InstalledNetwork } from '../machine/network-files.ts';
 import { imageProblem } from './image-problem.ts';
 import { type FreshDisk, type PlannedDisk, planDisk } from './install-layout.ts';
 import { imageSpace } from './install-space.ts';
@@ -36,6 +37,8 @@ export interface InstallQuestion {
   fresh: FreshIdentity;
   /** Whom the machine reports to; absent: nobody. */
   report?: { server: string; order: string; session: string };
+  /** The address that it is to have by itself; absent: as the image is configured. */
+  network?: Omit<InstalledNetwork, 'kernelNames'>;
   /** Number of the object at the server that is brought back; absent: the machine begins anew. */
   object?: number;
 }
@@ -111,6 +114,7 @@ function stepsFor(question: InstallQuestion, solution: LayoutSolution, solved: S
   ];
   if (layout.swap !== undefined) steps.push({ kind: 'make-swap', device: device('swap'), uuid: layout.swap });
   const root = rootOf(question, planned);
+  const entry = firstEntry(question, planned, root);
   steps.push(
     ...makeDataSteps(planned),
     ...root.make,
@@ -125,13 +129,14 @@ function stepsFor(question: InstallQuestion, solution: LayoutSolution, solved: S
       sshHostKeys: content?.sshServer ?? true,
       relabel: content?.selinux ?? false,
     },
+    ...networkSteps(question, entry),
     ...agentSteps(question),
     ...objectSteps(question, layout),
     {
       kind: 'write-boot-partition',
       device: device('boot'),
       layout,
-      entry: firstEntry(question, planned, root),
+      entry,
     },
     root.done,
   );
@@ -231,6 +236,11 @@ function rootOf({ record, fresh }: InstallQuestion, { layout, table, partition, 
     ],
     done: { kind: 'unmount-root', device: deviceOf(first.name) },
   };
+}
+
+function networkSteps({ network }: InstallQuestion, { options }: FirstEntry): Step[] {
+  if (network === undefined) return [];
+  return [{ kind: 'write-network', network: { ...network, kernelNames: options.includes('net.ifnames=0') } }];
 }
 
 function agentSteps({ content, report, record }: InstallQuestion): Step[] {

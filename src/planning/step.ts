@@ -4,6 +4,7 @@ import type { BootEntry } from '../machine/boot-pointer.ts';
 import type { InstalledMounts } from '../machine/fstab.ts';
 import type { BootKernel } from '../machine/image-content.ts';
 import type { InstalledLayout } from '../machine/installed-layout.ts';
+import type { InstalledNetwork } from '../machine/network-files.ts';
 import { type PartitionTable, partitionName } from '../machine/partition-table.ts';
 import type { RootFileSystem } from '../machine/root-file-system.ts';
 
@@ -63,6 +64,8 @@ export type Step =
       /** Files that we wrote carry no SELinux label: the first boot shall label them. */
       relabel: boolean;
     }
+  /** Its own address, where it has one that no DHCP gives. */
+  | { kind: 'write-network'; network: InstalledNetwork }
   /** The agent, what it is told, and what it must know of the version that lies here. */
   | { kind: 'write-agent'; server?: string; order?: string; session?: string; digest: string }
   /** What made the machine itself, kept by the server. `macs`: those that this machine has. */
@@ -116,6 +119,7 @@ const describers: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string 
   restore: (step) => `restore ${step.reference} (${formatBytes(step.bytes)})`,
   'write-fstab': () => 'write /etc/fstab',
   'write-identity': (step) => `make it ${step.name}: host name, machine-id${step.sshHostKeys ? ', SSH host keys' : ''}`,
+  'write-network': ({ network }) => `give it the address ${network.address}/${network.prefix} (${network.mac})`,
   'write-agent': () => 'install the agent',
   'lay-object': (step) => `bring back what made it itself (object ${step.number})`,
   'write-first-boot': () => 'have the first boot report to the server',

@@ -66,6 +66,7 @@ describe.skipIf(process.getuid?.() !== 0)('an install by local.cfg', { timeout: 
         return {
           ...facts,
           uuid: 'a machine',
+          interfaces: [{ name: 'eth0', mac: '52:54:00:00:00:01' }],
           firmware: 'bios',
           disks: facts.disks.filter(({ path }) => path === disk.device),
         };
@@ -111,10 +112,16 @@ describe.skipIf(process.getuid?.() !== 0)('an install by local.cfg', { timeout: 
     expect(console).toContain('THIS MEDIUM HAS INSTALLED THIS DISK ALREADY');
   });
 
-  it('does not ask where it was told not to, but never twice', async () => {
-    expect(await run({ install: 'unattended', afterwards: 'poweroff' }, [])).toBe('off');
+  it('does not ask where it was told not to, but never twice; gives the machine its address', async () => {
+    const network = { address: '10.0.0.5', prefix: 24, gateway: '10.0.0.1', dns: [] };
+    const once = { install: 'unattended', afterwards: 'poweroff', network } as const;
+    expect(await run({ ...once, mac: '52:54:00:00:00:99' }, [])).toBe('waits');
+    expect(console).toContain('no card here is 52:54:00:00:00:99');
+    expect(await signatures()).toBe('');
+    expect(await run(once, [])).toBe('off');
+    expect(console).toMatch(/\[ ok \] .*give it the address 10\.0\.0\.5\/24 \(52:54:00:00:00:01\)/);
     console = '';
-    expect(await run({ install: 'unattended', afterwards: 'poweroff' }, [])).toBe('asked again');
+    expect(await run(once, [])).toBe('asked again');
     expect(console).toContain('THIS MEDIUM HAS INSTALLED THIS DISK ALREADY');
   });
 

@@ -20,6 +20,7 @@ import { makeImage, placeImage } from './image-steps.ts';
 import { hostDirectory, type InstallContext } from './install-context.ts';
 import { bringBackObject } from './lay-object.ts';
 import { writeIdentity } from './write-identity.ts';
+import { writeNetwork } from './write-network.ts';
 import { writeFirstBoot, writeFstab } from './write-system-files.ts';
 
 /** Does one step. Rejects with what went wrong; the step may be done again only after the disk was wiped anew. */
@@ -73,6 +74,9 @@ const executors: { readonly [Kind in StepKind]: Executor<Kind> } = {
   restore: restoreVersion,
   'write-fstab': writeFstab,
   'write-identity': writeIdentity,
+  'write-network': async ({ network }, { target, processes }, task) => {
+    await writeNetwork(target, network, processes, task);
+  },
   'write-agent': writeAgent,
   'lay-object': bringBackObject,
   'write-first-boot': writeFirstBoot,
