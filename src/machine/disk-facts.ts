@@ -129,7 +129,7 @@ function diskFacts(device: Device, swaps: ReadonlySet<string>, sources: DiskSour
     rotational: isSet(device.rota),
     removable: isSet(device.rm),
     readOnly: isSet(device.ro),
-    content: divided.partitions === undefined ? describeContent(device) : describeDivided(divided),
+    content: divided.partitions === undefined ? describeUnknown(device, divided) : describeDivided(divided),
     inUse: usesOf(device, swaps),
     ...divided,
   };
@@ -142,6 +142,11 @@ function optional<Name extends string>(name: Name, value: string | null | undefi
 
 function isSet(value: Device['rm']): boolean {
   return value === true || value === 1 || value === '1';
+}
+
+function describeUnknown(device: Device, { table }: Pick<DiskFacts, 'table'>): string {
+  const told = describeContent(device);
+  return table !== undefined && told === 'empty' ? 'a table of another kind' : told;
 }
 
 function describeDivided({ table, partitions = [], whole }: Pick<DiskFacts, 'table' | 'partitions' | 'whole'>): string {

@@ -57,6 +57,13 @@ describe('parsePartitions', () => {
     const asked = (text: string) => parsePartitions('/dev/sda', 512, { signatures: { '/dev/sda': text }, heads: {} });
     expect(asked(signature('xfs'))).toEqual({ partitions: [], whole: { type: 'xfs', uuid: 'u' } });
     expect(asked('{"signatures":[]}')).toEqual({ partitions: [] });
+    expect(asked(signature('mac'))).toEqual({ table: { type: 'other' } });
+    const raw = (byte: number) => ({
+      signatures: { '/dev/sda': '{"signatures":[]}' },
+      heads: { '/dev/sda': Buffer.alloc(4096, byte) },
+    });
+    expect(parsePartitions('/dev/sda', 512, raw(7))).toEqual({ partitions: [], whole: { type: 'unknown' } });
+    expect(parsePartitions('/dev/sda', 512, raw(0))).toEqual({ partitions: [] });
     expect(parsePartitions('/dev/sda', 512, { signatures: {}, heads: {} })).toEqual({});
     expect(parsePartitions('/dev/sda', 512, { table: 'no json', signatures: {}, heads: {} })).toEqual({});
   });

@@ -49,7 +49,11 @@ export function parsePartitions(
   const parsed = sources.table === undefined ? undefined : tableSchema.safeParse(parseJson(sources.table));
   if (!parsed?.success) {
     if (sources.signatures[disk] === undefined) return {};
-    const whole = contentOf(disk, sources);
+    const whole = contentOf(disk, sources) ?? unknownContent(sources.heads[disk]);
+    // A table that sfdisk cannot read is no empty disk.
+    if (whole === undefined || whole.type === unknownType) {
+      if (hasTable(sources.signatures[disk])) return { table: { type: 'other' } };
+    }
     return {
       partitions: [],
       ...(whole === undefined ? {} : { whole: { ...whole, ...groupOf(disk, whole, sources) } }),
@@ -78,6 +82,19 @@ export function parsePartitions(
       })
       .sort((left, right) => left.start - right.start || left.number - right.number),
   };
+}
+
+/** What `whole` is called where there is something, and nobody knows what. */
+export const unknownType = 'unknown';
+
+/** A disk without any signature whose beginning is not blank: a database's own, an encryption without a header, or what was once wiped. */
+function unknownContent(head: Uint8Array | undefined): DiskContent | undefined {
+  return head === undefined || head.every((byte) => byte === 0) ? undefined : { type: unknownType };
+}
+
+function hasTable(signatures: string | undefined): boolean {
+  const parsed = signatureSchema.safeParse(parseJson(signatures ?? ''));
+  return parsed.success && parsed.data.signatures.some(({ type }) => tables.has(type));
 }
 
 function contentOf(path: string, { signatures, heads }: PartitionSources): DiskContent | undefined {

@@ -65,6 +65,13 @@ describe('exit statuses', () => {
     [0, ['store', 'check']],
     [0, ['trust', 'show']],
     [0, ['trust', 'change', '--expires', '1y', '--dry-run']],
+    [0, ['layout', 'check', 'files']],
+    [0, ['layout', 'solve', 'slots', '--disk', '20G', '--image', 'web']],
+    [2, ['layout', 'solve', 'single', '--disk', 'large']],
+    [2, ['install', 'web01', '--layout', '/nowhere/at/all.yaml']],
+    [3, ['layout', 'check', '/nowhere/at/all.yaml']],
+    [3, ['layout', 'show', 'nothing']],
+    [4, ['layout', 'solve', 'single', '--disk', '900M']],
     [2, ['trust', 'sign']],
     [2, ['trust', 'change', '--root-threshold', 'two']],
     [2, ['trust', 'change', '--expires', 'yesterday']],
@@ -100,6 +107,19 @@ describe('exit statuses', () => {
     expect(outcome.stdout).toBe('');
     expect(outcome.stderr).toMatch(/^(.*\n)*imprint: .+\n {7}→ .+\n$/);
     expect(outcome.stderr).not.toContain('    at ');
+  });
+
+  it('2 where a layout says what none can, and each mistake is named with its line', async () => {
+    const file = join(scratch, 'layout.yaml');
+    const { stdout } = await imprint('layout', 'show', 'single');
+    await writeFile(file, stdout.replace('role: boot }', 'role: root }').replace('table: gpt', 'table: gtp'));
+    const spelt = await imprint('layout', 'check', file);
+    expect(spelt).toMatchObject({ status: 2, stdout: `${file}:5:12: disks[0].table must be one of auto, gpt, mbr\n` });
+    await writeFile(file, stdout.replace('role: boot }', 'role: root }'));
+    const meant = await imprint('layout', 'check', file, '--json');
+    expect(JSON.parse(meant.stdout).problems).toHaveLength(3);
+    await writeFile(file, stdout);
+    expect(await imprint('layout', 'check', file)).toMatchObject({ status: 0, stdout: `${file} is a good layout\n` });
   });
 
   it('5 where a directory differs, and each difference is named', async () => {

@@ -1,6 +1,7 @@
-import type { DiskFacts, InstallOptions, Machine } from '../../contract/machine.ts';
+import type { DiskFacts, InstallOptions, Machine, PartitionFacts } from '../../contract/machine.ts';
 import { machineShow } from '../../contract/operations/machines.ts';
 import { formatBytes } from '../../foundation/bytes.ts';
+import { describePartition } from '../../machine/partition-kind.ts';
 import type { Invocation } from '../command.ts';
 import { formatAgo } from '../format-time.ts';
 import { stateText } from '../machine-words.ts';
@@ -50,8 +51,18 @@ function describe(machine: Machine, session: Session): string {
     ['memory', facts && formatBytes(facts.memory)],
     ['firmware', facts?.firmware.toUpperCase()],
     ['network', interfaces?.join('\n')],
-    ['disks', facts?.disks.map((disk) => diskText(disk)).join('\n')],
+    [
+      'disks',
+      facts?.disks.flatMap((disk) => [diskText(disk), ...(disk.partitions ?? []).map(partitionText)]).join('\n'),
+    ],
   ]);
+}
+
+/** `  /dev/sda1  512 MiB  EFI system (vfat “EFI-BOOT”)`. */
+function partitionText(partition: PartitionFacts): string {
+  const used = partition.content?.used;
+  const inUse = used === undefined ? '' : `, ${formatBytes(used)} in use`;
+  return `  ${partition.path}  ${formatBytes(partition.size)}  ${describePartition(partition)}${inUse}`;
 }
 
 /** `/dev/sda  480 GB …`. */

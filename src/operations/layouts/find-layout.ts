@@ -21,6 +21,11 @@ export async function findLayout(context: Context, { name, text }: NamedLayout):
   return parseLayout(capturedText(await imageFacts(context, name)).text, `the layout of ${name}`);
 }
 
+/** Whether it is that of an image's golden machine. */
+export function isImageLayout({ name, text }: NamedLayout): boolean {
+  return text === undefined && !builtInLayouts.some((each) => each === name);
+}
+
 /** What the record of an image tells of its golden machine. Errors: `image-not-found`. */
 export async function imageFacts(context: Context, reference: string): Promise<SourceFacts> {
   return (await (await context.store()).find(reference)).record.source;
@@ -34,8 +39,7 @@ export function capturedText(facts: SourceFacts): { text: string; warnings: stri
 
 /** A layout as YAML; of an image, with remarks. Errors as `findLayout`. */
 export async function layoutText(context: Context, named: NamedLayout): Promise<string> {
-  const isImage = named.text === undefined && !builtInLayouts.some((each) => each === named.name);
-  if (isImage) return capturedText(await imageFacts(context, named.name)).text;
+  if (isImageLayout(named)) return capturedText(await imageFacts(context, named.name)).text;
   const none: LayoutComments = new Map();
   return renderLayout(await findLayout(context, named), none);
 }

@@ -7,7 +7,7 @@ import { layoutNeeds, noNeeds } from '../../planning/layout-needs.ts';
 import type { LayoutSolution, SolvedDisk } from '../../planning/layout-solution.ts';
 import { solveLayout } from '../../planning/solve-layout.ts';
 import type { Context } from '../context.ts';
-import { findLayout } from './find-layout.ts';
+import { findLayout, isImageLayout } from './find-layout.ts';
 
 /**
  * What a layout means on some disks. Nothing is touched, so it does not matter whether they are in use now: that is said, and an install asks
@@ -17,7 +17,9 @@ export async function solveNamedLayout(
   context: Context,
   input: z.output<typeof layoutSolve.input>,
 ): Promise<LayoutSolutionValue> {
-  const { machine, image, firmware } = input;
+  const { machine, firmware } = input;
+  // Of an image's own layout its own version is what must have room.
+  const image = input.image ?? (isImageLayout(input) ? input.name : undefined);
   const layout = await findLayout(context, input);
   const version = image === undefined ? undefined : await (await context.store()).find(image);
   const needs =
