@@ -103,6 +103,11 @@ export const bootCommands: readonly CommandDefinition[] = [
       'each, and what stands in the way. Each entry hands over to the system’s own loader, so updates there need nothing here. What is not said stays as it was.',
     options: [
       { flags: '--disk <disk>', description: 'look only at this disk (default: all that are not removable)' },
+      {
+        flags: '--on <directory>',
+        description: 'a menu of its own, on the partition mounted there; asks before it writes boot code',
+      },
+      { flags: '--undo <file>', description: 'with --on: where what boots now is kept (default: here)' },
       { flags: '--default <entry>', description: 'what starts by itself: an entry, or imprint (what Imprint boots)' },
       { flags: '--timeout <seconds>', description: 'how long the menu waits; -1: until a key is pressed' },
       { flags: '--password-file <file>', description: 'who changes entries must know its first line (- is stdin)' },
@@ -112,6 +117,10 @@ export const bootCommands: readonly CommandDefinition[] = [
     examples: [
       ['imprint boot menu --dry-run', 'what there is, how it would be started, and the menu'],
       ['imprint boot menu --timeout 10 --default imprint', 'write it'],
+      [
+        'imprint boot menu --on /share',
+        'of a machine that Imprint did not install, on a partition that all its systems share',
+      ],
     ],
     load: () => import('./commands/boot-menu.ts'),
   },

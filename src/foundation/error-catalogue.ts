@@ -180,6 +180,12 @@ export const errorCatalogue = {
     message: 'The safety copy {file} is not of {disk}: {problem}. Nothing was written.',
     hint: 'Name the right disk (--disk), or take its own copy. On a clone of the same size and table: --force',
   },
+  'boot-place-unfit': {
+    exit: 4,
+    http: 409,
+    message: 'The boot menu cannot lie in {directory}: {problem}.',
+    hint: 'Mount a partition that all systems leave alone (ext4, xfs, btrfs, FAT), and name a directory of it.',
+  },
   'boot-restore-refused': {
     exit: 4,
     http: 409,

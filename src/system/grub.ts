@@ -91,10 +91,29 @@ export async function makeCore(
   directory: string,
   signal?: AbortSignal,
 ): Promise<Buffer> {
-  const modules = ['part_gpt', 'ext2', 'search_fs_uuid', 'normal', ...extraModules[platform]];
-  const prefix = `/${bootPartitionPaths.grub}`;
-  const core = { config: renderCoreConfig(bootUuid, prefix), prefix, modules };
-  return makeGrubCore(processes, platform, core, directory, signal);
+  const place = { uuid: bootUuid, prefix: `/${bootPartitionPaths.grub}`, modules: ['part_gpt', 'ext2'] };
+  return makeCoreFor(processes, platform, place, directory, signal);
+}
+
+/**
+ * GRUB's core for a platform that finds a file system by its UUID and goes on with the menu in a directory of it; `modules` read the partition table and the file
+ * system. Errors: `tool-missing`, `process-failed`.
+ */
+export async function makeCoreFor(
+  processes: Processes,
+  platform: GrubPlatform,
+  { uuid, prefix, modules }: { uuid: string; prefix: string; modules: readonly string[] },
+  directory = join(grubDirectory, platform),
+  signal?: AbortSignal,
+): Promise<Buffer> {
+  const all = [...modules, 'search_fs_uuid', 'normal', ...extraModules[platform]];
+  return makeGrubCore(
+    processes,
+    platform,
+    { config: renderCoreConfig(uuid, prefix), prefix, modules: all },
+    directory,
+    signal,
+  );
 }
 
 /**

@@ -12,10 +12,13 @@ import type { Session } from '../session.ts';
 /** `imprint boot menu [--default ENTRY] [--timeout SECONDS] [--password-file FILE]`. */
 export async function run(session: Session, invocation: Invocation): Promise<void> {
   const [disk, entry, timeout] = [invocation.text('disk'), invocation.text('default'), invocation.text('timeout')];
+  const [on, undo] = [invocation.text('on'), invocation.text('undo')];
   const locked = invocation.list('lock');
   const password = await passwordOf(invocation);
   const input = parseInput(bootMenu.input, {
     ...(disk === undefined ? {} : { disk }),
+    ...(on === undefined ? {} : { on }),
+    ...(undo === undefined ? {} : { undo }),
     ...(entry === undefined ? {} : { default: entry }),
     ...(timeout === undefined ? {} : { timeout: Number(timeout) }),
     ...(password === undefined ? {} : { password }),
@@ -28,13 +31,18 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
     session.result({ dryRun: true, ...output }, () => `${describe(session, output)}\nwould write:\n${prepared.text}`);
     return;
   }
-  const written = await session.task('write the boot menu', () => prepared.write());
-  session.result(written, () => `${describe(session, written)}\nthe menu is on ${written.device}\n`);
+  if (prepared.changesBoot) {
+    if (!session.globals.yes) session.say(describe(session, output).trimEnd());
+    await session.confirm('Writing boot code', 'Have the disk start this menu?');
+  }
+  const written = await session.task('write the boot menu', (task) => prepared.write(task));
+  const kept = written.undo === undefined ? '' : `what was there before is in ${written.undo}\n`;
+  session.result(written, () => `${describe(session, written)}\nthe menu is on ${written.device}\n${kept}`);
 }
 
 function describe(
   session: Session,
-  { systems, closed, default: entry, timeout, password }: PreparedMenu['output'],
+  { systems, closed, default: entry, timeout, password, steps = [], left = [] }: PreparedMenu['output'],
 ): string {
   const { paint } = session.stdout;
   const none = paint('dim', 'no');
@@ -56,9 +64,9 @@ function describe(
   const waits = timeout === undefined ? '' : timeout < 0 ? '; it waits for a key' : `; it waits ${timeout} s`;
   const summary = `by itself starts: ${entry}${waits}${password ? '; changes need the password' : ''}`;
   const head = systems.length === 0 ? 'No other system was found.\n' : table;
-  return [head.trimEnd(), ...[...remarks, ...closed].map((words) => paint('yellow', words)), summary]
-    .map((line) => `${line}\n`)
-    .join('');
+  const said = [...remarks, ...closed, ...left].map((words) => paint('yellow', words));
+  const plan = steps.map((step, index) => `  ${index + 1}. ${step}`);
+  return [head.trimEnd(), ...said, ...plan, summary].map((line) => `${line}\n`).join('');
 }
 
 /** Of one line; never on the command line, where everybody sees it. */

@@ -152,6 +152,10 @@ export const bootMenu = defineOperation({
   summary: 'Put the other systems of a machine into its boot menu',
   input: z.object({
     disk: diskChoiceSchema,
+    /** A directory of a mounted partition, for a menu of its own; absent: the menu of Imprint's boot partition. */
+    on: z.string().min(1).optional(),
+    /** With `on`: where what boots now is kept; absent: in the present directory. */
+    undo: z.string().optional(),
     /** Id of an entry; `imprint`: what Imprint boots. */
     default: z.string().max(100).optional(),
     /** Seconds; -1: for ever. */
@@ -169,11 +173,16 @@ export const bootMenu = defineOperation({
     timeout: z.number().optional(),
     password: z.boolean(),
     locked: z.array(z.string()),
-    /** The boot partition that has the menu; absent in a dry run. */
+    /** The partition that has the menu; absent in a dry run. */
     device: z.string().optional(),
+    /** With `on`: what is written to the disk, in this order, and what the firmware will not start. */
+    steps: z.array(z.string()).optional(),
+    left: z.array(z.string()).optional(),
+    undo: z.string().optional(),
   }),
   errors: [
     'boot-disk-unknown',
+    'boot-place-unfit',
     'boot-entry-unknown',
     'boot-partition-missing',
     'boot-partition-unfit',

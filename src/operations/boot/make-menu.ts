@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { z } from 'zod';
 import type { bootMenu, foundSystemSchema } from '../../contract/operations/boot.ts';
 import { ImprintError } from '../../foundation/errors.ts';
@@ -9,10 +11,12 @@ import { readMenuOptions, renderSystemsMenu, type SystemsMenuOptions } from '../
 import { BootPartition } from '../../system/boot-partition.ts';
 import { checkGrubScript } from '../../system/grub-script.ts';
 import { readDisks } from '../../system/machine-facts.ts';
+import { menuDirectory } from '../../system/menu-place.ts';
 import type { Processes } from '../../system/run.ts';
 import type { BootContext } from './boot-surroundings.ts';
 import { findBootDisk } from './find-boot-disk.ts';
 import { type FoundDisks, findSystems } from './find-systems.ts';
+import { prepareMaster } from './master-menu.ts';
 
 type Input = z.output<typeof bootMenu.input>;
 type Output = z.output<typeof bootMenu.output>;
@@ -25,45 +29,77 @@ export interface PreparedMenu {
   readonly output: Output;
   /** As GRUB reads it. */
   readonly text: string;
-  /** Errors: `boot-partition-missing`, `boot-partition-unfit`, `process-failed`, `disk-full`, `io-failed`. */
-  write(): Promise<Output>;
+  /** True where boot code or an ESP would be written. */
+  readonly changesBoot: boolean;
+  /** Errors: `boot-partition-missing`, `boot-partition-unfit`, `boot-unproven`, `process-failed`, `disk-full`, `io-failed`. */
+  write(task: Task): Promise<Output>;
 }
 
 /**
- * Looks for the systems of a machine, and makes the menu that offers them beside Imprint's own; writes nothing. What is not said stays as the last
- * menu had it. Errors: `boot-disk-unknown`, `boot-entry-unknown`, `not-root`, `tool-missing`, `process-failed`.
+ * Looks for the systems of a machine, and makes the menu that offers them: beside Imprint's own, or with `on` in a menu of its own; writes nothing. What is not
+ * said stays as the last menu had it.
+ *
+ * Errors: `boot-disk-unknown`, `boot-entry-unknown`, `boot-place-unfit`, `usage`, `not-root`, `tool-missing`, `process-failed`.
  */
 export async function prepareMenu(context: BootContext, input: Input, task: Task): Promise<PreparedMenu> {
   const { processes, clock, mountAt } = context;
   const found = await findSystems(processes, await disksOf(processes, input.disk), task);
-  const options = joinOptions(readMenuOptions(found.boot?.menu ?? ''), input);
-  const known = [ownEntry, ...found.systems.map(({ id }) => id)];
-  for (const entry of [options.default ?? ownEntry, ...(options.locked ?? [])]) {
+  const { on, undo } = input;
+  if (on !== undefined && found.boot !== undefined) {
+    const hint = 'Leave --on away: the menu of its boot partition takes other systems in.';
+    throw new ImprintError('usage', {
+      problem: `Imprint installed ${found.boot.disk}, and its menu starts first.`,
+      hint,
+    });
+  }
+  const old = on === undefined ? (found.boot?.menu ?? '') : await readOldMaster(on);
+  const options = joinOptions(readMenuOptions(old), input);
+  expectKnown(options, [...(on === undefined ? [ownEntry] : []), ...found.systems.map(({ id }) => id)]);
+  const text = (on === undefined ? '' : masterHead) + renderSystemsMenu(found.systems, options);
+  await checkGrubScript(processes, text);
+  const [first] = found.systems;
+  const output: Output = {
+    systems: found.systems.map(shown),
+    closed: found.closed,
+    default: options.default ?? (on === undefined ? ownEntry : (first?.id ?? 'nothing')),
+    ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+    password: options.password !== undefined,
+    locked: options.locked ?? [],
+  };
+  if (on === undefined) {
+    const write = async () => {
+      const device = bootDevice(found);
+      await using boot = await BootPartition.open(processes, device, { clock, ...(mountAt && { mountAt }) });
+      await boot.writeSystemsMenu(text);
+      return { ...output, device };
+    };
+    return { output, text, changesBoot: false, write };
+  }
+  const master = await prepareMaster(context, { on, menu: text, undo }, task);
+  const { steps, left } = master;
+  const planned = { ...output, steps: [...steps], left: [...left] };
+  const write = async (inner: Task) => {
+    await master.apply(inner);
+    return { ...planned, device: master.place.device, undo: master.undo };
+  };
+  return { output: planned, text, changesBoot: true, write };
+}
+
+/** Of a menu that is sourced by none. */
+const masterHead = 'set timeout_style=menu\nset timeout=5\nset default=0\n';
+
+async function readOldMaster(on: string): Promise<string> {
+  return readFile(join(on, menuDirectory, 'grub.cfg'), 'utf8').catch(() => '');
+}
+
+/** Errors: `boot-entry-unknown`, `input-invalid`. */
+function expectKnown(options: SystemsMenuOptions, known: readonly string[]): void {
+  for (const entry of [...(options.default === undefined ? [] : [options.default]), ...(options.locked ?? [])]) {
     if (!known.includes(entry)) throw new ImprintError('boot-entry-unknown', { entry, known: known.join(', ') });
   }
   if ((options.locked ?? []).length > 0 && options.password === undefined) {
     throw new ImprintError('input-invalid', { field: '--lock', problem: 'without a password nothing is locked' });
   }
-  const text = renderSystemsMenu(found.systems, options);
-  await checkGrubScript(processes, text);
-  const output: Output = {
-    systems: found.systems.map(shown),
-    closed: found.closed,
-    default: options.default ?? ownEntry,
-    ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
-    password: options.password !== undefined,
-    locked: options.locked ?? [],
-  };
-  return {
-    output,
-    text,
-    async write() {
-      const device = bootDevice(found);
-      await using boot = await BootPartition.open(processes, device, { clock, ...(mountAt && { mountAt }) });
-      await boot.writeSystemsMenu(text);
-      return { ...output, device };
-    },
-  };
 }
 
 /** A way in words: `its own GRUB (/boot/grub/i386-pc/core.img)`. */

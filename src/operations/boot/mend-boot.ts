@@ -1,21 +1,16 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { z } from 'zod';
 import type { bootMend } from '../../contract/operations/boot.ts';
-import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
-import { bootProblem } from '../../machine/boot-diagnosis.ts';
 import { mendedTable } from '../../machine/disk-structure.ts';
-import { describeMendStep, type MendStep, planBootMend } from '../../planning/plan-boot-mend.ts';
+import { describeMendStep, planBootMend } from '../../planning/plan-boot-mend.ts';
 import { BootDisk } from '../../system/boot-disk.ts';
-import { writeFatFiles } from '../../system/fat-files.ts';
 import { type BootContext, surroundingsOf } from './boot-surroundings.ts';
 import { writeCopy } from './copy-file.ts';
-import { diagnoseBoot } from './diagnose-boot.ts';
 import { findBootDisk } from './find-boot-disk.ts';
+import { applyMendStep, proveMend, replacedBy } from './mend-steps.ts';
 import { lookAtOwnBoot } from './own-boot.ts';
-import { type BootScan, type ScanSurroundings, scanBoot } from './scan-boot.ts';
+import { scanBoot } from './scan-boot.ts';
 
 type Input = z.output<typeof bootMend.input>;
 type Output = z.output<typeof bootMend.output>;
@@ -68,55 +63,8 @@ export async function prepareMend(context: BootContext, input: Input, task: Task
       if (table.length > 0 && !(await writable.rereadTable())) {
         inner.warn('the kernel keeps its old view of the partitions until the next restart');
       }
-      await prove(writable, steps, around, undo);
+      await proveMend(writable, steps, around, undo);
       return { ...shown, undo };
     },
   };
-}
-
-async function applyMendStep({ processes }: BootContext, disk: BootDisk, step: MendStep): Promise<void> {
-  if (step.kind === 'write-bytes') {
-    for (const { offset, bytes } of step.pieces) disk.write(offset, bytes);
-    return;
-  }
-  const directory = await mkdtemp(join(tmpdir(), 'imprint-mend-'));
-  try {
-    const from = join(directory, 'program');
-    await writeFile(from, step.content);
-    const place = { path: disk.path, offset: step.offset };
-    await writeFatFiles(processes, place, [{ path: step.path, from }], new AbortController().signal);
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
-}
-
-/** Every byte reads back as it was written, and what was mended counts as whole. */
-async function prove(
-  disk: BootDisk,
-  steps: readonly MendStep[],
-  around: ScanSurroundings,
-  undo: string,
-): Promise<void> {
-  const unproven = (problem: string) => new ImprintError('boot-unproven', { disk: disk.path, problem, undo });
-  for (const step of steps) {
-    if (step.kind !== 'write-bytes') continue;
-    // What was written onto the ESP after it was made is seen below.
-    const same = step.pieces.every(({ offset, bytes }) => disk.read(offset, bytes.length).equals(bytes));
-    if (!same) throw unproven(step.what);
-  }
-  const scan: BootScan = await scanBoot(disk, around);
-  const problem = bootProblem(diagnoseBoot(disk, scan, around), undefined);
-  const touched = steps.some((step) => step.kind === 'write-program' || step.what.includes('boot code'));
-  if (problem !== undefined && touched) throw unproven(problem);
-}
-
-/** All that the steps will write over, for the copy of what is there now. */
-function replacedBy(steps: readonly MendStep[]) {
-  return steps.flatMap((step, index) =>
-    step.kind === 'write-bytes'
-      ? step.pieces.map(({ offset, bytes }, piece) => ({
-          ...{ part: 'table' as const, name: `before-${index}-${piece}`, offset, length: bytes.length },
-        }))
-      : [],
-  );
 }
