@@ -31,3 +31,16 @@ export async function dumpExtDirectory(
   const problem = stderr.trim().split('\n').at(-1) ?? 'nothing was copied';
   throw new ImprintError('io-failed', { operation: `reading ${path} from`, path: disk, problem });
 }
+
+/** Copies a file of it; where there is none, nothing is made. Errors: `tool-missing`, `process-failed`. */
+export async function dumpExtFile(
+  processes: Processes,
+  disk: string,
+  start: number,
+  path: string,
+  target: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const args = ['-R', `dump ${path} ${target}`, `${disk}?offset=${start}`];
+  await processes.run('debugfs', args, { timeout: 300_000, signal, accept: [0, 1] });
+}

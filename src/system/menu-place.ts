@@ -71,10 +71,13 @@ export async function findMenuPlace(processes: Processes, given: string): Promis
 /** Has GRUB, which replays no journal, see what was written. Errors: `process-failed`, `tool-missing`. */
 export async function settleForGrub(processes: Processes, { mountPoint, device, module }: MenuPlace): Promise<void> {
   await processes.run('sync', ['--file-system', mountPoint], { timeout: 300_000 });
-  if (module !== 'fat') {
-    // Nothing of the running system is on it, so that nobody waits for more than a moment.
-    await processes.run('fsfreeze', ['--freeze', mountPoint], { timeout: 300_000 });
-    await processes.run('fsfreeze', ['--unfreeze', mountPoint], { timeout: 300_000 });
+  // Only xfs keeps in its journal what was synced. Nothing of the running system is on it: nobody waits for more than a moment.
+  if (module === 'xfs') {
+    try {
+      await processes.run('fsfreeze', ['--freeze', mountPoint], { timeout: 300_000 });
+    } finally {
+      await processes.run('fsfreeze', ['--unfreeze', mountPoint], { timeout: 300_000, accept: [0, 1] });
+    }
   }
   await processes.run('blockdev', ['--flushbufs', device], { timeout: 60_000, accept: [0, 1] });
 }

@@ -74,6 +74,11 @@ it('makes a disk of Imprint boot again without a copy, byte for byte as the inst
   expect(problem).toBeUndefined();
   expect(found.filter(({ state }) => state !== 'good')).toEqual([]);
   expect((await prepare()).steps).toEqual([]);
+  expect(found.map(({ says }) => says)).toContain('the good entry, a-1, is whole (web:1, Linux 6.1)');
+  run('debugfs', ['-w', '-R', 'rm /slots/a-1/vmlinuz', `${file}?offset=${42 * mebibyte}`]);
+  expect(await checkBoot(context, { disk: device }, Task.silent())).toMatchObject({
+    problem: 'vmlinuz of the good entry, a-1, is damaged',
+  });
   // And all of it can be taken back.
   const wish = { file: undo, disk: device, force: true, parts: ['table' as const] };
   await using back = await prepareRestore(context, wish, Task.silent());

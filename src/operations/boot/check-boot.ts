@@ -6,6 +6,7 @@ import { bootProblem } from '../../machine/boot-diagnosis.ts';
 import { mismatch } from '../../planning/match-boot-copy.ts';
 import { BootDisk } from '../../system/boot-disk.ts';
 import { type BootContext, surroundingsOf } from './boot-surroundings.ts';
+import { checkBootPartition } from './check-boot-partition.ts';
 import { compareBoot, differencesOf } from './compare-boot.ts';
 import { openCopy } from './copy-file.ts';
 import { diagnoseBoot } from './diagnose-boot.ts';
@@ -34,8 +35,14 @@ export async function checkBoot(
   const around = await surroundingsOf(context, disk, chosen.names, task.signal);
   const scan = await scanBoot(disk, around);
   const diagnosis = diagnoseBoot(disk, scan, around);
-  const problem = bootProblem(diagnosis, scan.record.machine.firmware);
-  const output = { disk: scan.record.disk, found: diagnosis.found, ...(problem === undefined ? {} : { problem }) };
+  const ours = await checkBootPartition(context.processes, disk, scan, task.signal);
+  const broken = ours.find(({ state }) => state === 'bad');
+  const problem = bootProblem(diagnosis, scan.record.machine.firmware) ?? broken?.says;
+  const output = {
+    disk: scan.record.disk,
+    found: [...diagnosis.found, ...ours],
+    ...(problem === undefined ? {} : { problem }),
+  };
   if (copy === undefined) return output;
   const facts = await compareBoot(disk, copy, scan, around);
   const foreign = mismatch(copy.record, facts);
