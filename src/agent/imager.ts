@@ -8,10 +8,12 @@ import { parsePublicKey } from '../image/signature.ts';
 import { runningAgentProgram } from '../operations/install/agent-program.ts';
 import { openStore } from '../store/open-store.ts';
 import { readMachineFacts } from '../system/machine-facts.ts';
+import { unmountTree } from '../system/mount.ts';
 import { systemPower } from '../system/power.ts';
 import { systemProcesses } from '../system/run.ts';
 import { setSystemTime } from '../system/set-time.ts';
 import { restoreTree } from '../tree/restore-tree.ts';
+import { askInstall } from './ask-install.ts';
 import { consoleQuestion } from './console-question.ts';
 import { ConsoleScreen } from './console-screen.ts';
 import { fetchObject } from './fetch-object.ts';
@@ -47,38 +49,57 @@ async function main(): Promise<void> {
 }
 
 /** Before there is a network: what media say of it, and of everything else. */
-async function lookForSettings({ medium }: ImagerSettings, screen: ConsoleScreen): Promise<void> {
+async function lookForSettings({ medium, server }: ImagerSettings, screen: ConsoleScreen): Promise<void> {
   const macs = (await readMachineFacts(systemProcesses)).interfaces.map(({ mac }) => mac);
-  const search = { processes: systemProcesses, clock: systemClock, medium, macs, directory: runDirectory };
+  const search = {
+    processes: systemProcesses,
+    clock: systemClock,
+    medium,
+    macs,
+    hasServer: server !== undefined,
+    directory: runDirectory,
+  };
   const found = await findSettings(search);
   if (medium !== undefined && found.medium === undefined)
     screen.line('   The medium that this came from is not found: it was pulled out, or its driver is missing.');
   if (found.settings !== undefined) screen.line(`   Settings: ${found.source}`);
   for (const remark of found.remarks) screen.line(`   ${remark}`);
+  // Now, for a network may never come.
+  if (found.problem !== undefined)
+    screen.failure('LOCAL.CFG IS WRONG: NOTHING IS INSTALLED BY IT', wrongSettings(found).toValue());
+}
+
+function wrongSettings({ source = 'local.cfg', problem = '' }: FoundSettings): ImprintError {
+  return new ImprintError('local-config-wrong', { file: source, problems: problem });
 }
 
 /** By what somebody wrote onto a medium, else as the server says. */
 async function work(settings: ImagerSettings, screen: ConsoleScreen, signal: AbortSignal): Promise<void> {
   const found = await readFoundSettings(runDirectory);
-  const { source = 'local.cfg', problem } = found;
-  if (problem !== undefined) {
-    const error = new ImprintError('local-config-wrong', { file: source, problems: problem });
-    screen.failure('LOCAL.CFG IS WRONG: NOTHING IS INSTALLED BY IT', error.toValue());
-  }
+  const { source = 'what was typed here', problem, medium } = found;
   const local = found.settings ?? {};
   const server = local.server ?? settings.server;
   const parts = await compose(settings, server, found, signal);
-  if (local.install !== undefined && local.image !== undefined && local.hostName !== undefined) {
-    const { install, image, hostName } = local;
-    const stores = [found.medium?.store, server && `${server}/store`].filter((store) => store !== undefined);
-    return runLocalInstall({
-      ...{ ...parts, screen, source, stores, settings: { ...local, install, image, hostName } },
-      ...(found.medium && { medium: found.medium.device }),
-      question: consoleQuestion(runDirectory, systemClock),
-    });
-  }
-  if (server === undefined) throw noServer(problem !== undefined);
-  await runImager({ ...parts, server: serverClient(server, parts.installer.key), screen });
+  const question = consoleQuestion(runDirectory, systemClock);
+  const stores = [medium?.store, server && `${server}/store`].filter((store) => store !== undefined);
+  const localInstall = {
+    ...{ ...parts, screen, source, stores, question },
+    ...(medium && {
+      medium: {
+        device: medium.device,
+        release: () => unmountTree(systemProcesses, `${runDirectory}/medium`, systemClock),
+      },
+    }),
+  };
+  const { install, image, hostName } = local;
+  if (install !== undefined && image !== undefined && hostName !== undefined)
+    return runLocalInstall({ ...localInstall, settings: { ...local, install, image, hostName } });
+  if (server !== undefined) return runImager({ ...parts, server: serverClient(server, parts.installer.key), screen });
+  if (medium?.store === undefined || problem !== undefined) throw noServer(problem !== undefined);
+  const carried = await openStore(medium.store);
+  const chosen = await askInstall(await carried.versions(), { screen, question, signal });
+  await carried.close();
+  return runLocalInstall({ ...localInstall, settings: { ...local, ...chosen, install: 'confirm' } });
 }
 
 function noServer(isWrong: boolean): ImprintError {

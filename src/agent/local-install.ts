@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { access } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import type { InstallOrder } from '../contract/imager-protocol.ts';
 import type { DiskFacts, InstallOptions, MachineFacts } from '../contract/machine.ts';
 import type { Digest } from '../foundation/brand.ts';
@@ -28,8 +28,8 @@ export interface LocalInstall {
   readonly source: string;
   /** Stores to take the version from, in this order: the medium's, the server's. */
   readonly stores: readonly string[];
-  /** The medium's file system: what is waited for to be pulled out. */
-  readonly medium?: string;
+  /** The medium: what is waited for to be pulled out, and how it is let go of. */
+  readonly medium?: { device: string; release(): Promise<void> };
   readonly installer: Installer;
   readonly screen: ConsoleScreen;
   readonly question: ConsoleQuestion;
@@ -61,6 +61,7 @@ const pause = 10_000;
  */
 export async function runLocalInstall(local: LocalInstall): Promise<void> {
   const { screen, clock, signal, settings } = local;
+  screen.machine(await local.readFacts(), local.installer.server ?? 'none is asked');
   screen.status(`${settings.hostName}: ${settings.image}, as ${local.source} says`);
   for (let told = ''; ; ) {
     const prepared = await prepare(local).catch((thrown) => {
@@ -124,10 +125,11 @@ function networkOf({ settings, source }: LocalInstall, facts: MachineFacts): Ins
 }
 
 /** The first store that has the version; where none has, what the first said. */
-async function findVersion({ stores, settings, installer, signal }: LocalInstall): Promise<Chosen> {
+async function findVersion({ stores, settings, installer, screen, signal }: LocalInstall): Promise<Chosen> {
   let problem: unknown;
   for (const store of stores) {
     try {
+      screen.status(`Looking for ${settings.image} in ${store}`);
       const opened: Store = await installer.openStore(store, signal);
       try {
         return { store, version: await opened.find(settings.image) };
@@ -231,16 +233,22 @@ async function end({ settings, medium, screen, power, clock, signal }: LocalInst
     await clock.sleep(2 ** 31 - 1, signal);
   }
   if (afterwards === 'remove' && medium !== undefined) {
+    // A drive whose medium is mounted does not open.
+    await medium.release();
     screen.status(`${hostName} is installed. Take the medium out: the machine then restarts by itself`);
-    while (await isThere(medium)) await clock.sleep(1000, signal);
+    while (await isThere(medium.device)) await clock.sleep(1000, signal);
   }
   screen.status(`${hostName} is installed: restarting`);
   return power.reboot();
 }
 
+/** A stick that was pulled out has no device any more; an empty drive cannot be opened. */
 function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
+  return open(path).then(
+    async (file) => {
+      await file.close();
+      return true;
+    },
     () => false,
   );
 }

@@ -52,6 +52,8 @@ export interface SettingsSearch {
   /** `imprint.medium=`: which medium this machine booted from. */
   readonly medium: string | undefined;
   readonly macs: readonly string[];
+  /** Whether the kernel's command line names a server to ask. */
+  readonly hasServer: boolean;
   /** `/run/imprint`. */
   readonly directory: string;
   /** Milliseconds to wait for that medium to appear: a stick takes its time after the kernel's start. */
@@ -81,7 +83,7 @@ export async function findSettings(search: SettingsSearch): Promise<FoundSetting
         medium: { device: own.device, disk: own.disk, ...(await mountStore(search, own)) },
       }),
     };
-    await writeFile(join(directory, files.network), networkLines(found));
+    await writeFile(join(directory, files.network), networkLines(found, search.hasServer));
     await writeFile(join(directory, files.found), `${JSON.stringify(found)}\n`);
     return found;
   }
@@ -94,8 +96,9 @@ export async function readFoundSettings(directory: string): Promise<FoundSetting
 }
 
 /** For a shell that reads word and value: each value is one word, checked when it was read. */
-export function networkLines({ settings = {}, medium }: FoundSettings): string {
+export function networkLines({ settings = {}, medium }: FoundSettings, hasServer: boolean): string {
   const { network, device, mac, domain, install } = settings;
+  const asksServer = install === undefined && (hasServer || settings.server !== undefined);
   const lines: string[] = [];
   if (device !== undefined) lines.push(`device ${device}`);
   if (mac !== undefined) lines.push(`mac ${mac}`);
@@ -106,7 +109,7 @@ export function networkLines({ settings = {}, medium }: FoundSettings): string {
   }
   if (domain !== undefined) lines.push(`domain ${domain}`);
   // What is on the medium needs no network; it comes up beside the install, for as far as it can.
-  if (install !== undefined && medium?.store !== undefined) lines.push('beside yes');
+  if (!asksServer && medium?.store !== undefined) lines.push('beside yes');
   return lines.map((line) => `${line}\n`).join('');
 }
 

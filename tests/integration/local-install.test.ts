@@ -102,8 +102,13 @@ describe.skipIf(process.getuid?.() !== 0)('an install by local.cfg', { timeout: 
   it('installs after a yes with no network and no server, waits for the medium to be pulled out, and asks before it does the same again', async () => {
     const medium = join(disk.directory, 'stick');
     await writeFile(medium, '');
-    setTimeout(() => void rm(medium), 12_000).unref();
-    expect(await run({}, ['yes'], { medium })).toBe('rebooted');
+    setTimeout(() => void rm(medium, { force: true }), 12_000).unref();
+    let released = false;
+    const release = async () => {
+      released = true;
+    };
+    expect(await run({}, ['yes'], { medium: { device: medium, release } }), console).toBe('rebooted');
+    expect(released).toBe(true);
     expect(console).toContain('web01 is installed. Take the medium out: the machine then restarts by itself');
     expect(await signatures()).toContain('PTTYPE="gpt"');
     console = '';
@@ -118,7 +123,7 @@ describe.skipIf(process.getuid?.() !== 0)('an install by local.cfg', { timeout: 
     expect(await run({ ...once, mac: '52:54:00:00:00:99' }, [])).toBe('waits');
     expect(console).toContain('no card here is 52:54:00:00:00:99');
     expect(await signatures()).toBe('');
-    expect(await run(once, [])).toBe('off');
+    expect(await run(once, []), console).toBe('off');
     expect(console).toMatch(/\[ ok \] .*give it the address 10\.0\.0\.5\/24 \(52:54:00:00:00:01\)/);
     console = '';
     expect(await run(once, [])).toBe('asked again');
@@ -152,6 +157,7 @@ describe.skipIf(process.getuid?.() !== 0)('findSettings', () => {
       clock: systemClock,
       medium: undefined,
       macs: [],
+      hasServer: false,
       directory: place.directory,
     };
     const found = await findSettings(search);
@@ -170,7 +176,7 @@ describe('networkLines', () => {
   it('says what the shell of the imager needs, a word and a value a line', () => {
     const network = { address: '10.0.0.5', prefix: 24, gateway: '10.0.0.1', dns: ['10.0.0.1', '10.0.0.2'] };
     const found = { settings: { network, domain: 'example.org', mac: '52:54:00:12:34:56' }, remarks: [] };
-    expect(networkLines(found).split('\n')).toEqual([
+    expect(networkLines(found, true).split('\n')).toEqual([
       ...['mac 52:54:00:12:34:56', 'address 10.0.0.5/24', 'gateway 10.0.0.1', 'dns 10.0.0.1', 'dns 10.0.0.2'],
       ...['domain example.org', ''],
     ]);
@@ -178,9 +184,12 @@ describe('networkLines', () => {
 
   it('lets an install from the medium begin without a network', () => {
     const medium = { device: '/dev/sdb2', disk: '/dev/sdb', store: '/run/imprint/medium/store' };
-    expect(networkLines({ settings: { install: 'confirm', image: 'web', hostName: 'a' }, remarks: [], medium })).toBe(
-      'beside yes\n',
-    );
-    expect(networkLines({ remarks: [], medium })).toBe('');
+    const settings = { install: 'confirm', image: 'web', hostName: 'a' } as const;
+    expect(networkLines({ settings, remarks: [], medium }, true)).toBe('beside yes\n');
+    // Somebody at the machine is asked.
+    expect(networkLines({ remarks: [], medium }, false)).toBe('beside yes\n');
+    // The server is.
+    expect(networkLines({ remarks: [], medium }, true)).toBe('');
+    expect(networkLines({ settings: { server: 'http://10.0.0.1' }, remarks: [], medium }, false)).toBe('');
   });
 });
