@@ -1,6 +1,6 @@
-/** A GPT as data, and as the script that sfdisk reads. */
+/** A partition table as data, and as the script that sfdisk reads. */
 
-export type PartitionRole = 'bios-boot' | 'esp' | 'boot' | 'swap' | 'root' | 'slot' | 'host' | 'data';
+export type PartitionRole = 'bios-boot' | 'esp' | 'boot' | 'swap' | 'root' | 'slot' | 'host' | 'data' | 'extended';
 
 export interface Partition {
   readonly number: number;
@@ -14,11 +14,18 @@ export interface Partition {
   /** Sectors of the disk. */
   readonly start: number;
   readonly size: number;
-  /** Of the partition itself, not of what is in it. */
+  /** Of the partition itself, not of what is in it; of an MBR made of the disk's id and the number. */
   readonly uuid: string;
+  /** MBR: the one that old firmware wants marked. */
+  readonly active?: true;
+  /** MBR: two hexadecimal digits. */
+  readonly type?: string;
 }
 
 export interface PartitionTable {
+  /** Absent: a GPT. */
+  readonly label?: 'mbr';
+  /** GPT: a UUID; MBR: `0x1234abcd`. */
   readonly uuid: string;
   /** Bytes. */
   readonly sectorSize: number;
@@ -36,6 +43,8 @@ const types: Readonly<Record<PartitionRole, { guid: string; name: string }>> = {
   slot: { guid: linuxData, name: 'system' },
   host: { guid: linuxData, name: 'hostpart' },
   data: { guid: linuxData, name: 'data' },
+  // Of an MBR only.
+  extended: { guid: '', name: 'extended' },
 };
 
 /** The partition in a few characters: `esp`, `slot a`. */
@@ -45,14 +54,28 @@ export function partitionName({ role, slot, name }: Pick<Partition, 'role' | 'sl
 
 /** The table as sfdisk's input (`sfdisk(8)`, “Script format”). Starts and sizes are in sectors. */
 export function renderSfdisk(table: PartitionTable): string {
+  if (table.label === 'mbr') {
+    return ['label: dos', `label-id: ${table.uuid}`, 'unit: sectors', '', renderAdded('/dev/sda', table)].join('\n');
+  }
   const lines = table.partitions.map(partitionLine);
   return ['label: gpt', `label-id: ${table.uuid.toUpperCase()}`, 'unit: sectors', '', ...lines, ''].join('\n');
 }
 
 /** The partitions that are to be added to a table that stays, each with its number, as input of `sfdisk --append`. */
 export function renderAdded(disk: string, table: PartitionTable): string {
-  const added = table.partitions.filter(({ kept }) => kept !== true);
-  return added.map((each) => `${partitionPath(disk, each.number)} : ${partitionLine(each)}\n`).join('');
+  // An extended partition has a lower number than what lies in it.
+  const added = table.partitions.filter(({ kept }) => kept !== true).sort((left, right) => left.number - right.number);
+  const line = table.label === 'mbr' ? mbrLine : partitionLine;
+  return added.map((each) => `${partitionPath(disk, each.number)} : ${line(each)}\n`).join('');
+}
+
+function mbrLine({ start, size, type = '83', active }: Partition): string {
+  return `start=${start}, size=${size}, type=${type}${active ? ', bootable' : ''}`;
+}
+
+/** PARTUUID that the kernel gives a partition of an MBR: `1234abcd-05`. */
+export function mbrPartitionUuid(id: string, number: number): string {
+  return `${id.replace(/^0x/i, '').toLowerCase().padStart(8, '0')}-${number.toString(16).padStart(2, '0')}`;
 }
 
 function partitionLine(partition: Partition): string {

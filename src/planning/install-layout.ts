@@ -1,7 +1,13 @@
 import type { InstallOptions } from '../contract/machine.ts';
 import type { DataMount, InstalledLayout, PartitionSlot, SlotLayout } from '../machine/installed-layout.ts';
 import { partitionSlotName } from '../machine/installed-layout.ts';
-import { type Partition, type PartitionRole, type PartitionTable, partitionPath } from '../machine/partition-table.ts';
+import {
+  mbrPartitionUuid,
+  type Partition,
+  type PartitionRole,
+  type PartitionTable,
+  partitionPath,
+} from '../machine/partition-table.ts';
 import type { RootFileSystem } from '../machine/root-file-system.ts';
 import type { LayoutSolution, SolvedDisk, SolvedPartition } from './layout-solution.ts';
 
@@ -64,7 +70,8 @@ export function planDisk(
 ): PlannedDisk {
   const named = disk.partitions.map((solved, index) => ({ solved, partition: namedPartition(disk, index, fresh) }));
   const table: PartitionTable = {
-    uuid: fresh.table,
+    ...(disk.table === 'mbr' ? { label: 'mbr' as const } : {}),
+    uuid: tableId(disk, fresh),
     sectorSize: disk.facts.sectorSize,
     partitions: named.map(({ partition }) => partition),
   };
@@ -93,30 +100,50 @@ function namedPartition(disk: SolvedDisk, index: number, fresh: FreshDisk): Part
   const solved = disk.partitions[index];
   if (solved === undefined) throw new RangeError(`there is no partition ${index}`);
   const { number, start, size, role, name = '', kept } = solved;
-  const place = { number, start, size };
-  if (kept !== undefined) return { ...place, role: 'data', name: name || 'kept', uuid: kept.uuid ?? '', kept: true };
+  const isMbr = disk.table === 'mbr';
+  const uuidOf = (own: string) => (isMbr ? mbrPartitionUuid(tableId(disk, fresh), number) : own);
+  const place = {
+    number,
+    start,
+    size,
+    ...(isMbr ? { type: solved.type } : {}),
+    ...(solved.active ? { active: true as const } : {}),
+  };
+  if (solved.extended)
+    return { ...place, role: 'extended', uuid: uuidOf(''), ...(kept === undefined ? {} : { kept: true }) };
+  if (kept !== undefined)
+    return { ...place, role: 'data', name: name || 'kept', uuid: uuidOf(kept.uuid ?? ''), kept: true };
   const system = systemRoles.find((each) => each === role);
-  if (system === undefined) return { ...place, role: 'data', name, uuid: dataNames(disk, solved, fresh).partition };
+  if (system === undefined)
+    return { ...place, role: 'data', name, uuid: uuidOf(dataNames(disk, solved, fresh).partition) };
   if (system === 'slot') {
     const slot = slotNames(disk, fresh).find((each) => each.partition === solved);
     if (slot === undefined) throw new RangeError(`there is no name for the slot ${name}`);
-    return { ...place, role: 'slot', slot: slot.name, uuid: slot.names.partition };
+    return { ...place, role: 'slot', slot: slot.name, uuid: uuidOf(slot.names.partition) };
   }
   const names = {
     ...{ 'bios-boot': fresh.biosBoot, esp: fresh.esp, boot: fresh.boot },
     ...{ swap: fresh.swap, root: fresh.root, host: fresh.root },
   };
-  return { ...place, role: system, uuid: names[system].partition };
+  return { ...place, role: system, uuid: uuidOf(names[system].partition) };
+}
+
+/** Of a table that stays its own; an MBR's new one are the first digits of the UUID. */
+function tableId({ facts, table, tableKept }: SolvedDisk, fresh: FreshDisk): string {
+  const known = tableKept ? facts.table?.id : undefined;
+  return known ?? (table === 'mbr' ? `0x${fresh.table.slice(0, 8)}` : fresh.table);
 }
 
 function installedLayout(layout: SlotLayout, disk: SolvedDisk, data: DataMount[], fresh: FreshDisk): InstalledLayout {
-  const { uuid, partition: partitionUuid } = fresh.root;
+  const { uuid } = fresh.root;
+  const partUuid = (partition: SolvedPartition | undefined, own: string) =>
+    disk.table === 'mbr' && partition !== undefined ? mbrPartitionUuid(tableId(disk, fresh), partition.number) : own;
   const typeOf = (partition: SolvedPartition | undefined) => (partition?.fileSystem?.type ?? 'ext4') as RootFileSystem;
   const withRole = (role: string) => disk.partitions.find((each) => each.role === role);
   const slot = (name: string, names: FreshPartition, partition: SolvedPartition | undefined): PartitionSlot => ({
     name,
     uuid: names.uuid,
-    partitionUuid: names.partition,
+    partitionUuid: partUuid(partition, names.partition),
     fileSystem: typeOf(partition),
   });
   const host = withRole('host');
@@ -132,7 +159,9 @@ function installedLayout(layout: SlotLayout, disk: SolvedDisk, data: DataMount[]
       files: () => [],
     }[layout](),
     ...(data.length === 0 ? {} : { data }),
-    ...(layout === 'files' ? { host: { uuid, partitionUuid, fileSystem: typeOf(host) } } : {}),
+    ...(layout === 'files'
+      ? { host: { uuid, partitionUuid: partUuid(host, fresh.root.partition), fileSystem: typeOf(host) } }
+      : {}),
   };
 }
 

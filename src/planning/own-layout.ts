@@ -56,7 +56,6 @@ export function installProblem(layout: Layout, machine: string): ImprintError | 
       partitions.some((each) => isData(each) && !dataTypes.includes(fileSystemOf(each)?.type ?? 'ext4')),
       `data on other than ${dataTypes.join(', ')}`,
     ],
-    [layout.disks[0]?.table === 'mbr', 'an MBR'],
   ];
   const found = problems.find(([is]) => is);
   return found === undefined ? undefined : cannot(machine, found[1]);
@@ -71,11 +70,12 @@ function isData({ role, keep }: LayoutPartition): boolean {
 
 /** The same of what was found on the disk. */
 export function keptProblem({ disks }: Pick<LayoutSolution, 'disks'>, machine: string): ImprintError | undefined {
-  for (const { facts, table, partitions } of disks) {
-    if (table === 'mbr') return cannot(machine, 'an MBR');
+  for (const { facts, partitions } of disks) {
     const other = partitions.find(
-      ({ kept, entry }) =>
-        kept !== undefined && (entry?.keep === undefined || entry.role === 'foreign' || entry.role === 'esp'),
+      ({ kept, entry, extended }) =>
+        kept !== undefined &&
+        !extended &&
+        (entry?.keep === undefined || entry.role === 'foreign' || entry.role === 'esp'),
     );
     if (other !== undefined)
       return cannot(machine, `another system beside this one (partition ${other.number} of ${facts.path} stays)`);
@@ -86,6 +86,6 @@ export function keptProblem({ disks }: Pick<LayoutSolution, 'disks'>, machine: s
 function cannot(machine: string, what: string): ImprintError {
   const problem = `installs cannot make ${what} yet`;
   const hint =
-    'Look at it with imprint layout solve; install with partitions of one disk (GPT) that hold file systems or swap.';
+    'Look at it with imprint layout solve; install with partitions of one disk that hold file systems or swap.';
   return new ImprintError('layout-unsolvable', { machine, problem, hint });
 }

@@ -307,7 +307,6 @@ describe('planInstall', () => {
     ['a layout that is none', own('{ name: x }'), 'layout-invalid'],
     ['a layout without its text', { layout: 'own' }, 'input-invalid'],
     ['slots beside it', { ...own('{ name: root, role: root }'), slots: 3 }, 'input-invalid'],
-    ['an MBR', own('{ name: root, role: root }', ', table: mbr'), 'layout-unsolvable'],
     ['two disks', own('{ name: root, role: root }', ' }, { name: e, count: 0-1'), 'layout-unsolvable'],
     [
       'subvolumes',

@@ -1,6 +1,6 @@
 import type { VersionRecord } from '../contract/image.ts';
 import type { Layout } from '../contract/layout.ts';
-import type { DiskFacts, InstallOptions, MachineFacts } from '../contract/machine.ts';
+import type { DiskFacts, InstallOptions, MachineFacts, PartitionFacts } from '../contract/machine.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { BootRoot } from '../machine/boot-arguments.ts';
 import { installedMounts } from '../machine/fstab.ts';
@@ -9,6 +9,7 @@ import { entryId, type InstalledLayout, imagePath } from '../machine/installed-l
 import { mergeKernelOptions } from '../machine/kernel-options.ts';
 import { layoutDevices } from '../machine/layout-devices.ts';
 import type { InstalledNetwork } from '../machine/network-files.ts';
+import { isExtended } from '../machine/partition-kind.ts';
 import { imageProblem } from './image-problem.ts';
 import { type FreshDisk, type PlannedDisk, planDisk } from './install-layout.ts';
 import { imageSpace } from './install-space.ts';
@@ -140,13 +141,29 @@ function stepsFor(question: InstallQuestion, solution: LayoutSolution, solved: S
     },
     root.done,
   );
-  if (disk.sectorSize === 512) {
-    const { start, size } = planned.partition('bios-boot');
-    const partition = device('bios-boot');
-    steps.push({ kind: 'install-bios-boot', disk: disk.path, partition, start, size, bootUuid: layout.boot });
-  }
-  steps.push({ kind: 'install-uefi-boot', device: device('esp'), bootUuid: layout.boot });
+  if (disk.sectorSize === 512) steps.push(biosBootStep(solved, planned));
+  const isMbr = solved.table === 'mbr' ? { table: 'mbr' as const } : {};
+  steps.push({ kind: 'install-uefi-boot', device: device('esp'), bootUuid: layout.boot, ...isMbr });
   return steps;
+}
+
+/** GRUB's core lies in a partition of its own, or on an MBR in front of the first one. */
+function biosBootStep({ facts, table, partitions }: SolvedDisk, { layout, partition, device }: PlannedDisk): Step {
+  const bootUuid = layout.boot;
+  if (table === 'gpt') {
+    const { start, size } = partition('bios-boot');
+    return { kind: 'install-bios-boot', disk: facts.path, partition: device('bios-boot'), start, size, bootUuid };
+  }
+  const first = Math.min(...partitions.map(({ start }) => start));
+  return {
+    kind: 'install-bios-boot',
+    disk: facts.path,
+    partition: facts.path,
+    start: 1,
+    size: first - 1,
+    bootUuid,
+    table: 'mbr',
+  };
 }
 
 /** A disk of which nothing stays is made anew; else only what goes is touched. */
@@ -158,10 +175,11 @@ function tableSteps({ facts, tableKept, partitions }: SolvedDisk, { table }: Pla
       { kind: 'partition-disk', disk, table },
     ];
   }
-  const kept = partitions.flatMap((each) => (each.kept === undefined ? [] : [each.kept.path]));
-  const gone = (facts.partitions ?? []).filter(({ path }) => !kept.includes(path));
+  const stays = partitions.flatMap(({ kept }) => (kept === undefined ? [] : [kept]));
+  const gone = (facts.partitions ?? []).filter((each) => !stays.includes(each));
+  const paths = (all: readonly PartitionFacts[]) => all.filter((each) => !isExtended(each)).map(({ path }) => path);
   return [
-    { kind: 'clear-partitions', disk, partitions: gone.map(({ path }) => path), kept },
+    { kind: 'clear-partitions', disk, partitions: paths(gone), kept: paths(stays) },
     { kind: 'change-partitions', disk, remove: gone.map(({ number }) => number), table },
   ];
 }

@@ -246,7 +246,7 @@ function typeOf(
   return types[known][table === 'gpt' ? 0 : 1];
 }
 
-/** Gives new partitions the lowest free numbers, in the order in which they lie; of an MBR's chain that order is the number. */
+/** Gives new partitions the lowest free numbers, in the order in which they lie. */
 function number(partitions: SolvedPartition[], isLogical: (partition: SolvedPartition) => boolean): void {
   const logical = partitions.filter(
     (each) => isLogical(each) || (each.kept !== undefined && each.number > 4 && each.type.length <= 4),
@@ -263,11 +263,12 @@ function number(partitions: SolvedPartition[], isLogical: (partition: SolvedPart
     taken.add(next);
     partition.number = next;
   }
-  byStart
-    .filter((each) => chained.has(each))
-    .forEach((partition, index) => {
-      partition.number = 5 + index;
-    });
+  // As sfdisk has it: those that stay move up in their chain, and the new ones are hung on behind.
+  const stays = logical.filter((each) => each.kept !== undefined).sort((left, right) => left.number - right.number);
+  const made = byStart.filter((each) => chained.has(each) && each.kept === undefined);
+  [...stays, ...made].forEach((partition, index) => {
+    partition.number = 5 + index;
+  });
 }
 
 /** Some firmware starts nothing from an MBR without an active partition. What stays is not changed for it. */

@@ -83,13 +83,15 @@ export type Step =
       kind: 'install-bios-boot';
       disk: string;
       partition: string;
-      /** Of the BIOS boot partition, in sectors of the disk. */
+      /** Of the BIOS boot partition, or of the gap before the first one, in sectors of the disk. */
       start: number;
       size: number;
       /** UUID of the boot partition's file system. */
       bootUuid: string;
+      /** Of an MBR `partition` is the disk itself. */
+      table?: 'mbr';
     }
-  | { kind: 'install-uefi-boot'; device: string; bootUuid: string };
+  | { kind: 'install-uefi-boot'; device: string; bootUuid: string; table?: 'mbr' };
 
 export type StepKind = Step['kind'];
 export type StepOf<Kind extends StepKind> = Extract<Step, { kind: Kind }>;

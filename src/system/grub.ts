@@ -25,18 +25,26 @@ export async function copyGrubModules(directory: string, from = grubDirectory): 
 }
 
 /**
- * Makes a disk boot on BIOS: GRUB's core goes into the BIOS boot partition, then 440 bytes of boot code, which know its
+ * Makes a disk boot on BIOS: GRUB's core goes into the BIOS boot partition (of an MBR, into the gap of the disk itself), then 440 bytes of boot code, which know its
  * sector, into the first sector, alone and last. The partition table in the same sector is not touched.
  *
  * Errors: `tool-missing`, `process-failed`, `io-failed`.
  */
 export async function installBiosBoot(
   processes: Processes,
-  target: { disk: string; partition: string; start: number; size: number; bootUuid: string; grub?: string },
+  target: {
+    disk: string;
+    partition: string;
+    start: number;
+    size: number;
+    bootUuid: string;
+    table?: 'mbr';
+    grub?: string;
+  },
   signal?: AbortSignal,
 ): Promise<void> {
   const directory = join(target.grub ?? grubDirectory, 'i386-pc');
-  const core = await makeCore(processes, 'i386-pc', target.bootUuid, directory, signal);
+  const core = await makeCore(processes, 'i386-pc', target.bootUuid, directory, signal, target.table);
   const patched = patchCoreImage(core, target.start);
   if (patched.length > target.size * 512) {
     const problem = `GRUB's core (${patched.length} bytes) does not fit`;
@@ -44,7 +52,7 @@ export async function installBiosBoot(
   }
   {
     await using partition = await open(target.partition, 'r+');
-    await partition.write(patched, 0, patched.length, 0);
+    await partition.write(patched, 0, patched.length, target.table === 'mbr' ? target.start * 512 : 0);
     await partition.sync();
   }
   const boot = await readFile(join(directory, 'boot.img'));
@@ -64,11 +72,11 @@ export async function installBiosBoot(
  */
 export async function installUefiBoot(
   processes: Processes,
-  target: { esp: string; bootUuid: string; grub?: string },
+  target: { esp: string; bootUuid: string; table?: 'mbr'; grub?: string },
   signal?: AbortSignal,
 ): Promise<void> {
   const directory = join(target.grub ?? grubDirectory, 'x86_64-efi');
-  const image = await makeCore(processes, 'x86_64-efi', target.bootUuid, directory, signal);
+  const image = await makeCore(processes, 'x86_64-efi', target.bootUuid, directory, signal, target.table);
   const options = { timeout: 120_000, env: { MTOOLS_SKIP_CHECK: '1' }, ...(signal && { signal }) };
   await using work = await temporaryDirectory();
   const file = join(work.path, 'BOOTX64.EFI');
@@ -90,8 +98,10 @@ export async function makeCore(
   bootUuid: string,
   directory: string,
   signal?: AbortSignal,
+  table: 'gpt' | 'mbr' = 'gpt',
 ): Promise<Buffer> {
-  const place = { uuid: bootUuid, prefix: `/${bootPartitionPaths.grub}`, modules: ['part_gpt', 'ext2'] };
+  const tables = { gpt: ['part_gpt'], mbr: ['part_msdos', 'part_gpt'] }[table];
+  const place = { uuid: bootUuid, prefix: `/${bootPartitionPaths.grub}`, modules: [...tables, 'ext2'] };
   return makeCoreFor(processes, platform, place, directory, signal);
 }
 

@@ -74,15 +74,24 @@ export async function changePartitionTable(
   clock: Clock,
   signal?: AbortSignal,
 ): Promise<void> {
+  await editPartitionTable(processes, disk, change, signal);
+  await showPartitions(processes, disk, change.table, clock, signal);
+}
+
+/** The same without a kernel: for a disk, or the file of one. */
+export async function editPartitionTable(
+  processes: Processes,
+  disk: string,
+  { table, remove }: { table: PartitionTable; remove: readonly number[] },
+  signal?: AbortSignal,
+): Promise<void> {
   const options = { timeout: toolPatience, ...(signal && { signal }) };
   const quiet = ['--quiet', '--no-reread', '--no-tell-kernel'];
-  const { table, remove } = change;
   // The last first: deleting one of an MBR's chain renumbers those behind it.
   const numbers = [...remove].sort((left, right) => right - left).map(String);
   if (numbers.length > 0) await processes.run('sfdisk', [...quiet, '--delete', disk, ...numbers], options);
   const args = [...quiet, '--append', '--wipe', 'never', '--wipe-partitions', 'always', disk];
   await processes.run('sfdisk', args, { ...options, input: renderAdded(disk, table) });
-  await showPartitions(processes, disk, table, clock, signal);
 }
 
 /** Writes a partition table and has the kernel see it. Errors: `process-failed`, `step-failed`-worthy `io-failed`. */
@@ -167,7 +176,8 @@ async function settle(processes: Processes): Promise<void> {
 /** What the kernel sees other than it should, undefined where each partition is there with its device. */
 async function tableProblem(disk: string, table: PartitionTable): Promise<string | undefined> {
   const scale = table.sectorSize / 512;
-  for (const { number, start, size } of table.partitions) {
+  // The kernel shows two sectors of an extended partition.
+  for (const { number, start, size } of table.partitions.filter(({ role }) => role !== 'extended')) {
     const device = partitionPath(disk, number);
     const base = `/sys/class/block/${basename(device)}`;
     const [seenStart, seenSize] = await Promise.all(

@@ -183,6 +183,37 @@ describe.skipIf(!isRoot)('an install by a layout of one’s own', { timeout: 120
     await within(disk, 6, async (mounted) => expect(await text(mounted, 'precious')).toBe('of the machine\n'));
   });
 
+  it('lays out an MBR with logical partitions, and keeps one of them', async () => {
+    await using disk = await loopDisk(3 * 1024 ** 3);
+    const context = await contextFor(disk);
+    const swap = '      - { name: swap, role: swap, size: 64M }\n';
+    await install(context, await stepsOn(disk, layout(swap).replace('erase:', 'table: mbr\n    erase:')));
+    const { partitiontable } = JSON.parse((await run('sfdisk', ['--json', disk.device])).stdout);
+    const numbers = partitiontable.partitions.map(
+      ({ node, type }: { node: string; type: string }) => `${node.replace(/^.*p/, '')}:${type}`,
+    );
+    expect([partitiontable.label, ...numbers]).toEqual(['dos', '1:ef', '2:83', '3:83', '4:f', '5:82', '6:83', '7:83']);
+    const sector = async () => {
+      await using handle = await open(disk.device, 'r');
+      return (await handle.read(Buffer.alloc(1024), 0, 1024, 0)).buffer;
+    };
+    const first = await sector();
+    // The boot code knows where GRUB's core lies: in the gap, right behind this sector.
+    expect(Number(first.readBigUInt64LE(0x5c))).toBe(1);
+    expect(first.subarray(512).some((byte) => byte !== 0)).toBe(true);
+    const menu = await run('grub-fstest', [disk.file, 'cat', '(loop0,msdos2)/grub/grub.cfg']);
+    expect(menu.stdout).toContain('imprint');
+    await within(disk, 7, (root) => writeFile(join(root, 'precious'), 'of the machine\n'));
+    const kept = await bytesOf(`${disk.device}p7`);
+    // Without the swap what is kept moves up in the chain; its number is another, its place is not. The table is an MBR because it stays.
+    const again = await stepsOn(disk, layout(''));
+    expect(again.map(({ kind }) => kind).slice(0, 2)).toEqual(['clear-partitions', 'change-partitions']);
+    await install(context, again);
+    expect(await bytesOf(`${disk.device}p5`)).toBe(kept);
+    await within(disk, 5, async (root) => expect(await text(root, 'precious')).toBe('of the machine\n'));
+    expect((await sector()).subarray(440, 446)).toEqual(first.subarray(440, 446));
+  });
+
   it('touches nothing where the layout cannot be had', async () => {
     await using disk = await loopDisk(2 * 1024 ** 3);
     await run('sfdisk', ['--quiet', '--no-reread', '--no-tell-kernel', disk.device], {

@@ -86,9 +86,12 @@ const executors: { readonly [Kind in StepKind]: Executor<Kind> } = {
     await flushDevice(step.device);
   },
   'install-bios-boot': (step, { processes, grub }, task) => {
-    const { disk, partition, start, size, bootUuid } = step;
-    return installBiosBoot(processes, { disk, partition, start, size, bootUuid, ...(grub && { grub }) }, task.signal);
+    const { disk, partition, start, size, bootUuid, table } = step;
+    const target = { disk, partition, start, size, bootUuid, ...(table && { table }), ...(grub && { grub }) };
+    return installBiosBoot(processes, target, task.signal);
   },
-  'install-uefi-boot': ({ device, bootUuid }, { processes, grub }, task) =>
-    installUefiBoot(processes, { esp: device, bootUuid, ...(grub && { grub }) }, task.signal),
+  'install-uefi-boot': ({ device, bootUuid, table }, { processes, grub }, task) => {
+    const target = { esp: device, bootUuid, ...(table && { table }), ...(grub && { grub }) };
+    return installUefiBoot(processes, target, task.signal);
+  },
 };
