@@ -48,7 +48,14 @@ const layoutSchema = z.object({
   swap: z.string().optional(),
   slots: z.array(slotSchema),
   host: slotSchema.omit({ name: true }).optional(),
-  data: z.array(z.object({ uuid: z.string(), mount: z.string(), type: z.string(), options: z.string() })).optional(),
+  data: z
+    .array(
+      z.object({
+        ...{ uuid: z.string(), mount: z.string(), type: z.string(), options: z.string() },
+        kept: z.literal(true).optional(),
+      }),
+    )
+    .optional(),
 });
 
 const failureSchema = z.object({

@@ -20,6 +20,8 @@ export interface DataMount {
   mount: string;
   type: string;
   options: string;
+  /** Lives through reinstalls: what is in it is the machine's, and no update's. */
+  kept?: true;
 }
 
 /** `imprint/layout.json` of the boot partition: what the install made, which never changes by an update. */

@@ -22,6 +22,7 @@ export function contentProblems(layout: Layout, devices: readonly LayoutDevice[]
     ...keepProblems(devices),
     ...fileSystemProblems(layout, devices),
     ...mountProblems(devices),
+    ...sharedProblems(devices),
     ...swapProblems(layout),
   ];
 }
@@ -212,6 +213,24 @@ function mountProblems(devices: readonly LayoutDevice[]): LayoutProblem[] {
     problems.push({ path: root.path, problem: `${root.ref} is the root, but nothing is mounted on /` });
   }
   return problems;
+}
+
+/** What a version is made of; of a file system for it several systems would have but one. */
+const systemPlaces = /^\/(bin|boot|etc|lib\w*|opt|sbin|usr|var)(\/|$)/;
+/** Below these, what lies there belongs to programs of the machine. */
+const ownPlaces = /^\/var\/(lib\/[^/]+|log|spool|mail|www|cache|tmp)(\/|$)/;
+
+function sharedProblems(devices: readonly LayoutDevice[]): LayoutProblem[] {
+  if (!devices.some(({ role }) => role === 'slot' || role === 'host')) return [];
+  return devices.flatMap((device) => {
+    if (device.role === 'esp' || device.role === 'boot') return [];
+    const made = fileSystemOf(device);
+    const mounts = [made?.mount, ...(made?.subvolumes ?? []).map(({ mount }) => mount)];
+    const wrong = mounts.find((mount) => mount !== undefined && systemPlaces.test(mount) && !ownPlaces.test(mount));
+    if (wrong === undefined) return [];
+    const problem = `${wrong} is a part of every version: with several systems on the machine it cannot be one partition for all`;
+    return [{ path: [...device.path, 'fileSystem'], problem }];
+  });
 }
 
 function swapProblems({ swap }: Layout): LayoutProblem[] {

@@ -121,6 +121,12 @@ const mistakes: [what: string, from: string, to: string, said: RegExp][] = [
     '{ name: boot, keep: true, role: boot',
     /boot has the role boot, which each install makes anew/,
   ],
+  [
+    'a part of the version for all slots',
+    '- { name: root, role: root, min: 8G, weight: 2 }',
+    '- { name: a, role: slot }\n      - { name: var, role: data, fileSystem: { type: xfs, mount: /var } }',
+    /\/var is a part of every version/,
+  ],
   ['a kept member', 'name: half, min: 20G', 'name: half, keep: true', /half is a part of something else/],
   ['a foreign one that nothing tells', ', kind: windows', '', /say its kind/],
   ['a long label', 'label: data', 'label: data-of-the-house', /longer than the 12 bytes of xfs/],

@@ -1,6 +1,27 @@
 import { describe, expect, it } from 'vitest';
 import { rawPath } from '../foundation/brand.ts';
-import { pathAreas } from './own-paths.ts';
+import { keptMountGlobs, pathAreas } from './own-paths.ts';
+
+it('leaves what lies in kept partitions to the machine', () => {
+  const mount = (point: string, kept?: true) => ({
+    uuid: 'u',
+    mount: point,
+    type: 'ext4',
+    options: 'defaults',
+    ...(kept && { kept }),
+  });
+  const globs = keptMountGlobs({ data: [mount('/data', true), mount('/opt'), mount('/a[b]', true)] });
+  expect(globs).toEqual(['/data/*', '/a\\[b]/*']);
+  const area = pathAreas(globs);
+  const of = (path: string) => area(rawPath(path), false);
+  expect(['data', 'data/x/y', 'opt/x', 'a[b]/x', 'ab/x'].map(of)).toEqual([
+    'program',
+    'own',
+    'program',
+    'own',
+    'program',
+  ]);
+});
 
 describe('whose a path is', () => {
   const area = pathAreas(['/opt/data', '!/root/.bashrc']);

@@ -1,5 +1,6 @@
 import type { RawPath } from '../foundation/brand.ts';
 import { type Excluder, parseExcludes } from './exclude.ts';
+import type { InstalledLayout } from './installed-layout.ts';
 
 /**
  * What belongs to a machine and not to its version: never overwritten, never removed by an update in place. What a new version brings anew below
@@ -107,6 +108,13 @@ const derivedPaths: readonly string[] = [
 
 /** Whose a path is: `own` the machine's, `imprint` ours, `configuration` the version's but made to be edited, `program` the version's. */
 export type PathArea = 'own' | 'imprint' | 'configuration' | 'program';
+
+/** What lies in partitions that live through reinstalls lives through updates, too. */
+export function keptMountGlobs({ data = [] }: Pick<InstalledLayout, 'data'>): string[] {
+  return data.flatMap(({ mount, kept }) =>
+    kept ? [`${mount.replaceAll(/[*?[\\]/g, '\\$&').replace(/\/$/, '')}/*`] : [],
+  );
+}
 
 /** Tells whose a path is, by the default list and `keep`, which comes after it. Throws a `RangeError` for a glob that is none. */
 export function pathAreas(keep: readonly string[] = []): (path: RawPath, directory: boolean) => PathArea {

@@ -169,7 +169,9 @@ function installedLayout(layout: SlotLayout, disk: SolvedDisk, data: DataMount[]
 function dataMounts({ mounts }: Pick<LayoutSolution, 'mounts'>, data: readonly PlannedData[]): DataMount[] {
   return mounts.flatMap(({ device, mount, type, options }) => {
     const found = data.find((each) => each.device === device);
-    return found === undefined || mount === 'none' ? [] : [{ uuid: found.uuid, mount, type, options }];
+    if (found === undefined || mount === 'none') return [];
+    const kept = found.solved.entry?.keep === undefined ? {} : { kept: true as const };
+    return [{ uuid: found.uuid, mount, type, options, ...kept }];
   });
 }
 

@@ -297,7 +297,7 @@ describe('planInstall', () => {
       expect.objectContaining({
         kind: 'write-fstab',
         mounts: expect.objectContaining({
-          data: expect.arrayContaining([{ uuid: 'u-data', mount: '/data', type: 'ext4', options: 'nofail' }]),
+          data: expect.arrayContaining([{ uuid: 'u-data', mount: '/data', type: 'ext4', options: 'nofail', kept: true }]),
         }),
       }),
     );

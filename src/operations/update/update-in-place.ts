@@ -5,6 +5,7 @@ import type { BootEntry } from '../../machine/boot-pointer.ts';
 import { machineKernelOptions } from '../../machine/entry-options.ts';
 import { readImageContent } from '../../machine/image-content.ts';
 import { journalOfEntry } from '../../machine/in-place-journal.ts';
+import { keptMountGlobs } from '../../machine/own-paths.ts';
 import { withoutTrial } from '../../machine/trial.ts';
 import type { BootPartition } from '../../system/boot-partition.ts';
 import { holdPackageLocks } from '../../system/package-locks.ts';
@@ -103,7 +104,7 @@ async function withoutPending(work: UpdateWork): Promise<UpdateWork> {
 
 /** What would change; nothing is written. */
 export function planChanges(
-  { machine, base, request, task }: UpdateWork & { base: SlotVersion },
+  { machine, view, base, request, task }: UpdateWork & { base: SlotVersion },
   content: UpdateContent,
 ): Promise<InPlacePlan> {
   const { root, settings } = machine;
@@ -114,7 +115,7 @@ export function planChanges(
         content,
         base: { digest, manifestFile, root },
         drift: request.options.drift ?? settings.drift,
-        keep: settings.keep,
+        keep: [...keptMountGlobs(view.layout), ...settings.keep],
       },
       part,
     ),
