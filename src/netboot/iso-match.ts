@@ -3,13 +3,19 @@ import type { IsoFamily } from './iso-family.ts';
 
 /** The first family that fits what lies in an ISO; `paths` begin with a slash, directories among them. */
 export function matchIso(paths: ReadonlySet<string>): IsoFamily | undefined {
-  const list = [...paths];
-  const isThere = (pattern: string) => {
-    if (!pattern.includes('*')) return paths.has(pattern);
-    const test = new RegExp(`^${pattern.split('*').map(quote).join('[^/]*')}$`);
-    return list.some((path) => test.test(path));
-  };
+  const isThere = (pattern: string) => firstThere(paths, [pattern]) !== undefined;
   return isoFamilies.find(({ has, lacks = [] }) => has.every((group) => group.some(isThere)) && !lacks.some(isThere));
+}
+
+/** The first of these paths that is there; `*` stands for any part of a name. */
+export function firstThere(paths: ReadonlySet<string>, patterns: readonly string[]): string | undefined {
+  for (const pattern of patterns) {
+    if (paths.has(pattern)) return pattern;
+    if (!pattern.includes('*')) continue;
+    const test = new RegExp(`^${pattern.split('*').map(quote).join('[^/]*')}$`);
+    for (const path of paths) if (test.test(path)) return path;
+  }
+  return undefined;
 }
 
 /** The firmware that a family can be started on. */

@@ -40,3 +40,26 @@ export async function readIsoFile(processes: Processes, path: string, signal?: A
     });
   return { volume: (/^Volume Id\s*: (.*)$/m.exec(stdout)?.[1] ?? '').trim(), paths };
 }
+
+/** Copies a file out of an ISO. Errors: `process-failed`, `tool-missing`. */
+export async function extractFromIso(
+  processes: Processes,
+  iso: string,
+  path: string,
+  target: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const args = [
+    '-no_rc',
+    '-report_about',
+    'SORRY',
+    '-osirrox',
+    'on',
+    '-indev',
+    `stdio:${iso}`,
+    '-extract',
+    path,
+    target,
+  ];
+  await processes.run('xorriso', args, { timeout: 300_000, signal });
+}

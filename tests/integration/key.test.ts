@@ -104,7 +104,12 @@ describe('a key', () => {
     await create('key.img');
     await writeFile(join(work, 'isos/SHA256SUMS'), `${await hashOf(join(work, 'isos/live.iso'))}  live.iso\n`);
     const { added } = await add('key.img', ['live.iso']);
-    expect(added[0]).toMatchObject({ name: 'live.iso', family: 'debian-live', proof: { checksum: 'SHA256SUMS' } });
+    expect(added[0]).toMatchObject({
+      name: 'live.iso',
+      family: 'debian-live',
+      secureBoot: false,
+      proof: { checksum: 'SHA256SUMS' },
+    });
     const partition = await isosOf('key.img');
     await run('e2fsck', ['-f', '-n', partition]);
     // GRUB's own code reads the same bytes as we do.
@@ -126,6 +131,7 @@ describe('a key', () => {
     expect(await codeOf(add('key.img', ['bent.iso']))).toBe('iso-corrupt');
     await iso('large.iso', { 'live/vmlinuz': 'k', 'live/filesystem.squashfs': randomBytes(140 * mebibyte) });
     expect(await codeOf(add('key.img', ['large.iso']))).toBe('key-full');
+    expect(await codeOf(add('key.img', ['live.iso', 'live.iso'], { force: true }))).toBe('usage');
     expect(await codeOf(list('isos/live.iso'))).toBe('key-not-found');
     expect(await codeOf(removeIsos(context, { key: join(work, 'key.img'), isos: ['x.iso'] }, Task.silent()))).toBe(
       'iso-not-found',

@@ -24,14 +24,19 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
 }
 
 function describe({ key, added, free }: KeyAddOutput): string {
-  const lines = added.map(({ name, size, familyName, proof, refusal }) => {
+  const lines = added.map(({ name, size, familyName, proof, refusal, secureBoot }) => {
     const verified =
       proof?.signature !== undefined
         ? `signed (${proof.signature})`
         : proof?.checksum !== undefined
           ? `checksum right (${proof.checksum})`
           : 'not verified: no checksum beside it';
-    return `${name}: ${formatBytes(size)}, ${familyName ?? 'unknown'}, ${verified}${refusal === undefined ? '' : `\n  ${refusal}`}\n`;
+    const insecure =
+      secureBoot === false
+        ? ['It starts only where Secure Boot is off: its kernel is not signed by whom this key was made with.']
+        : [];
+    const remarks = [...(refusal === undefined ? [] : [refusal]), ...insecure].map((remark) => `  ${remark}\n`);
+    return `${name}: ${formatBytes(size)}, ${familyName ?? 'unknown'}, ${verified}\n${remarks.join('')}`;
   });
   return `${lines.join('')}${key}: ${freeWords(free)}\n`;
 }

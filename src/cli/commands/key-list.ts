@@ -42,9 +42,12 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
 
 type Iso = KeyListOutput['isos'][number];
 
-function starts({ firmware }: Iso): string {
+function starts({ firmware, secureBoot }: Iso): string {
   if (firmware === undefined) return 'the key finds out';
-  return firmware.length === 0 ? 'nothing' : firmware.map((each) => each.toUpperCase()).join(', ');
+  if (firmware.length === 0) return 'nothing';
+  const names = firmware.map((each) => each.toUpperCase()).join(', ');
+  // Said only where it is known: most people have it on.
+  return secureBoot === undefined ? names : `${names}${secureBoot ? ', Secure Boot' : '; not under Secure Boot'}`;
 }
 
 function whole({ intact, sha256, proof }: Iso): string {

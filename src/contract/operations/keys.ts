@@ -67,6 +67,8 @@ export const keyIsoSchema = z.object({
   volume: z.string().optional(),
   sha256: z.string().optional(),
   firmware: z.array(z.enum(['bios', 'uefi'])).optional(),
+  /** Whether its kernel is signed by whom the key's shim trusts; absent: that shows when it is started. */
+  secureBoot: z.boolean().optional(),
   /** Why it does not start, or not on every kind of firmware. */
   refusal: z.string().optional(),
   proof: isoProofSchema.optional(),

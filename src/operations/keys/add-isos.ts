@@ -9,6 +9,7 @@ import { unknownIso } from '../../netboot/iso-families.ts';
 import { firmwareOf, matchIso } from '../../netboot/iso-match.ts';
 import { readIsoFile } from '../../system/iso-file.ts';
 import type { Context } from '../context.ts';
+import { authoritiesOfKey, startsSecurely } from './iso-secure-boot.ts';
 import { readKeyIndex, writeKeyIndex } from './key-index.ts';
 import { type OpenKey, openKey } from './open-key.ts';
 import { proveIso } from './prove-iso.ts';
@@ -20,12 +21,14 @@ const pieceLength = 4 << 20;
  * refused before anything is written. Errors: those of `keyAdd`, `io-failed`, `interrupted`.
  */
 export async function addIsos(context: Context, input: KeyAddInput, task: Task): Promise<KeyAddOutput> {
-  const looked = await task.part('look into them', async () => {
+  const key = await openKey(context, input.key, task);
+  const looked = await task.part('look into them', async ({ signal }) => {
+    const authorities = await authoritiesOfKey(context.processes, input.key, signal);
     const isos: { path: string; iso: KeyIso }[] = [];
-    for (const path of input.isos) isos.push({ path, iso: await lookInto(context, path, input.force, task.signal) });
+    for (const path of input.isos)
+      isos.push({ path, iso: await lookInto(context, path, { force: input.force, authorities }, signal) });
     return isos;
   });
-  const key = await openKey(context, input.key, task);
   const { partition } = key;
   const there = await readKeyIndex(partition);
   await requireRoom(
@@ -56,7 +59,12 @@ export async function addIsos(context: Context, input: KeyAddInput, task: Task):
 }
 
 /** What an ISO is, and whether it starts. Errors: `iso-unfit`, `usage`. */
-async function lookInto({ processes }: Context, path: string, force: boolean, signal: AbortSignal): Promise<KeyIso> {
+async function lookInto(
+  { processes }: Context,
+  path: string,
+  { force, authorities }: { force: boolean; authorities: readonly string[] },
+  signal: AbortSignal,
+): Promise<KeyIso> {
   const found = await stat(path).catch(() => undefined);
   if (found === undefined || !found.isFile())
     throw new ImprintError('usage', { problem: `${path} is no file.`, hint: 'Name ISO files.' });
@@ -70,12 +78,14 @@ async function lookInto({ processes }: Context, path: string, force: boolean, si
       problem: refusal ?? '',
       hint: 'To put it there all the same: --force',
     });
+  const secureBoot = family && (await startsSecurely(processes, { path, paths, family }, authorities, signal));
   return {
     name: nameOnKey(path),
     size: found.size,
     ...(family && { family: family.id, familyName: family.name }),
     ...(volume !== '' && { volume }),
     firmware,
+    ...(secureBoot !== undefined && { secureBoot }),
     ...(refusal !== undefined && { refusal }),
   };
 }
@@ -95,6 +105,12 @@ async function requireRoom(
   there: readonly KeyIso[],
   force: boolean,
 ): Promise<void> {
+  const twice = isos.find(({ name }, index) => isos.findIndex((other) => other.name === name) !== index);
+  if (twice !== undefined)
+    throw new ImprintError('usage', {
+      problem: `Two of the files are called ${twice.name}.`,
+      hint: 'Name one of them otherwise.',
+    });
   const replaced = there.filter(({ name }) => isos.some((iso) => iso.name === name));
   if (replaced[0] !== undefined && !force)
     throw new ImprintError('target-exists', { path: replaced[0].name, problem: 'it is on the key already' });
