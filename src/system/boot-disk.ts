@@ -175,7 +175,9 @@ function attempt<Result>(path: string, work: () => Result): Result {
     return work();
   } catch (error) {
     const failure = error as NodeJS.ErrnoException;
-    if (failure.code === 'EACCES' || failure.code === 'EPERM') {
+    const isRefused = failure.code === 'EACCES' || failure.code === 'EPERM';
+    // Root is refused, too: in a container.
+    if (isRefused && process.getuid?.() !== 0) {
       throw new ImprintError('not-root', { action: `Reading or writing ${path}` }, { cause: error });
     }
     throw toImprintError(Object.assign(failure, { path }));

@@ -1,3 +1,4 @@
+import { ImprintError, toImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import { recogniseBootCode } from '../../machine/boot-code.ts';
 import { parseInstalledLayout } from '../../machine/boot-records.ts';
@@ -33,41 +34,64 @@ const closedTypes = /^(LVM2_member|linux_raid_member|crypto_LUKS|BitLocker|zfs_m
 
 /**
  * Every system on these disks or disk images, whoever installed it, but for those that Imprint boots itself. Nothing is mounted or written.
- * Errors: `boot-disk-unknown`, `not-root`, `tool-missing`, `process-failed`, `io-failed`, `interrupted`.
+ * Errors: `boot-partition-missing` where two disks have one, `boot-disk-unknown`, `not-root`, `tool-missing`, `process-failed`, `io-failed`, `interrupted`.
  */
 export async function findSystems(processes: Processes, paths: readonly string[], task: Task): Promise<FoundDisks> {
-  const views: PartitionView[] = [];
-  const loaders: EfiLoader[] = [];
-  const found: FoundDisks = { systems: [], closed: [] };
-  const slots = new Set<string>();
+  const seen: Seen = { views: [], loaders: [], slots: new Set(), closed: [], boots: [] };
   for (const path of paths) {
-    using disk = await BootDisk.open(processes, path, 'read');
-    const structure = readDiskStructure((offset, length) => disk.read(offset, length), disk.size, disk.sectorSize);
-    const devices = new Map((await disk.kernelPartitions()).map(({ number, device }) => [number, device]));
-    for (const partition of structure.partitions) {
-      task.signal.throwIfAborted();
-      if (partition.type.length === 2 && isExtended(Number.parseInt(partition.type, 16))) continue;
-      const content = await probeContent(processes, disk, partition, task.signal);
-      const device = devices.get(partition.number);
-      const place = placeOf(disk, structure, partition, device);
-      if (content?.label === partitionLabels.boot && content.uuid !== undefined && place !== undefined) {
-        const menu = (await grubRead(processes, place, `/${bootPartitionPaths.systems}`)) ?? '';
-        found.boot = { disk: disk.path, uuid: content.uuid, menu, ...(device === undefined ? {} : { device }) };
-        const layout = parseInstalledLayout((await grubRead(processes, place, `/${bootPartitionPaths.layout}`)) ?? '');
-        for (const { uuid } of layout?.slots ?? []) slots.add(uuid);
-      }
-      if (own.includes(content?.label ?? '')) continue;
-      if (closedTypes.test(content?.type ?? '')) {
-        found.closed.push(
-          `partition ${partition.number} of ${disk.path} is ${content?.type}: what is in it is not looked for`,
-        );
-      }
-      if (isEsp(partition) && content?.uuid !== undefined) loaders.push(...loadersOn(disk, partition, content.uuid));
-      views.push(await viewOf(processes, disk, partition, content, place));
+    try {
+      await lookAtDisk(processes, path, seen, task);
+    } catch (thrown) {
+      const error = toImprintError(thrown);
+      const ofAll = ['interrupted', 'not-root', 'tool-missing'].includes(error.code);
+      // A disk that cannot be read must not keep the others out of the menu.
+      if (ofAll || paths.length === 1) throw error;
+      seen.closed.push(`${path} is not looked into: ${error.message}`);
     }
   }
-  const others = views.filter(({ content }) => !slots.has(content?.uuid ?? ''));
-  return { ...found, systems: classifySystems(others, loaders) };
+  const [boot, another] = seen.boots;
+  if (boot !== undefined && another !== undefined) {
+    const problem = `${boot.disk} and ${another.disk} both have one; name the disk that starts: --disk`;
+    throw new ImprintError('boot-partition-missing', { problem });
+  }
+  const others = seen.views.filter(({ content }) => !seen.slots.has(content?.uuid ?? ''));
+  const systems = classifySystems(others, seen.loaders);
+  return { systems, closed: seen.closed, ...(boot === undefined ? {} : { boot }) };
+}
+
+interface Seen {
+  views: PartitionView[];
+  loaders: EfiLoader[];
+  /** File systems that Imprint boots itself. */
+  slots: Set<string>;
+  closed: string[];
+  boots: NonNullable<FoundDisks['boot']>[];
+}
+
+async function lookAtDisk(processes: Processes, path: string, seen: Seen, task: Task): Promise<void> {
+  using disk = await BootDisk.open(processes, path, 'read');
+  const structure = readDiskStructure((offset, length) => disk.read(offset, length), disk.size, disk.sectorSize);
+  const devices = new Map((await disk.kernelPartitions()).map(({ number, device }) => [number, device]));
+  for (const partition of structure.partitions) {
+    task.signal.throwIfAborted();
+    if (partition.type.length === 2 && isExtended(Number.parseInt(partition.type, 16))) continue;
+    const content = await probeContent(processes, disk, partition, task.signal);
+    const device = devices.get(partition.number);
+    const place = placeOf(disk, structure, partition, device);
+    if (content?.label === partitionLabels.boot && content.uuid !== undefined && place !== undefined) {
+      const menu = (await grubRead(processes, place, `/${bootPartitionPaths.systems}`)) ?? '';
+      seen.boots.push({ disk: disk.path, uuid: content.uuid, menu, ...(device === undefined ? {} : { device }) });
+      const layout = parseInstalledLayout((await grubRead(processes, place, `/${bootPartitionPaths.layout}`)) ?? '');
+      for (const { uuid } of layout?.slots ?? []) seen.slots.add(uuid);
+    }
+    if (own.includes(content?.label ?? '')) continue;
+    if (closedTypes.test(content?.type ?? '')) {
+      const words = `partition ${partition.number} of ${disk.path} is ${content?.type}: what is in it is not looked for`;
+      seen.closed.push(words);
+    }
+    if (isEsp(partition) && content?.uuid !== undefined) seen.loaders.push(...loadersOn(disk, partition, content.uuid));
+    seen.views.push(await viewOf(processes, disk, partition, content, place));
+  }
 }
 
 function loadersOn(disk: BootDisk, partition: StructurePartition, esp: string): EfiLoader[] {

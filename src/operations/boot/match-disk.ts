@@ -1,4 +1,4 @@
-import { ImprintError } from '../../foundation/errors.ts';
+import { ImprintError, toImprintError } from '../../foundation/errors.ts';
 import { diskWords } from '../../machine/boot-copy-words.ts';
 import { readDiskStructure, tableHash } from '../../machine/disk-structure.ts';
 import type { PlaceFacts } from '../../planning/boot-facts.ts';
@@ -23,7 +23,10 @@ export async function matchDisk(
   const fitting: ChosenDisk[] = [];
   const reasons: string[] = [];
   for (const candidate of await allDisks(context.processes)) {
-    const problem = await whyNot(context, copy, candidate, force, signal);
+    // A disk that cannot be read must not keep another from being found.
+    const problem = await whyNot(context, copy, candidate, force, signal).catch((thrown: unknown) =>
+      unreadable(thrown),
+    );
     if (problem === undefined) fitting.push(candidate);
     else reasons.push(`${candidate.path}: ${problem}`);
   }
@@ -40,6 +43,13 @@ export async function matchDisk(
     });
   }
   return found;
+}
+
+/** Errors: `interrupted`, `not-root`: they are of all disks. */
+function unreadable(thrown: unknown): string {
+  const error = toImprintError(thrown);
+  if (error.code === 'interrupted' || error.code === 'not-root') throw error;
+  return error.message;
 }
 
 async function whyNot(
