@@ -23,6 +23,18 @@ export function firmwareOf({ entries }: IsoFamily): ('bios' | 'uefi')[] {
   return (['bios', 'uefi'] as const).filter((each) => entries.some(({ firmware }) => (firmware ?? each) === each));
 }
 
+/** The directories of an ISO that tell families apart. */
+export function familyDirectories(): Set<string> {
+  const paths = isoFamilies.flatMap(({ has, lacks = [], entries }) => [
+    ...has.flat(),
+    ...lacks,
+    ...entries.flatMap((entry) =>
+      entry.kind === 'linux' ? [...entry.kernels, ...entry.initrds.flat()] : [entry.path],
+    ),
+  ]);
+  return new Set(paths.map((path) => path.slice(0, path.lastIndexOf('/'))));
+}
+
 function quote(text: string): string {
   return text.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&');
 }

@@ -156,6 +156,19 @@ export class IsoPartition {
     }
   }
 
+  /** A file to be read where one likes, until it is disposed of. Nothing may be changed meanwhile. */
+  async open(name: string): Promise<Disposable & { read(position: number, length: number): Buffer }> {
+    const disk = new MediumDisk(this.#path);
+    const extents = await this.#extents(name, disk).catch((error) => {
+      disk[Symbol.dispose]();
+      throw error;
+    });
+    return {
+      read: (position, length) => readFrom(disk, this.#start, extents, position, length),
+      [Symbol.dispose]: () => disk[Symbol.dispose](),
+    };
+  }
+
   get #place(): string {
     return `${this.#path}?offset=${this.#start}`;
   }
@@ -225,4 +238,22 @@ function writeTo(
     disk.write(start + extent.physical * 4096 + (at - extent.logical * 4096), part);
     done += part.length;
   }
+}
+
+/** Bytes of a file; what lies in no extent is zeros. */
+function readFrom(
+  disk: MediumDisk,
+  start: number,
+  extents: readonly MappedExtent[],
+  position: number,
+  length: number,
+): Buffer {
+  const bytes = Buffer.alloc(length);
+  for (const { logical, physical, length: count, unwritten } of extents) {
+    const from = Math.max(position, logical * 4096);
+    const to = Math.min(position + length, (logical + count) * 4096);
+    if (from >= to || unwritten) continue;
+    disk.read(start + physical * 4096 + (from - logical * 4096), to - from).copy(bytes, from - position);
+  }
+  return bytes;
 }

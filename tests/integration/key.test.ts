@@ -160,6 +160,23 @@ describe('a key', () => {
     expect(removed).toEqual(['large.iso']);
   });
 
+  it('looks into what people copied there themselves', async () => {
+    const key = join(work, 'key.img');
+    const { stdout } = await run('sfdisk', ['--json', key]);
+    const { partitions } = JSON.parse(stdout).partitiontable as { partitions: { start: number; name: string }[] };
+    const offset = (partitions.find(({ name }) => name === 'isos')?.start ?? 0) * 512;
+    for (const name of ['alpine.iso', 'none.iso']) {
+      const command = `write ${join(work, 'isos', name)} ${name}`;
+      await run('debugfs', ['-w', '-R', command, `${key}?offset=${offset}`]);
+    }
+    expect((await list('key.img')).isos).toMatchObject([
+      { name: 'alpine.iso', family: 'alpine', firmware: [] },
+      { name: 'live.iso', family: 'debian-live' },
+      { name: 'none.iso', firmware: [], refusal: 'It is no ISO file, or not a whole one.' },
+    ]);
+    await removeIsos(context, { key, isos: ['alpine.iso', 'none.iso'] }, Task.silent());
+  });
+
   it('notices a stick that forgets', async () => {
     await using file = await open(join(work, 'key.img'), 'r+');
     const image = await readFile(join(work, 'key.img'));

@@ -43,8 +43,7 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
 type Iso = KeyListOutput['isos'][number];
 
 function starts({ firmware, secureBoot }: Iso): string {
-  if (firmware === undefined) return 'the key finds out';
-  if (firmware.length === 0) return 'nothing';
+  if (firmware === undefined || firmware.length === 0) return 'nothing';
   const names = firmware.map((each) => each.toUpperCase()).join(', ');
   // Said only where it is known: most people have it on.
   return secureBoot === undefined ? names : `${names}${secureBoot ? ', Secure Boot' : '; not under Secure Boot'}`;

@@ -60,7 +60,7 @@ export const keyIsoSchema = z.object({
   name: z.string(),
   /** Bytes. */
   size: z.number(),
-  /** Absent: it was copied by hand, and the key finds out when it is chosen. */
+  /** Absent: it is of none that is known. */
   family: z.string().optional(),
   /** For people. */
   familyName: z.string().optional(),

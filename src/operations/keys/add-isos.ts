@@ -1,16 +1,15 @@
 import { createHash } from 'node:crypto';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { KeyAddInput, KeyAddOutput, KeyIso } from '../../contract/operations/keys.ts';
 import { formatBytes } from '../../foundation/bytes.ts';
-import { ImprintError } from '../../foundation/errors.ts';
+import { ImprintError, toImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
-import { unknownIso } from '../../netboot/iso-families.ts';
-import { firmwareOf, matchIso } from '../../netboot/iso-match.ts';
-import { readIsoFile } from '../../system/iso-file.ts';
+import { FormatError } from '../../image/format-error.ts';
 import type { Context } from '../context.ts';
-import { authoritiesOfKey, startsSecurely } from './iso-secure-boot.ts';
 import { readKeyIndex, writeKeyIndex } from './key-index.ts';
+import { authoritiesOfKey, type IsoLook, lookAtIso } from './look-at-iso.ts';
 import { type OpenKey, openKey } from './open-key.ts';
 import { proveIso } from './prove-iso.ts';
 
@@ -25,8 +24,7 @@ export async function addIsos(context: Context, input: KeyAddInput, task: Task):
   const looked = await task.part('look into them', async ({ signal }) => {
     const authorities = await authoritiesOfKey(context.processes, input.key, signal);
     const isos: { path: string; iso: KeyIso }[] = [];
-    for (const path of input.isos)
-      isos.push({ path, iso: await lookInto(context, path, { force: input.force, authorities }, signal) });
+    for (const path of input.isos) isos.push({ path, iso: await lookInto(path, { force: input.force, authorities }) });
     return isos;
   });
   const { partition } = key;
@@ -58,36 +56,37 @@ export async function addIsos(context: Context, input: KeyAddInput, task: Task):
   return { key: input.key, added, free: await partition.free() };
 }
 
-/** What an ISO is, and whether it starts. Errors: `iso-unfit`, `usage`. */
+/** What an ISO is, and whether it starts. Errors: `iso-unfit`, `usage`, `io-failed`. */
 async function lookInto(
-  { processes }: Context,
   path: string,
   { force, authorities }: { force: boolean; authorities: readonly string[] },
-  signal: AbortSignal,
 ): Promise<KeyIso> {
   const found = await stat(path).catch(() => undefined);
   if (found === undefined || !found.isFile())
     throw new ImprintError('usage', { problem: `${path} is no file.`, hint: 'Name ISO files.' });
-  const { volume, paths } = await readIsoFile(processes, path, signal);
-  const family = matchIso(paths);
-  const firmware = family === undefined ? [] : firmwareOf(family);
-  const refusal = family === undefined ? unknownIso : firmware.length < 2 ? family.refusal : undefined;
-  if (firmware.length === 0 && !force)
-    throw new ImprintError('iso-unfit', {
-      iso: path,
-      problem: refusal ?? '',
-      hint: 'To put it there all the same: --force',
-    });
-  const secureBoot = family && (await startsSecurely(processes, { path, paths, family }, authorities, signal));
-  return {
-    name: nameOnKey(path),
-    size: found.size,
-    ...(family && { family: family.id, familyName: family.name }),
-    ...(volume !== '' && { volume }),
-    firmware,
-    ...(secureBoot !== undefined && { secureBoot }),
-    ...(refusal !== undefined && { refusal }),
-  };
+  const look = lookAtFile(path, authorities);
+  if (look.firmware.length === 0 && !force) {
+    const hint = 'To put it there all the same: --force';
+    throw new ImprintError('iso-unfit', { iso: path, problem: look.refusal ?? '', hint });
+  }
+  return { name: nameOnKey(path), size: found.size, ...look };
+}
+
+function lookAtFile(path: string, authorities: readonly string[]): IsoLook {
+  const fd = openSync(path, 'r');
+  try {
+    const read = (position: number, length: number) => {
+      const bytes = Buffer.alloc(length);
+      return bytes.subarray(0, readSync(fd, bytes, 0, length, position));
+    };
+    return lookAtIso(read, authorities);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw toImprintError(error);
+    const problem = `${error.message}, or not a whole one.`;
+    throw new ImprintError('iso-unfit', { iso: path, problem, hint: 'Fetch it again.' }, { cause: error });
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** The file's name on the key: what GRUB and the kernels take as one word. */
