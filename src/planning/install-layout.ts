@@ -19,8 +19,9 @@ export interface FreshPartition {
 
 /** Names that the disk gets, made before planning so that planning stays pure; see `freshIdentity`. */
 export interface FreshDisk {
-  /** UUID of the partition table. */
+  /** UUID of the partition table, and of those of other disks. */
   table: string;
+  moreTables?: readonly string[];
   biosBoot: FreshPartition;
   esp: FreshPartition;
   boot: FreshPartition;
@@ -37,9 +38,11 @@ export interface FreshDisk {
   espVolumeId: string;
 }
 
-/** A disk as it will be: its partitions, what is found where, and the devices. */
+/** The disk that the machine starts from as it will be: its partitions, what is found where, and the devices. */
 export interface PlannedDisk {
   table: PartitionTable;
+  /** Disks for data beside it, with their tables. */
+  others: { disk: SolvedDisk; table: PartitionTable }[];
   layout: InstalledLayout;
   /** Partitions beside those of system and firmware, with what is made in them. */
   data: PlannedData[];
@@ -61,34 +64,36 @@ export function slotLayoutOf(options: InstallOptions, solution: Pick<LayoutSolut
   return roles.includes('host') ? 'files' : roles.includes('slot') ? 'slots' : 'single';
 }
 
-/** Gives a disk that a layout was solved for its names. */
+/** Gives the disks that a layout was solved for their names. `disk`: the one with firmware's partitions and the systems. */
 export function planDisk(
   solution: Pick<LayoutSolution, 'disks' | 'mounts'>,
   disk: SolvedDisk,
   options: InstallOptions,
   fresh: FreshDisk,
 ): PlannedDisk {
-  const named = disk.partitions.map((solved, index) => ({ solved, partition: namedPartition(disk, index, fresh) }));
-  const table: PartitionTable = {
-    ...(disk.table === 'mbr' ? { label: 'mbr' as const } : {}),
-    uuid: tableId(disk, fresh),
-    sectorSize: disk.facts.sectorSize,
-    partitions: named.map(({ partition }) => partition),
-  };
+  const names = namesOf(solution, disk, fresh);
+  const table = plannedTable(disk, names);
+  const others = solution.disks
+    .filter((each) => each !== disk)
+    .map((each) => ({ disk: each, table: plannedTable(each, names) }));
   const partition = (role: PartitionRole, slot?: string) => {
     const found = table.partitions.find((candidate) => candidate.role === role && candidate.slot === slot);
     if (found === undefined) throw new RangeError(`the table has no partition ${role} ${slot ?? ''}`);
     return found;
   };
-  const data = named.flatMap(({ solved, partition: each }) =>
-    each.role === 'data'
-      ? [{ solved, device: partitionPath(disk.facts.path, each.number), uuid: dataUuid(disk, solved, fresh) }]
-      : [],
+  const data = [{ disk, table }, ...others].flatMap((each) =>
+    each.table.partitions.flatMap(({ role, number }, index) => {
+      const solved = each.disk.partitions[index];
+      if (role !== 'data' || solved === undefined) return [];
+      const uuid = solved.kept?.content?.uuid ?? names.data(solved).uuid;
+      return [{ solved, device: partitionPath(each.disk.facts.path, number), uuid }];
+    }),
   );
   return {
     table,
+    others,
     data,
-    layout: installedLayout(slotLayoutOf(options, solution), disk, dataMounts(solution, data), fresh),
+    layout: installedLayout(slotLayoutOf(options, solution), disk, dataMounts(solution, data), names),
     partition,
     device: (role, slot) => partitionPath(disk.facts.path, partition(role, slot).number),
   };
@@ -96,12 +101,47 @@ export function planDisk(
 
 const systemRoles = ['bios-boot', 'esp', 'boot', 'swap', 'root', 'host', 'slot'] as const;
 
-function namedPartition(disk: SolvedDisk, index: number, fresh: FreshDisk): Partition {
-  const solved = disk.partitions[index];
-  if (solved === undefined) throw new RangeError(`there is no partition ${index}`);
+/** The fresh names, given out. */
+interface Names {
+  fresh: FreshDisk;
+  /** UUID of a disk's table, or an MBR's id. */
+  table(disk: SolvedDisk): string;
+  data(solved: SolvedPartition): FreshPartition;
+}
+
+function namesOf({ disks }: Pick<LayoutSolution, 'disks'>, disk: SolvedDisk, fresh: FreshDisk): Names {
+  const all = disks.flatMap(({ partitions }) => partitions);
+  return {
+    fresh,
+    table(each) {
+      const known = each.tableKept ? each.facts.table?.id : undefined;
+      const own = each === disk ? fresh.table : fresh.moreTables?.[disks.indexOf(each)];
+      if (own === undefined) throw new RangeError(`there is no name for the table of ${each.facts.path}`);
+      // Of an MBR the id has the first digits of a UUID.
+      return known ?? (each.table === 'mbr' ? `0x${own.slice(0, 8)}` : own);
+    },
+    data(solved) {
+      const names = fresh.data?.[all.indexOf(solved)];
+      if (names === undefined) throw new RangeError(`there is no name for the partition ${solved.name ?? ''}`);
+      return names;
+    },
+  };
+}
+
+function plannedTable(disk: SolvedDisk, names: Names): PartitionTable {
+  return {
+    ...(disk.table === 'mbr' ? { label: 'mbr' as const } : {}),
+    uuid: names.table(disk),
+    sectorSize: disk.facts.sectorSize,
+    partitions: disk.partitions.map((solved) => namedPartition(disk, solved, names)),
+  };
+}
+
+function namedPartition(disk: SolvedDisk, solved: SolvedPartition, names: Names): Partition {
+  const { fresh } = names;
   const { number, start, size, role, name = '', kept } = solved;
   const isMbr = disk.table === 'mbr';
-  const uuidOf = (own: string) => (isMbr ? mbrPartitionUuid(tableId(disk, fresh), number) : own);
+  const uuidOf = (own: string) => (isMbr ? mbrPartitionUuid(names.table(disk), number) : own);
   const place = {
     number,
     start,
@@ -114,36 +154,30 @@ function namedPartition(disk: SolvedDisk, index: number, fresh: FreshDisk): Part
   if (kept !== undefined)
     return { ...place, role: 'data', name: name || 'kept', uuid: uuidOf(kept.uuid ?? ''), kept: true };
   const system = systemRoles.find((each) => each === role);
-  if (system === undefined)
-    return { ...place, role: 'data', name, uuid: uuidOf(dataNames(disk, solved, fresh).partition) };
+  if (system === undefined) return { ...place, role: 'data', name, uuid: uuidOf(names.data(solved).partition) };
   if (system === 'slot') {
     const slot = slotNames(disk, fresh).find((each) => each.partition === solved);
     if (slot === undefined) throw new RangeError(`there is no name for the slot ${name}`);
     return { ...place, role: 'slot', slot: slot.name, uuid: uuidOf(slot.names.partition) };
   }
-  const names = {
+  const own = {
     ...{ 'bios-boot': fresh.biosBoot, esp: fresh.esp, boot: fresh.boot },
     ...{ swap: fresh.swap, root: fresh.root, host: fresh.root },
   };
-  return { ...place, role: system, uuid: uuidOf(names[system].partition) };
+  return { ...place, role: system, uuid: uuidOf(own[system].partition) };
 }
 
-/** Of a table that stays its own; an MBR's new one are the first digits of the UUID. */
-function tableId({ facts, table, tableKept }: SolvedDisk, fresh: FreshDisk): string {
-  const known = tableKept ? facts.table?.id : undefined;
-  return known ?? (table === 'mbr' ? `0x${fresh.table.slice(0, 8)}` : fresh.table);
-}
-
-function installedLayout(layout: SlotLayout, disk: SolvedDisk, data: DataMount[], fresh: FreshDisk): InstalledLayout {
+function installedLayout(layout: SlotLayout, disk: SolvedDisk, data: DataMount[], names: Names): InstalledLayout {
+  const { fresh } = names;
   const { uuid } = fresh.root;
   const partUuid = (partition: SolvedPartition | undefined, own: string) =>
-    disk.table === 'mbr' && partition !== undefined ? mbrPartitionUuid(tableId(disk, fresh), partition.number) : own;
+    disk.table === 'mbr' && partition !== undefined ? mbrPartitionUuid(names.table(disk), partition.number) : own;
   const typeOf = (partition: SolvedPartition | undefined) => (partition?.fileSystem?.type ?? 'ext4') as RootFileSystem;
   const withRole = (role: string) => disk.partitions.find((each) => each.role === role);
-  const slot = (name: string, names: FreshPartition, partition: SolvedPartition | undefined): PartitionSlot => ({
+  const slot = (name: string, own: FreshPartition, partition: SolvedPartition | undefined): PartitionSlot => ({
     name,
-    uuid: names.uuid,
-    partitionUuid: partUuid(partition, names.partition),
+    uuid: own.uuid,
+    partitionUuid: partUuid(partition, own.partition),
     fileSystem: typeOf(partition),
   });
   const host = withRole('host');
@@ -155,7 +189,7 @@ function installedLayout(layout: SlotLayout, disk: SolvedDisk, data: DataMount[]
     ...(withRole('swap') === undefined ? {} : { swap: fresh.swap.uuid }),
     slots: {
       single: () => [slot('root', fresh.root, withRole('root'))],
-      slots: () => slotNames(disk, fresh).map(({ name, names, partition }) => slot(name, names, partition)),
+      slots: () => slotNames(disk, fresh).map((each) => slot(each.name, each.names, each.partition)),
       files: () => [],
     }[layout](),
     ...(data.length === 0 ? {} : { data }),
@@ -173,16 +207,6 @@ function dataMounts({ mounts }: Pick<LayoutSolution, 'mounts'>, data: readonly P
     const kept = found.solved.entry?.keep === undefined ? {} : { kept: true as const };
     return [{ uuid: found.uuid, mount, type, options, ...kept }];
   });
-}
-
-function dataUuid(disk: SolvedDisk, solved: SolvedPartition, fresh: FreshDisk): string {
-  return solved.kept?.content?.uuid ?? dataNames(disk, solved, fresh).uuid;
-}
-
-function dataNames(disk: SolvedDisk, solved: SolvedPartition, { data = [] }: FreshDisk): FreshPartition {
-  const names = data[disk.partitions.indexOf(solved)];
-  if (names === undefined) throw new RangeError(`there is no name for the partition ${solved.name ?? ''}`);
-  return names;
 }
 
 /** Slots are called by their order on the disk, whatever the layout calls them. */

@@ -40,7 +40,11 @@ export function installProblem(layout: Layout, machine: string): ImprintError | 
     [layout.crypts.length > 0, 'encrypted devices'],
     [layout.volumeGroups.length > 0, 'volume groups'],
     [layout.swap.length > 0, 'swap files and zram'],
-    [layout.disks.length > 1 || parseDiskCount(layout.disks[0]?.count).most > 1, 'several disks'],
+    [layout.disks.some(({ count }) => parseDiskCount(count).most > 1), 'disks that are divided alike'],
+    [
+      layout.disks.filter((each) => each.partitions.some(isSystem)).length > 1,
+      'a system whose parts lie on several disks',
+    ],
     [partitions.some((each) => (fileSystemOf(each)?.subvolumes.length ?? 0) > 0), 'subvolumes'],
     [system?.fileSystem?.make !== undefined, 'options of mkfs for the system itself'],
     [count('slot') === 1 || count('slot') > mostSlots, `other than 2 to ${mostSlots} slots`],
@@ -59,6 +63,11 @@ export function installProblem(layout: Layout, machine: string): ImprintError | 
   ];
   const found = problems.find(([is]) => is);
   return found === undefined ? undefined : cannot(machine, found[1]);
+}
+
+/** What firmware reads, and what holds a system: all of it lies on one disk. */
+function isSystem({ role }: LayoutPartition): boolean {
+  return role !== undefined && ['bios-boot', 'esp', 'boot', 'root', 'slot', 'host', 'swap'].includes(role);
 }
 
 /** Kinds that fstab finds by their UUID, and that are made here. */
@@ -85,7 +94,6 @@ export function keptProblem({ disks }: Pick<LayoutSolution, 'disks'>, machine: s
 
 function cannot(machine: string, what: string): ImprintError {
   const problem = `installs cannot make ${what} yet`;
-  const hint =
-    'Look at it with imprint layout solve; install with partitions of one disk that hold file systems or swap.';
+  const hint = 'Look at it with imprint layout solve; install with plain partitions that hold file systems or swap.';
   return new ImprintError('layout-unsolvable', { machine, problem, hint });
 }

@@ -297,7 +297,9 @@ describe('planInstall', () => {
       expect.objectContaining({
         kind: 'write-fstab',
         mounts: expect.objectContaining({
-          data: expect.arrayContaining([{ uuid: 'u-data', mount: '/data', type: 'ext4', options: 'nofail', kept: true }]),
+          data: expect.arrayContaining([
+            { uuid: 'u-data', mount: '/data', type: 'ext4', options: 'nofail', kept: true },
+          ]),
         }),
       }),
     );
@@ -307,7 +309,16 @@ describe('planInstall', () => {
     ['a layout that is none', own('{ name: x }'), 'layout-invalid'],
     ['a layout without its text', { layout: 'own' }, 'input-invalid'],
     ['slots beside it', { ...own('{ name: root, role: root }'), slots: 3 }, 'input-invalid'],
-    ['two disks', own('{ name: root, role: root }', ' }, { name: e, count: 0-1'), 'layout-unsolvable'],
+    [
+      'a mirror’s disks',
+      own('{ name: root, role: root }', ', count: 1-2').valueOf() as InstallOptions,
+      'layout-invalid',
+    ],
+    [
+      'swap on another disk',
+      own('{ name: root, role: root }', ' }, { name: e, partitions: [{ name: s, role: swap, size: 1G }]'),
+      'layout-unsolvable',
+    ],
     [
       'subvolumes',
       own('{ name: root, role: root, fileSystem: { type: btrfs, subvolumes: [{ name: a, mount: / }] } }'),

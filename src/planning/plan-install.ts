@@ -10,6 +10,7 @@ import { mergeKernelOptions } from '../machine/kernel-options.ts';
 import { layoutDevices } from '../machine/layout-devices.ts';
 import type { InstalledNetwork } from '../machine/network-files.ts';
 import { isExtended } from '../machine/partition-kind.ts';
+import type { PartitionTable } from '../machine/partition-table.ts';
 import { imageProblem } from './image-problem.ts';
 import { type FreshDisk, type PlannedDisk, planDisk } from './install-layout.ts';
 import { imageSpace } from './install-space.ts';
@@ -74,8 +75,8 @@ export function planInstall(question: InstallQuestion): InstallPlan {
   });
   if (answer.kind === 'refused') return answer;
   const { solution } = answer;
-  const [disk] = solution.disks;
-  if (disk === undefined) throw new RangeError('a layout without a disk');
+  const disk = solution.disks.find(({ partitions }) => partitions.some(({ role }) => role === 'boot'));
+  if (disk === undefined) throw new RangeError('a layout without a boot partition');
   const beside = options.layout === 'own' ? keptProblem(solution, name) : undefined;
   if (beside !== undefined) return { kind: 'refused', error: beside };
   return { kind: 'plan', disk: disk.facts, steps: stepsFor(question, solution, disk), lost: solution.lost };
@@ -110,7 +111,8 @@ function stepsFor(question: InstallQuestion, solution: LayoutSolution, solved: S
   const { layout, device } = planned;
   const golden = record.source.hostName;
   const steps: Step[] = [
-    ...tableSteps(solved, planned),
+    ...tableSteps(solved, planned.table),
+    ...planned.others.flatMap((each) => tableSteps(each.disk, each.table)),
     { kind: 'make-esp', device: device('esp'), volumeId: fresh.espVolumeId },
   ];
   if (layout.swap !== undefined) steps.push({ kind: 'make-swap', device: device('swap'), uuid: layout.swap });
@@ -167,7 +169,7 @@ function biosBootStep({ facts, table, partitions }: SolvedDisk, { layout, partit
 }
 
 /** A disk of which nothing stays is made anew; else only what goes is touched. */
-function tableSteps({ facts, tableKept, partitions }: SolvedDisk, { table }: PlannedDisk): Step[] {
+function tableSteps({ facts, tableKept, partitions }: SolvedDisk, table: PartitionTable): Step[] {
   const { path: disk } = facts;
   if (!tableKept) {
     return [
@@ -177,6 +179,8 @@ function tableSteps({ facts, tableKept, partitions }: SolvedDisk, { table }: Pla
   }
   const stays = partitions.flatMap(({ kept }) => (kept === undefined ? [] : [kept]));
   const gone = (facts.partitions ?? []).filter((each) => !stays.includes(each));
+  // A disk for data of which all stays is not touched at all.
+  if (gone.length === 0 && stays.length === partitions.length) return [];
   const paths = (all: readonly PartitionFacts[]) => all.filter((each) => !isExtended(each)).map(({ path }) => path);
   return [
     { kind: 'clear-partitions', disk, partitions: paths(gone), kept: paths(stays) },

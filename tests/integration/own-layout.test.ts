@@ -39,10 +39,10 @@ ${more}      - { name: home, role: home, size: 256M, fileSystem: { type: ext4, l
         fileSystem: { type: ext4, label: data, mount: /srv/data, options: nofail }
 `;
 
-async function planOn(disk: LoopDisk, text: string): Promise<InstallPlan> {
+async function planOn(disk: LoopDisk, text: string, other?: LoopDisk): Promise<InstallPlan> {
   return planInstall({
     name: 'web01',
-    facts: await readMachineFacts(systemProcesses, [disk.device]),
+    facts: await readMachineFacts(systemProcesses, other === undefined ? [disk.device] : [disk.device, other.device]),
     reference: 'web:3',
     record: versionRecord({ number: 3 }),
     content,
@@ -51,8 +51,8 @@ async function planOn(disk: LoopDisk, text: string): Promise<InstallPlan> {
   });
 }
 
-async function stepsOn(disk: LoopDisk, text: string): Promise<Step[]> {
-  const plan = await planOn(disk, text);
+async function stepsOn(disk: LoopDisk, text: string, other?: LoopDisk): Promise<Step[]> {
+  const plan = await planOn(disk, text, other);
   if (plan.kind === 'refused') throw plan.error;
   return plan.steps;
 }
@@ -83,11 +83,26 @@ async function contextFor(disk: LoopDisk): Promise<InstallContext> {
 /** Until the step of that kind is done; all of them where none is named. */
 async function install(context: InstallContext, steps: readonly Step[], last?: StepKind): Promise<void> {
   const end = last === undefined ? steps.length : steps.findIndex(({ kind }) => kind === last) + 1;
-  await Task.run(
-    'install',
-    () => {},
-    (task) => executeInstall('web01', steps.slice(0, end), context, task),
+  const attempt = () =>
+    Task.run(
+      'install',
+      () => {},
+      (task) => executeInstall('web01', steps.slice(0, end), context, task),
+    );
+  // Somebody who made a mount namespace while ours were mounted holds the disk until it ends.
+  await until(() =>
+    attempt().then(
+      () => true,
+      (error) => (error.code === 'disk-in-use' ? false : Promise.reject(error)),
+    ),
   );
+}
+
+async function until(done: () => Promise<boolean>): Promise<void> {
+  for (let second = 0; !(await done()); second += 1) {
+    if (second === 60) throw new Error('the disk stays in use');
+    await systemClock.sleep(1000);
+  }
 }
 
 async function table(disk: LoopDisk): Promise<Record<string, object>> {
@@ -212,6 +227,35 @@ describe.skipIf(!isRoot)('an install by a layout of one’s own', { timeout: 120
     expect(await bytesOf(`${disk.device}p5`)).toBe(kept);
     await within(disk, 5, async (root) => expect(await text(root, 'precious')).toBe('of the machine\n'));
     expect((await sector()).subarray(440, 446)).toEqual(first.subarray(440, 446));
+  });
+
+  it('puts data on a second disk, and does not touch that again', async () => {
+    await using disk = await loopDisk(2 * 1024 ** 3);
+    await using other = await loopDisk(1024 ** 3);
+    const context = await contextFor(disk);
+    const yaml = `disks:
+  - { name: d, erase: [linux], partitions: [{ name: bios, role: bios-boot }, { name: esp, role: esp }, { name: boot, role: boot }, { name: root, role: root }] }
+  - name: e
+    match: ${other.device}
+    partitions:
+      - { name: archive, role: data, weight: 3, keep: true, fileSystem: { type: xfs, label: archive, mount: /srv/data, options: nofail } }
+      - { name: home, role: home, keep: true, fileSystem: { type: ext4, label: home } }
+`;
+    await install(context, await stepsOn(disk, yaml, other));
+    const names = Object.keys(await table(other));
+    expect(names).toEqual(['archive', 'home']);
+    await within(other, 1, async (root) => expect(await text(root, 'seed')).toBe('of the image\n'));
+    await within(other, 2, (root) => writeFile(join(root, 'precious'), 'of the machine\n'));
+    const before = [JSON.stringify(await table(other)), await bytesOf(other.device)];
+    const again = await stepsOn(disk, yaml, other);
+    expect(again.filter((step) => 'disk' in step && step.disk === other.device)).toEqual([]);
+    await install(context, again);
+    expect([JSON.stringify(await table(other)), await bytesOf(other.device)]).toEqual(before);
+    await within(disk, 4, async (root) => {
+      const fstab = (await text(root, 'etc/fstab')) ?? '';
+      expect(fstab).toMatch(/^UUID=\S+\t\/srv\/data\txfs\tnofail\t0 0$/m);
+      expect(fstab).toMatch(/^UUID=\S+\t\/home\text4\tdefaults\t0 2$/m);
+    });
   });
 
   it('touches nothing where the layout cannot be had', async () => {

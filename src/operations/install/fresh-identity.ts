@@ -7,6 +7,7 @@ import type { FreshIdentity } from '../../planning/plan-install.ts';
 export function freshIdentity(): FreshIdentity {
   return {
     table: randomUUID(),
+    moreTables: Array.from({ length: mostData }, () => randomUUID()),
     biosBoot: freshPartition(),
     esp: freshPartition(),
     boot: freshPartition(),
