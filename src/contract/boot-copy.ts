@@ -32,6 +32,8 @@ const partitionSchema = z.object({
   uuid: z.string().optional(),
   name: z.string().optional(),
   active: z.boolean().optional(),
+  /** Of a GPT, where any is set. */
+  flags: z.string().optional(),
   /** What blkid found in it. */
   content: z.object({ type: z.string(), uuid: z.string().optional(), label: z.string().optional() }).optional(),
 });

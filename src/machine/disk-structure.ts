@@ -15,6 +15,8 @@ export interface StructurePartition {
   uuid?: string;
   name?: string;
   active?: boolean;
+  /** Of a GPT, where any is set: 16 hexadecimal digits. */
+  flags?: string;
 }
 
 /** Bytes of the disk that make up its table. */
@@ -92,8 +94,8 @@ export function mendedTable(read: ReadBytes, structure: DiskStructure): { what: 
 
 /** One hash for what the table says, whichever of its copies said it. */
 export function tableHash({ label, id, partitions }: Pick<DiskStructure, 'label' | 'id' | 'partitions'>): string {
-  const rows = partitions.map(({ number, start, size, type, uuid, name, active }) => [
-    ...[number, start, size, type, uuid ?? '', name ?? '', active ?? false],
+  const rows = partitions.map(({ number, start, size, type, uuid, name, active, flags }) => [
+    ...[number, start, size, type, uuid ?? '', name ?? '', active ?? false, flags ?? ''],
   ]);
   return hash('sha256', JSON.stringify([label, id ?? '', rows]), 'hex');
 }
@@ -139,9 +141,10 @@ function gptStructure(
   const last = Math.floor(size / sectorSize) - 1;
   if (Math.max(copy.at, copy.other) < last)
     problems.push('the disk is larger than its partition table knows: the backup is not at its end');
-  const partitions = copy.entries.map(({ number, start, size: length, type, uuid, name }) => ({
+  const partitions = copy.entries.map(({ number, start, size: length, type, uuid, name, flags }) => ({
     ...{ number, start: start * sectorSize, size: length * sectorSize, type, uuid },
     ...(name === '' ? {} : { name }),
+    ...(/^0*$/.test(flags) ? {} : { flags }),
   }));
   for (const { number, start, size: length } of partitions) {
     if (length === 0 || start + length > size) problems.push(`partition ${number} does not fit on the disk`);

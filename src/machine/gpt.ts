@@ -13,6 +13,8 @@ export interface GptEntry {
   start: number;
   size: number;
   name: string;
+  /** 64 bits, 16 hexadecimal digits: read-only, hidden, to be booted by old BIOS … */
+  flags: string;
 }
 
 /** One copy of the table. Sectors of the disk. */
@@ -125,7 +127,9 @@ function parseRow(row: Buffer, number: number): GptEntry | undefined {
   const start = sectorAt(row, 32);
   const last = sectorAt(row, 40);
   const name = row.toString('utf16le', 56, 128).replace(/\0.*$/s, '');
-  return { number, type: guidText(row, 0), uuid: guidText(row, 16), start, size: Math.max(0, last - start + 1), name };
+  const flags = row.readBigUInt64LE(48).toString(16).padStart(16, '0');
+  const [type, uuid] = [guidText(row, 0), guidText(row, 16)];
+  return { number, type, uuid, start, size: Math.max(0, last - start + 1), name, flags };
 }
 
 /** Numbers beyond 2⁵³ are no sectors of any disk. */

@@ -56,7 +56,7 @@ export function tableChanges(copy: BootTable, now: BootFacts['table']): string[]
     else if (is.size !== was.size)
       changes.push(`partition ${was.number} was ${is.size < was.size ? 'larger' : 'smaller'}`);
     else if (is.type !== was.type) changes.push(`partition ${was.number} was of type ${was.type}, and is ${is.type}`);
-    else if (is.uuid !== was.uuid || is.name !== was.name || is.active !== was.active) {
+    else if (is.uuid !== was.uuid || is.name !== was.name || is.active !== was.active || is.flags !== was.flags) {
       changes.push(`partition ${was.number} has another name, identifier or flag`);
     }
   }

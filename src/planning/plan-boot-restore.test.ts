@@ -53,7 +53,7 @@ function facts(broken: readonly string[] = [], more: Partial<BootFacts> = {}): B
   return {
     disk: { ...copy.disk, path: '/dev/sdb' },
     table,
-    problems: [],
+    problems: broken.includes('record') ? ['damaged'] : [],
     areas: copy.areas.map((each) => (broken.includes(each.name) ? { area: each, differs: 'differs' } : { area: each })),
     volumes: [there],
     places: [
@@ -93,6 +93,21 @@ const cases: Case[] = [
     does: ['partition-2', 'gap', 'record', 'boot-code'],
   },
   { says: 'only the parts that were named', facts: facts(all), parts: ['code'], does: ['boot-code'] },
+  {
+    says: 'no table that is whole and says the same in other bytes',
+    facts: facts(all, { problems: [] }),
+    ...{ does: ['partition-2', 'gap', 'boot-code'], left: /says the same in other bytes/ },
+  },
+  {
+    says: 'a table of which some rows are lost, and none is other',
+    facts: facts(['record'], { ...changed([esp, bios]), problems: ['the logical partitions are cut short'] }),
+    does: ['record'],
+  },
+  {
+    says: 'no table of which rows are lost, and another is new',
+    facts: facts(['record'], { ...changed([esp, { ...root, number: 4 }]), problems: ['cut short'] }),
+    ...{ does: [], left: /partition 2 is gone; partition 3 is gone; partition 4 is new/ },
+  },
   {
     says: 'a lost table, where the file systems still lie as they did',
     facts: facts(all, { table: absent }),

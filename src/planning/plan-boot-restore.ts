@@ -83,7 +83,7 @@ class Planner {
   constructor(wish: RestoreWish, facts: BootFacts) {
     this.#wish = wish;
     this.#facts = facts;
-    this.#state = tableState(wish.copy.table, facts.table);
+    this.#state = isRemnant(wish.copy, facts) ? 'absent' : tableState(wish.copy.table, facts.table);
   }
 
   plan(): Problem | undefined {
@@ -172,7 +172,7 @@ class Planner {
 
   #table(): Problem | undefined {
     const { copy, force, parts } = this.#wish;
-    const { disk, places, table, kernel } = this.#facts;
+    const { disk, places, table, kernel, problems } = this.#facts;
     const ranges = this.#differing('table');
     if (ranges.length === 0 || !this.#wants('table')) return undefined;
     const asked = parts?.includes('table') ?? false;
@@ -182,6 +182,11 @@ class Planner {
         'the disk had another size, so its table cannot go back',
         'Mend it with sgdisk or sfdisk.',
       );
+    }
+    if (this.#state === 'same' && problems.length === 0 && !asked) {
+      const words =
+        'the partition table says the same in other bytes (rows of an MBR beside the GPT, a mark of somebody), and stays';
+      return this.#leave('table', words, 'The old bytes: --parts table');
     }
     if (this.#state === 'changed' && !asked) {
       const changes = tableChanges(copy.table, table).join('; ');
@@ -268,6 +273,15 @@ class Planner {
     const over = partitions.find(({ start, size }) => start < offset + length && start + size > offset);
     return over === undefined ? undefined : `reaches into partition ${over.number} as it is now`;
   }
+}
+
+/** Of a damaged table some rows are left, each as the copy has it: the rest is lost, not given away. */
+function isRemnant({ table: was }: BootCopy, { table: is, problems }: BootFacts): boolean {
+  if (problems.length === 0 || is.label !== was.label || is.id !== was.id || is.hash === was.hash) return false;
+  const key = ({ number, start, size, type }: BootCopy['table']['partitions'][number]) =>
+    [number, start, size, type].join();
+  const known = new Set(was.partitions.map(key));
+  return is.partitions.length < was.partitions.length && is.partitions.every((row) => known.has(key(row)));
 }
 
 /** Of an area that lies in a partition: `partition-2`, `esp-1-run-3`; else 0, which none has. */

@@ -153,6 +153,21 @@ describe('restoring', () => {
     expect(await refused).toMatch(/^boot-restore-refused: .*reaches into partition 1/);
   });
 
+  it('brings a broken chain of logical partitions back', async () => {
+    await using image = await mbrImage();
+    const file = await save(image);
+    const before = await readFile(image.file);
+    const second = JSON.parse(run('tar', ['xzOf', file, 'copy.json'])).areas.find(
+      ({ name }: { name: string }) => name === 'logical-6',
+    );
+    await write(image.file, second.offset, Buffer.alloc(512));
+    expect((await differences(file, image.file))?.join()).toMatch(
+      /the record of logical partition 6 is nothing but zeros now/,
+    );
+    await restore(file, image.file);
+    expect((await readFile(image.file)).equals(before)).toBe(true);
+  });
+
   it('takes the backup of a GPT for whole, and mends the primary', async () => {
     await using image = await gptImage(512, 8);
     const file = await save(image);
