@@ -117,7 +117,7 @@ function described(choice: SettingsChoice): Omit<FoundSettings, 'medium'> {
   if (choice.kind === 'none') return { remarks: [] };
   const { source } = choice;
   if (choice.kind === 'wrong') return { source, problem: choice.problem, remarks: [] };
-  const remarks = choice.remarks.map(({ line, problem }) => `line ${line}: ${problem}`);
+  const remarks = choice.remarks.map(({ line, problem }) => (line === 0 ? problem : `line ${line}: ${problem}`));
   return { settings: choice.settings satisfies LocalSettings, source, remarks };
 }
 

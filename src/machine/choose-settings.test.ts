@@ -72,6 +72,25 @@ describe('chooseSettings', () => {
   });
 });
 
+describe('INSTALL=unattended', () => {
+  const text = 'HOSTNAME=a\nIMAGENAME=web\nINSTALL=unattended\n';
+  const install = (place: SettingsPlace) => {
+    const choice = chooseSettings([place], { medium: 'abc', macs });
+    return choice.kind === 'settings' ? [choice.settings.install, choice.remarks.length] : choice.kind;
+  };
+
+  it('counts on the medium that the machine was started from', () => {
+    expect(install(stick('/dev/sdb2', file(text)))).toEqual(['unattended', 0]);
+  });
+
+  it('is a question where a partition merely lies in the machine, unless it names the machine', () => {
+    expect(install(labelled('/dev/sdb1', file(text)))).toEqual(['confirm', 1]);
+    expect(install(labelled('/dev/sdb1', file(`${text}MAC=52-54-00-12-34-57\n`)))).toEqual(['unattended', 0]);
+    expect(install(labelled('/dev/sdb1', file(`${text}MAC=52:54:00:00:00:01\n`)))).toEqual(['confirm', 1]);
+    expect(install(labelled('/dev/sdb1', file(text, 'local-52-54-00-12-34-56.cfg')))).toEqual(['unattended', 0]);
+  });
+});
+
 it('knows the names of its files', () => {
   const names = ['local.cfg', 'LOCAL.CFG', 'local-52-54-00-12-34-56.cfg', 'local.cfg~', '._local.cfg', 'local-52.cfg'];
   expect(names.filter(isSettingsName)).toEqual(names.slice(0, 3));

@@ -39,11 +39,23 @@ export function chooseSettings(
     const [first, ...others] = answers;
     if (first === undefined) continue;
     const other = others.find((each) => contentOf(each) !== contentOf(first));
-    if (other === undefined) return first;
+    if (other === undefined) return group === own ? first : confirming(first, machine.macs);
     const source = `${first.source} and ${other.source}`;
     return { kind: 'wrong', source, problem: 'they say different things; take one away' };
   }
   return { kind: 'none' };
+}
+
+/**
+ * A partition that merely lies in a machine may have been forgotten there: what it says is done without asking only where it names this machine, by its MAC address.
+ */
+function confirming(choice: Exclude<SettingsChoice, { kind: 'none' }>, macs: readonly string[]): SettingsChoice {
+  if (choice.kind === 'wrong' || choice.settings.install !== 'unattended') return choice;
+  const { settings, source, remarks } = choice;
+  if (!source.toLowerCase().startsWith('local.cfg ') || macs.some((mac) => mac === settings.mac)) return choice;
+  const problem =
+    'INSTALL=unattended counts on the medium that a machine was started from; here it also needs MAC, so you will be asked';
+  return { ...choice, settings: { ...settings, install: 'confirm' }, remarks: [...remarks, { line: 0, problem }] };
 }
 
 function readPlace(place: SettingsPlace, macs: readonly string[]): Exclude<SettingsChoice, { kind: 'none' }>[] {
