@@ -115,12 +115,13 @@ async function prepare(local: LocalInstall): Promise<Prepared> {
   }
 }
 
-/** The address that the settings give, for the one card that is meant. Throws `local-config-wrong`. */
+/** The address that the settings give, for the one card that is meant. Throws `local-config-wrong`, also where they mean another machine. */
 function networkOf({ settings, source }: LocalInstall, facts: MachineFacts): InstallQuestion['network'] {
-  const { network, domain } = settings;
-  if (network === undefined) return undefined;
+  const { network, domain, mac } = settings;
+  if (network === undefined && mac === undefined) return undefined;
   const card = chooseInterface(facts.interfaces, settings);
   if (card.kind === 'problem') throw new ImprintError('local-config-wrong', { file: source, problems: card.problem });
+  if (network === undefined) return undefined;
   return { ...network, mac: card.mac, interface: card.name, ...(domain !== undefined && { domain }) };
 }
 
