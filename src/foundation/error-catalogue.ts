@@ -25,7 +25,7 @@ export const errorCatalogue = {
     exit: 2,
     http: 400,
     message: '{place}: {problem}.',
-    hint: 'What a layout may say is in docs/layouts.md.',
+    hint: 'What a layout may say is in docs/layouts.md; imprint layout check FILE tells of all that is wrong.',
   },
   'local-config-wrong': {
     exit: 2,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { ImprintError } from '../foundation/errors.ts';
@@ -54,6 +55,12 @@ it('reads a layout', () => {
   });
   expect(layout.raids[0]).toEqual({ name: 'mirror', level: 1, members: ['half'], spares: [], metadata: '1.2' });
   expect(parseLayout(JSON.stringify(layout), 'again.json')).toEqual(layout);
+});
+
+it('reads the example of its own page', () => {
+  const page = readFileSync('docs/layouts.md', 'utf8');
+  const [, example = ''] = /```yaml\n([\s\S]*?)```/.exec(page) ?? [];
+  expect(parseLayout(example, 'docs/layouts.md').volumeGroups).toHaveLength(1);
 });
 
 /** One line of the layout above exchanged, and what is then said of which place. */

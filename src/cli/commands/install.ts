@@ -9,6 +9,7 @@ import { formatBytes } from '../../foundation/bytes.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import { parseLayout } from '../../machine/layout-file.ts';
 import { renderLayout } from '../../machine/layout-yaml.ts';
+import { isExtended } from '../../machine/partition-kind.ts';
 import type { Invocation } from '../command.ts';
 import { followTasks } from '../follow-tasks.ts';
 import { type InstallOptionChanges, readInstallOptions } from '../install-options.ts';
@@ -101,10 +102,12 @@ function lossText({ machine, lost = [] }: PlannedInstall): string {
   return lines.length === 0 ? '' : `${machine} would lose:\n${lines.join('')}`;
 }
 
-function erasedText({ disk, refused }: PlannedInstall): string {
+function erasedText({ disk, refused, lost = [] }: PlannedInstall): string {
   if (refused) return 'nothing: refused';
   if (!disk) return 'its only disk (never seen yet)';
-  return `${disk.path}, ${formatBytes(disk.size)} (${disk.content})`;
+  const whole = `${disk.path}, ${formatBytes(disk.size)} (${disk.content})`;
+  const stays = disk.partitions?.some((each) => !isExtended(each) && !lost.some(({ path }) => path === each.path));
+  return stays ? `parts of ${whole}` : whole;
 }
 
 function stepsText({ machine, steps }: PlannedInstall): string {
