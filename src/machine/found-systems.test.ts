@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { recogniseBootCode } from './boot-code.ts';
-import { classifySystems, type EfiLoader, type PartitionView } from './found-systems.ts';
+import { classifySystems, type EfiLoader, type PartitionView, unstartable } from './found-systems.ts';
 
 const empty = recogniseBootCode(Buffer.alloc(512));
 const code = (words: string) => recogniseBootCode(Buffer.from(words.padEnd(512, '\x90'), 'latin1'));
@@ -116,6 +116,19 @@ describe('a machine', () => {
       'debian-3: menu /boot/grub/grub.cfg | efi /EFI/debian/grubx64.efi',
       'debian-4: menu /boot/grub/grub.cfg | menu /boot/grub/grub.cfg',
     ]);
+  });
+
+  it.each([
+    [
+      view({ content: { type: 'ntfs' }, paths: ['/Windows/System32'] }),
+      /partition 3 of \/dev\/sda holds Windows, .*bcdboot C:\\Windows/,
+    ],
+    [view({ release: debian }), /holds Debian GNU\/Linux 12 \(bookworm\), without a kernel/],
+    [view({ content: { type: 'ntfs' } }), /is active \(ntfs\), and has no boot record: no mark/],
+    [view({ release: debian, paths: ['/boot/grub/grub.cfg'] }), /^$/],
+  ])('names a partition that holds a system and cannot start it', (partition, words) => {
+    const systems = classifySystems([partition], []);
+    expect(unstartable([partition], systems, new Set(['/dev/sda 3'])).join()).toMatch(words);
   });
 
   it('says what is wrong, and where BitLocker will ask', () => {

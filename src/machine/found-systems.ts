@@ -88,6 +88,39 @@ export function classifySystems(views: readonly PartitionView[], loaders: readon
   return [...found, ...windowsByFirmware(views, free, found)];
 }
 
+/**
+ * Partitions that hold a system, or are marked as the one to start, and have nothing by which it could be started: in words, with what to do. Pure.
+ *
+ * @param active numbers of partitions that an MBR marks as active, by their disk
+ */
+export function unstartable(
+  views: readonly PartitionView[],
+  systems: readonly FoundSystem[],
+  active: ReadonlySet<string>,
+): string[] {
+  return views.flatMap((view): string[] => {
+    const { disk, number, there, release, content } = view;
+    if (
+      systems.some((system) => system.disk === disk && system.partition === number && !system.id.startsWith('memtest'))
+    )
+      return [];
+    const where = `partition ${number} of ${disk}`;
+    if (there.has('/Windows/System32') && !systems.some(({ id }) => id.startsWith('windows'))) {
+      const mend = 'Windows’ own rescue medium makes them anew (bcdboot C:\\Windows)';
+      return [`${where} holds Windows, and no partition has its boot manager: ${mend}`];
+    }
+    if (release !== undefined) {
+      const { name = 'a Linux' } = releaseOf(release);
+      return [`${where} holds ${name}, without a kernel or a menu: they are on another partition, or gone`];
+    }
+    if (active.has(`${disk} ${number}`)) {
+      const code = view.marked ? view.code.name : 'no mark at the end of its first sector';
+      return [`${where} is active (${content?.type ?? 'of no kind that is known'}), and has no boot record: ${code}`];
+    }
+    return [];
+  });
+}
+
 function linuxOf(view: PartitionView, free: Set<EfiLoader>): FoundSystem | undefined {
   const { there, release, kernel, content, root } = view;
   const menu = menus.find((path) => there.has(path));

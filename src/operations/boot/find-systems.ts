@@ -10,6 +10,7 @@ import {
   type PartitionView,
   rootPlaces,
   soughtPaths,
+  unstartable,
 } from '../../machine/found-systems.ts';
 import { bootPartitionPaths, partitionLabels } from '../../machine/installed-layout.ts';
 import { isExtended } from '../../machine/mbr.ts';
@@ -37,7 +38,7 @@ const closedTypes = /^(LVM2_member|linux_raid_member|crypto_LUKS|BitLocker|zfs_m
  * Errors: `boot-partition-missing` where two disks have one, `boot-disk-unknown`, `not-root`, `tool-missing`, `process-failed`, `io-failed`, `interrupted`.
  */
 export async function findSystems(processes: Processes, paths: readonly string[], task: Task): Promise<FoundDisks> {
-  const seen: Seen = { views: [], loaders: [], slots: new Set(), closed: [], boots: [] };
+  const seen: Seen = { views: [], loaders: [], slots: new Set(), active: new Set(), closed: [], boots: [] };
   for (const path of paths) {
     try {
       await lookAtDisk(processes, path, seen, task);
@@ -56,7 +57,11 @@ export async function findSystems(processes: Processes, paths: readonly string[]
   }
   const others = seen.views.filter(({ content }) => !seen.slots.has(content?.uuid ?? ''));
   const systems = classifySystems(others, seen.loaders);
-  return { systems, closed: seen.closed, ...(boot === undefined ? {} : { boot }) };
+  return {
+    systems,
+    closed: [...seen.closed, ...unstartable(others, systems, seen.active)],
+    ...(boot === undefined ? {} : { boot }),
+  };
 }
 
 interface Seen {
@@ -64,6 +69,8 @@ interface Seen {
   loaders: EfiLoader[];
   /** File systems that Imprint boots itself. */
   slots: Set<string>;
+  /** `DISK NUMBER` of what an MBR marks so. */
+  active: Set<string>;
   closed: string[];
   boots: NonNullable<FoundDisks['boot']>[];
 }
@@ -85,6 +92,7 @@ async function lookAtDisk(processes: Processes, path: string, seen: Seen, task: 
       for (const { uuid } of layout?.slots ?? []) seen.slots.add(uuid);
     }
     if (own.includes(content?.label ?? '')) continue;
+    if (partition.active === true) seen.active.add(`${disk.path} ${partition.number}`);
     if (closedTypes.test(content?.type ?? '')) {
       const words = `partition ${partition.number} of ${disk.path} is ${content?.type}: what is in it is not looked for`;
       seen.closed.push(words);
