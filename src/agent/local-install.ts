@@ -6,6 +6,7 @@ import type { Digest } from '../foundation/brand.ts';
 import { formatBytes } from '../foundation/bytes.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
+import { uuidFromHash } from '../foundation/hash-uuid.ts';
 import { Task } from '../foundation/task.ts';
 import { chooseInterface } from '../machine/choose-interface.ts';
 import { describeDisk } from '../machine/disk-rule.ts';
@@ -162,19 +163,11 @@ function optionsOf(settings: Settings): InstallOptions {
 }
 
 /**
- * The name of the partition table that this install gives this disk: by it, the next start from the same medium knows what it did. A UUID of version 8
- * (RFC 9562) from a hash.
+ * The name of the partition table that this install gives this disk: by it, the next start from the same medium knows what it did.
  */
 export function tableOf(order: string, facts: MachineFacts, disk: DiskFacts): string {
   const what = [order, facts.uuid ?? '', disk.serial ?? disk.wwn ?? disk.path, disk.size];
-  const digits = hash('sha256', JSON.stringify(what), 'hex');
-  return [
-    digits.slice(0, 8),
-    digits.slice(8, 12),
-    `8${digits.slice(13, 16)}`,
-    `9${digits.slice(17, 20)}`,
-    digits.slice(20, 32),
-  ].join('-');
+  return uuidFromHash(hash('sha256', JSON.stringify(what)));
 }
 
 /** Whether the disk may be written now: by the settings, or by somebody at the machine. */

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { uuidFromHash } from '../foundation/hash-uuid.ts';
 
 /** Names of a medium that come from what is on it: the same content gives the same medium, byte for byte. */
 export interface MediumNames {
@@ -16,21 +17,9 @@ export function mediumNames(content: readonly string[]): MediumNames {
   const digitsOf = (part: string) => hash('sha256', `${seed} ${part}`, 'hex');
   return {
     id: seed.slice(0, 16),
-    uuid: (part) => uuidFromDigits(digitsOf(part)),
+    uuid: (part) => uuidFromHash(digitsOf(part)),
     volumeId: (part) => digitsOf(part).slice(0, 8),
   };
-}
-
-/** A UUID of version 8 (RFC 9562) from a hash. */
-function uuidFromDigits(digits: string): string {
-  const variant = ((Number.parseInt(digits.charAt(16), 16) & 3) | 8).toString(16);
-  return [
-    digits.slice(0, 8),
-    digits.slice(8, 12),
-    `8${digits.slice(13, 16)}`,
-    `${variant}${digits.slice(17, 20)}`,
-    digits.slice(20, 32),
-  ].join('-');
 }
 
 /** Labels by which people and the imager find the file systems of a medium. FAT allows eleven characters. */

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Digest, RawPath } from '../../foundation/brand.ts';
 import { formatBytes } from '../../foundation/bytes.ts';
+import { uuidFromHash } from '../../foundation/hash-uuid.ts';
 import type { Task } from '../../foundation/task.ts';
 import type { Entry } from '../../image/entry.ts';
 import type { Ext4Tree } from '../../image/ext4/tree.ts';
@@ -49,7 +50,7 @@ export async function planDisk(
   );
   const fstab =
     fstabEntry && (await readContents(store, digest, [fstabEntry], task.signal)).get('etc/fstab' as RawPath);
-  const names: NameMaker = (role) => uuidFrom(`${digest} ${role}`);
+  const names: NameMaker = (role) => uuidFromHash(hash('sha256', `${digest} ${role}`));
   const answer = layOutImage(parseFstab(fstab?.toString('latin1') ?? ''), version.record.source, names, (path) =>
     directories.has(path),
   );
@@ -112,19 +113,6 @@ function ext4Size(tree: Ext4Tree, free: number): number {
 function accepted(answer: LayoutAnswer) {
   if (answer.kind === 'layout') return answer.layout;
   throw new FormatError(answer.problem, { cause: answer.hint });
-}
-
-/** A UUID of version 8 (RFC 9562): made of a hash, the same each time. */
-function uuidFrom(text: string): string {
-  const digits = hash('sha256', text, 'hex');
-  const variant = ((Number.parseInt(digits.charAt(16), 16) & 3) | 8).toString(16);
-  return [
-    digits.slice(0, 8),
-    digits.slice(8, 12),
-    `8${digits.slice(13, 16)}`,
-    `${variant}${digits.slice(17, 20)}`,
-    digits.slice(20, 32),
-  ].join('-');
 }
 
 async function* watching(batches: AsyncIterable<Entry[]>, see: (entry: Entry) => void): AsyncGenerator<Entry[]> {
