@@ -33,8 +33,23 @@ const everywhere = {
       return `web:3 was committed, web:2 is good again and stays so: ${reason}`;
     },
   },
+  release: {
+    title: 'another release of the distribution, and back',
+    async story(machine: UpdatedMachine) {
+      const look = '. /etc/os-release; echo $VERSION_CODENAME; hostname';
+      await machine.updateOff('trixie');
+      await machine.isUp();
+      await machine.settles('settled');
+      expect(await machine.shell(look)).toBe(`trixie\n${machine.name}`);
+      await machine.imprint('revert --reboot none');
+      await machine.reboot();
+      await expectToRun(machine, 'web:2');
+      expect(await machine.shell(look)).toBe(`bookworm\n${machine.name}`);
+      return 'trixie, then bookworm';
+    },
+  },
   ...Object.fromEntries(Object.keys(sabotages).map((name) => [name, survives(name as SabotageName)])),
-} as { readonly [Name in 'commit' | 'inOne' | SabotageName]: UpdateCase };
+} as { readonly [Name in 'commit' | 'inOne' | 'release' | SabotageName]: UpdateCase };
 
 function survives(name: SabotageName): UpdateCase {
   return {
