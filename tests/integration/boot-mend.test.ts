@@ -27,8 +27,16 @@ async function install({ device, directory }: LoopDisk): Promise<void> {
   run('sfdisk', ['--quiet', '--no-reread', '--no-tell-kernel', device], `${script.join('\n')}\n`);
   run('partx', ['--add', device]);
   run('mformat', ['-i', `${device}p2`, '-F', '-T', String(place(40)), '-N', 'CAFE1234', '::']);
+  await makeBoot(`${device}p3`, directory);
+  const target = { disk: device, partition: `${device}p1`, start: place(1), size: place(1), bootUuid: boot };
+  await installBiosBoot(systemProcesses, target);
+  await installUefiBoot(systemProcesses, { esp: `${device}p2`, bootUuid: boot });
+  run('blockdev', ['--flushbufs', device]);
+}
+
+async function makeBoot(device: string, directory: string): Promise<void> {
   await makeBootPartition(systemProcesses, {
-    ...{ device: `${device}p3`, uuid: boot, mountAt: join(directory, 'mounted'), timeout: 2 },
+    ...{ device, uuid: boot, mountAt: join(directory, 'mounted'), timeout: 2 },
     layout: { format: 1, layout: 'single', boot, esp: 'CAFE-1234', slots: [] },
     entry: {
       ...{ id: 'a-1', slot: 'a', title: 'web:1', digest: `sha256:${'0'.repeat(64)}`, reference: 'web:1' },
@@ -36,10 +44,6 @@ async function install({ device, directory }: LoopDisk): Promise<void> {
     },
     files: { vmlinuz: Buffer.from('kernel') },
   });
-  const target = { disk: device, partition: `${device}p1`, start: place(1), size: place(1), bootUuid: boot };
-  await installBiosBoot(systemProcesses, target);
-  await installUefiBoot(systemProcesses, { esp: `${device}p2`, bootUuid: boot });
-  run('blockdev', ['--flushbufs', device]);
 }
 
 it('makes a disk of Imprint boot again without a copy, byte for byte as the install made it', async () => {
@@ -84,6 +88,27 @@ it('makes a disk of Imprint boot again without a copy, byte for byte as the inst
   await using back = await prepareRestore(context, wish, Task.silent());
   await back.apply(Task.silent());
   expect((await readFile(file)).subarray(0, 3 * mebibyte).equals(broken.subarray(0, 3 * mebibyte))).toBe(true);
+});
+
+it('puts GRUB’s core back into the gap of an MBR disk of Imprint', async () => {
+  await using disk = await loopDisk(80 * mebibyte);
+  const { device, directory, file } = disk;
+  run(
+    'sfdisk',
+    ['--quiet', '--no-reread', '--no-tell-kernel', device],
+    `label: dos\nstart=2048, size=${place(70)}, type=83\n`,
+  );
+  run('partx', ['--add', device]);
+  await makeBoot(`${device}p1`, directory);
+  const target = { disk: device, partition: device, start: 1, size: 2047, bootUuid: boot, table: 'mbr' as const };
+  await installBiosBoot(systemProcesses, target);
+  const front = await read(file, 0, mebibyte);
+  const record = front.subarray(440, 512);
+  await write(device, 0, Buffer.concat([Buffer.alloc(440), record, Buffer.alloc(mebibyte - 512)]));
+  const undo = join(directory, 'undo.tar.gz');
+  const prepared = await prepareMend(context, { disk: device, all: false, undo }, Task.silent());
+  await prepared.apply(Task.silent());
+  expect((await read(file, 0, mebibyte)).equals(front)).toBe(true);
 });
 
 it('mends the table alone on a disk of somebody else', async () => {

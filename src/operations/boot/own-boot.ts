@@ -2,9 +2,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildFat32 } from '../../image/fat32.ts';
+import { bootAreas } from '../../machine/boot-areas.ts';
 import { isGrubCore, recogniseBootCode } from '../../machine/boot-code.ts';
 import { parseInstalledLayout } from '../../machine/boot-records.ts';
-import { isBiosBoot, isEsp } from '../../machine/disk-structure.ts';
+import { type DiskStructure, isBiosBoot, isEsp } from '../../machine/disk-structure.ts';
 import type { PlacedBytes } from '../../machine/gpt.ts';
 import { patchBootSector, patchCoreImage } from '../../machine/grub-core.ts';
 import { partitionLabels } from '../../machine/installed-layout.ts';
@@ -42,21 +43,22 @@ export async function lookAtOwnBoot(
     await dumpExtDirectory(processes, disk.path, boot.start, '/grub', directory, signal);
     const modules = join(directory, 'grub');
     const kernel = await disk.kernelPartitions();
-    const biosBoot = structure.partitions.find(isBiosBoot);
+    const table = structure.label === 'mbr' ? 'mbr' : 'gpt';
+    const room = coreRoom(structure);
     const esp = structure.partitions.find(isEsp);
     const own: Own = {};
-    if (biosBoot !== undefined) {
-      const core = await makeCore(processes, 'i386-pc', bootUuid, join(modules, 'i386-pc'), signal);
-      const sector = biosBoot.start / disk.sectorSize;
+    // GRUB reads BIOS disks in sectors of 512 bytes.
+    if (room !== undefined && disk.sectorSize === 512) {
+      const sector = room.start / 512;
+      const core = await makeCore(processes, 'i386-pc', bootUuid, join(modules, 'i386-pc'), signal, table);
+      const bytes = patchCoreImage(core, sector);
       const present = recogniseBootCode(disk.read(0, 512));
-      own.bios = {
-        core: { offset: biosBoot.start, bytes: patchCoreImage(core, sector) },
-        code: { offset: 0, bytes: patchBootSector(await readFile(join(modules, 'i386-pc/boot.img')), sector) },
-        whole: present.kind === 'grub' && present.coreSector === sector && isGrubCore(disk.read(biosBoot.start, 512)),
-      };
+      const code = { offset: 0, bytes: patchBootSector(await readFile(join(modules, 'i386-pc/boot.img')), sector) };
+      const whole = present.kind === 'grub' && present.coreSector === sector && isGrubCore(disk.read(room.start, 512));
+      if (bytes.length <= room.size) own.bios = { core: { offset: room.start, bytes }, code, whole };
     }
     if (esp !== undefined) {
-      const content = await makeCore(processes, 'x86_64-efi', bootUuid, join(modules, 'x86_64-efi'), signal);
+      const content = await makeCore(processes, 'x86_64-efi', bootUuid, join(modules, 'x86_64-efi'), signal, table);
       const volumeId = (layout?.esp ?? '').replace('-', '');
       const [mounted] = kernel.find(({ start }) => start === esp.start)?.mountPoints ?? [];
       const fat = fatAt(disk, esp);
@@ -79,6 +81,13 @@ export async function lookAtOwnBoot(
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** Where an install puts GRUB's core: the BIOS boot partition; of an MBR the gap, from the second sector on. */
+function coreRoom(structure: DiskStructure): { start: number; size: number } | undefined {
+  if (structure.label !== 'mbr') return structure.partitions.find(isBiosBoot);
+  const gap = bootAreas(structure).find(({ part }) => part === 'gap');
+  return gap === undefined ? undefined : { start: gap.offset, size: gap.length };
 }
 
 /** The beginning of the partition, up to the last byte that the file system uses; undefined where it is too small for FAT32. */
