@@ -102,10 +102,10 @@ describe.skipIf(process.getuid?.() !== 0)('an install by local.cfg', { timeout: 
   it('installs after a yes with no network and no server, waits for the medium to be pulled out, and asks before it does the same again', async () => {
     const medium = join(disk.directory, 'stick');
     await writeFile(medium, '');
-    setTimeout(() => void rm(medium, { force: true }), 12_000).unref();
     let released = false;
     const release = async () => {
       released = true;
+      setTimeout(() => void rm(medium, { force: true }), 500);
     };
     expect(await run({}, ['yes'], { medium: { device: medium, release } }), console).toBe('rebooted');
     expect(released).toBe(true);
