@@ -105,10 +105,12 @@ it('puts GRUB’s core back into the gap of an MBR disk of Imprint', async () =>
   const front = await read(file, 0, mebibyte);
   const record = front.subarray(440, 512);
   await write(device, 0, Buffer.concat([Buffer.alloc(440), record, Buffer.alloc(mebibyte - 512)]));
-  const undo = join(directory, 'undo.tar.gz');
-  const prepared = await prepareMend(context, { disk: device, all: false, undo }, Task.silent());
-  await prepared.apply(Task.silent());
+  const input = { disk: device, all: false, undo: join(directory, 'undo.tar.gz') };
+  await (await prepareMend(context, input, Task.silent())).apply(Task.silent());
   expect((await read(file, 0, mebibyte)).equals(front)).toBe(true);
+  await write(device, 0, Buffer.alloc(512));
+  const { left, steps } = await prepareMend(context, input, Task.silent());
+  expect({ left, steps }).toEqual({ left: [expect.stringContaining('only a safety copy')], steps: [] });
 });
 
 it('mends the table alone on a disk of somebody else', async () => {

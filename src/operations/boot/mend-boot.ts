@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { z } from 'zod';
 import type { bootMend } from '../../contract/operations/boot.ts';
 import type { Task } from '../../foundation/task.ts';
-import { mendedTable } from '../../machine/disk-structure.ts';
+import { type DiskStructure, mendedTable } from '../../machine/disk-structure.ts';
 import { describeMendStep, planBootMend } from '../../planning/plan-boot-mend.ts';
 import { BootDisk } from '../../system/boot-disk.ts';
 import { type BootContext, surroundingsOf } from './boot-surroundings.ts';
@@ -40,8 +40,7 @@ export async function prepareMend(context: BootContext, input: Input, task: Task
   const table = mendedTable((offset, length) => disk.read(offset, length), scan.structure);
   const own = await lookAtOwnBoot(processes, disk, scan, task.signal);
   const { steps, left } = planBootMend({ table, all: input.all, ...(own === undefined ? {} : { own }) });
-  const remarks =
-    own === undefined ? ['Imprint did not install this disk: only its partition table can be mended.'] : [];
+  const remarks = own === undefined ? [whyLittle(scan.structure.label)] : [];
   const time = new Date(clock.now()).toISOString().replace(/\..*$/, '').replaceAll(/[-:]/g, '').replace('T', '-');
   const undo = resolve(input.undo ?? `boot-before-${time}.tar.gz`);
   const shown = { disk: scan.record.disk, steps: steps.map(describeMendStep), left: [...remarks, ...left] };
@@ -67,4 +66,11 @@ export async function prepareMend(context: BootContext, input: Input, task: Task
       return { ...shown, undo };
     },
   };
+}
+
+function whyLittle(label: DiskStructure['label']): string {
+  if (label === 'none') {
+    return 'The partition table is gone, and nothing on the disk says what it was: only a safety copy brings it back (imprint boot restore).';
+  }
+  return 'Imprint did not install this disk: only its partition table can be mended.';
 }
