@@ -51,13 +51,14 @@ export const layoutCommands: readonly CommandDefinition[] = [
       'Nothing is written. The disks are those of this machine, of one that the server knows, or empty ones that are only thought of.',
     arguments: [layout],
     options: [
-      { flags: '--machine <name>', description: 'on the disks of this machine, as it last told of them' },
+      { flags: '--machine <range>', description: 'on the disks of these machines, as they last told of them' },
       { flags: '--disk <size>', description: 'on an empty disk of this size: 500G, 4T/4096; repeatable', repeat: true },
       { flags: '--firmware <kind>', description: 'bios or uefi (default: as the machine has it)' },
       { flags: '--image <ref>', description: 'with room for this version' },
     ],
     examples: [
       ['imprint layout solve web.yaml --machine web01', 'what would become of its disks'],
+      ['imprint layout solve web.yaml --machine web[01-20] --image web', 'which of them could take it'],
       ['imprint layout solve web.yaml --disk 500G --disk 4T/4096', 'on two disks that are only thought of'],
     ],
     load: () => import('./commands/layout-solve.ts'),
