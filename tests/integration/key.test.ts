@@ -177,6 +177,22 @@ describe('a key', () => {
     await removeIsos(context, { key, isos: ['alpine.iso', 'none.iso'] }, Task.silent());
   });
 
+  it('takes what starts an installer beside it, and takes it off again', async () => {
+    await iso('netinst.iso', { 'install.amd/vmlinuz': 'k', 'install.amd/initrd.gz': 'i', '.disk/info': 'Debian' });
+    expect(await codeOf(add('key.img', ['netinst.iso']))).toBe('iso-unfit');
+    for (const ending of ['vmlinuz', 'initrd'])
+      await writeFile(join(work, `isos/netinst.iso.${ending}`), `hd-media ${ending}`);
+    const { added } = await add('key.img', ['netinst.iso']);
+    expect(added[0]).toMatchObject({ family: 'debian-installer', beside: true, firmware: ['bios', 'uefi'] });
+    const partition = await isosOf('key.img');
+    const { stdout } = await run('grub-fstest', [partition, 'ls', '/']);
+    expect(stdout.split(/\s+/)).toEqual(
+      expect.arrayContaining(['netinst.iso', 'netinst.iso.vmlinuz', 'netinst.iso.initrd']),
+    );
+    await removeIsos(context, { key: join(work, 'key.img'), isos: ['netinst.iso'] }, Task.silent());
+    expect((await run('grub-fstest', [await isosOf('key.img'), 'ls', '/'])).stdout).not.toContain('netinst');
+  });
+
   it('notices a stick that forgets', async () => {
     await using file = await open(join(work, 'key.img'), 'r+');
     const image = await readFile(join(work, 'key.img'));

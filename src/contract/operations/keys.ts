@@ -69,6 +69,8 @@ export const keyIsoSchema = z.object({
   firmware: z.array(z.enum(['bios', 'uefi'])).optional(),
   /** Whether its kernel is signed by whom the key's shim trusts; absent: that shows when it is started. */
   secureBoot: z.boolean().optional(),
+  /** Whether a kernel and an initial RAM disk lie beside it (`NAME.iso.vmlinuz`, `NAME.iso.initrd`), which start it. */
+  beside: z.boolean().optional(),
   /** Why it does not start, or not on every kind of firmware. */
   refusal: z.string().optional(),
   proof: isoProofSchema.optional(),

@@ -5,15 +5,19 @@ import { basename } from 'node:path';
 import type { KeyAddInput, KeyAddOutput, KeyIso } from '../../contract/operations/keys.ts';
 import { formatBytes } from '../../foundation/bytes.ts';
 import { ImprintError, toImprintError } from '../../foundation/errors.ts';
-import type { Task } from '../../foundation/task.ts';
+import { Task } from '../../foundation/task.ts';
 import { FormatError } from '../../image/format-error.ts';
 import type { Context } from '../context.ts';
 import { readKeyIndex, writeKeyIndex } from './key-index.ts';
 import { authoritiesOfKey, type IsoLook, lookAtIso } from './look-at-iso.ts';
 import { type OpenKey, openKey } from './open-key.ts';
-import { proveIso } from './prove-iso.ts';
+import { hashFile, proveIso } from './prove-iso.ts';
 
 const pieceLength = 4 << 20;
+/** Names of what lies beside an ISO begin with the ISO's. */
+export const besideEndings: readonly string[] = ['.vmlinuz', '.initrd'];
+/** Room that is left beside what is asked for: directories, lists, files beside. */
+const spare = 2 ** 20;
 
 /**
  * `imprint key add`: copies ISO files onto a key, as they are. Each is looked into, verified and, once it is there, read back. What would not start from a file is
@@ -34,6 +38,7 @@ export async function addIsos(context: Context, input: KeyAddInput, task: Task):
     looked.map(({ iso }) => iso),
     there,
     input.force,
+    (await Promise.all(looked.map(({ path, iso }) => (iso.beside ? filesBeside(path) : [])))).flat(),
   );
   const added: KeyIso[] = [];
   for (const { path, iso } of looked) {
@@ -45,6 +50,14 @@ export async function addIsos(context: Context, input: KeyAddInput, task: Task):
       task.warn(`${iso.name}: no checksum lies beside it, so nobody knows whether it is whole`);
     await partition.remove(iso.name);
     await task.part(`copy ${iso.name}`, (part) => copyOnto(context, key, path, { ...iso, sha256 }, part));
+    for (const { ending, size } of iso.beside ? await filesBeside(path) : []) {
+      const file = { name: `${iso.name}${ending}`, size };
+      const hashes = await hashFile(`${path}${ending}`, Task.silent(task.signal));
+      await partition.remove(file.name);
+      await task.part(`copy ${file.name}`, (part) =>
+        copyOnto(context, key, `${path}${ending}`, { ...file, sha256: hashes.sha256 }, part),
+      );
+    }
     const complete: KeyIso = { ...iso, sha256, proof: rest };
     added.push(complete);
     // Each by itself: what is on the key is known whatever comes after it.
@@ -65,11 +78,24 @@ async function lookInto(
   if (found === undefined || !found.isFile())
     throw new ImprintError('usage', { problem: `${path} is no file.`, hint: 'Name ISO files.' });
   const look = lookAtFile(path, authorities);
+  if ((await filesBeside(path)).length > 0) {
+    const { refusal: _, secureBoot: __, ...rest } = look;
+    return { name: nameOnKey(path), size: found.size, ...rest, firmware: ['bios', 'uefi'], beside: true };
+  }
   if (look.firmware.length === 0 && !force) {
     const hint = 'To put it there all the same: --force';
     throw new ImprintError('iso-unfit', { iso: path, problem: look.refusal ?? '', hint });
   }
   return { name: nameOnKey(path), size: found.size, ...look };
+}
+
+/** What starts an ISO in its own stead, where all of it lies beside it; else nothing. */
+async function filesBeside(path: string): Promise<{ ending: string; size: number }[]> {
+  const found = await Promise.all(besideEndings.map((ending) => stat(`${path}${ending}`).catch(() => undefined)));
+  const files = found.flatMap((each, index) =>
+    each?.isFile() ? [{ ending: besideEndings[index] ?? '', size: each.size }] : [],
+  );
+  return files.length === besideEndings.length ? files : [];
 }
 
 function lookAtFile(path: string, authorities: readonly string[]): IsoLook {
@@ -103,6 +129,7 @@ async function requireRoom(
   isos: readonly KeyIso[],
   there: readonly KeyIso[],
   force: boolean,
+  beside: readonly { size: number }[],
 ): Promise<void> {
   const twice = isos.find(({ name }, index) => isos.findIndex((other) => other.name === name) !== index);
   if (twice !== undefined)
@@ -113,10 +140,11 @@ async function requireRoom(
   const replaced = there.filter(({ name }) => isos.some((iso) => iso.name === name));
   if (replaced[0] !== undefined && !force)
     throw new ImprintError('target-exists', { path: replaced[0].name, problem: 'it is on the key already' });
-  const total = (list: readonly KeyIso[]) => list.reduce((sum, { size }) => sum + size, 0);
-  const free = (await key.partition.free()) + total(replaced) - 2 ** 20;
-  if (total(isos) <= free) return;
-  const problem = `the ISO files need ${formatBytes(total(isos))}, and ${formatBytes(Math.max(0, free))} are free`;
+  const total = (list: readonly { size: number }[]) => list.reduce((sum, { size }) => sum + size, 0);
+  const free = (await key.partition.free()) + total(replaced) - spare;
+  const needed = total(isos) + total(beside);
+  if (needed <= free) return;
+  const problem = `the ISO files need ${formatBytes(needed)}, and ${formatBytes(Math.max(0, free))} are free`;
   throw new ImprintError('key-full', { key: key.path, problem });
 }
 

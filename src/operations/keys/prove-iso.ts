@@ -57,7 +57,8 @@ export async function proveIso(
   return { ...proof, signature };
 }
 
-async function hashFile(iso: string, task: Task): Promise<{ sha256: string; sha512: string }> {
+/** Checksums of a file. Errors: `io-failed`, `interrupted`. */
+export async function hashFile(iso: string, task: Task): Promise<{ sha256: string; sha512: string }> {
   const [first, second] = [createHash('sha256'), createHash('sha512')];
   task.expect((await stat(iso)).size, 'bytes');
   for await (const piece of createReadStream(iso, { highWaterMark: 1 << 20, signal: task.signal })) {

@@ -2,6 +2,7 @@ import type { KeyRemoveInput, KeyRemoveOutput } from '../../contract/operations/
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import type { Context } from '../context.ts';
+import { besideEndings } from './add-isos.ts';
 import { readKeyIndex, writeKeyIndex } from './key-index.ts';
 import { openKey } from './open-key.ts';
 
@@ -15,7 +16,7 @@ export async function removeIsos(context: Context, input: KeyRemoveInput, task: 
     const known = there.map((iso) => iso.name).join(', ');
     throw new ImprintError('iso-not-found', { iso: name, key: input.key, known: known === '' ? 'none' : known });
   }
-  for (const name of names) await partition.remove(name);
+  for (const name of names) for (const ending of ['', ...besideEndings]) await partition.remove(`${name}${ending}`);
   await writeKeyIndex(
     partition,
     there.filter(({ name }) => !names.has(name)),
