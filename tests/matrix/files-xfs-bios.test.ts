@@ -1,3 +1,3 @@
 import { testRow } from './update-row.ts';
 
-testRow({ number: 64, firmware: 'bios', options: { layout: 'files', fileSystem: 'xfs' } }, ['agentless']);
+testRow({ number: 64, firmware: 'bios', options: { layout: 'files', fileSystem: 'xfs' } }, ['inOne', 'agentless']);
