@@ -3,10 +3,13 @@ import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
+  closeSync,
+  constants,
   linkSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -17,6 +20,7 @@ import {
   unlinkSync,
   utimesSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -266,10 +270,10 @@ const allPaths = [...paths, ...morePaths];
 
 /** One change each; what cannot be done is not. */
 const changes: Record<string, (path: string, second: string, number: number) => void> = {
-  write: (path, _, number) => writeFileSync(path, `x${number}`),
+  write: (path, _, number) => overwrite(path, Buffer.from(`x${number}`)),
   'write, time kept': (path) => {
     const { atime, mtime, size } = statSync(path);
-    writeFileSync(path, Buffer.alloc(size, 7));
+    overwrite(path, Buffer.alloc(size, 7));
     utimesSync(path, atime, mtime);
   },
   truncate: (path, _, number) => truncateSync(path, number),
@@ -291,6 +295,16 @@ const changes: Record<string, (path: string, second: string, number: number) => 
   fifo: (path) => void execFileSync('mkfifo', [path], quiet),
 };
 const quiet = { stdio: 'ignore' } as const;
+
+/** Fails where an earlier change has put a FIFO, which else waits for ever for a reader. */
+function overwrite(path: string, bytes: Uint8Array): void {
+  const file = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NONBLOCK);
+  try {
+    writeSync(file, bytes);
+  } finally {
+    closeSync(file);
+  }
+}
 
 function drift(root: string, what: string, one: number, two: number): void {
   const at = (number: number) => join(root, allPaths[number % allPaths.length] ?? '');
