@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { DiskContent, DiskFacts, PartitionFacts } from '../contract/machine.ts';
+import { sfdiskTableSchema } from './sfdisk-table.ts';
 import { memberGroup, usedBytes } from './superblock.ts';
 
 /** What tools and first sectors say of a disk and its partitions; each may be missing. */
@@ -12,27 +13,6 @@ export interface PartitionSources {
   heads: Readonly<Record<string, Uint8Array>>;
 }
 
-const tableSchema = z.looseObject({
-  partitiontable: z.looseObject({
-    label: z.string(),
-    id: z.string().optional(),
-    sectorsize: z.number().optional(),
-    partitions: z
-      .array(
-        z.looseObject({
-          node: z.string(),
-          start: z.number(),
-          size: z.number(),
-          type: z.string(),
-          uuid: z.string().optional(),
-          name: z.string().optional(),
-          attrs: z.string().optional(),
-          bootable: z.boolean().optional(),
-        }),
-      )
-      .default([]),
-  }),
-});
 const signatureSchema = z.looseObject({
   signatures: z.array(z.looseObject({ type: z.string(), uuid: z.string().nullish(), label: z.string().nullish() })),
 });
@@ -46,7 +26,7 @@ export function parsePartitions(
   sectorSize: number,
   sources: PartitionSources,
 ): Pick<DiskFacts, 'table' | 'partitions' | 'whole'> {
-  const parsed = sources.table === undefined ? undefined : tableSchema.safeParse(parseJson(sources.table));
+  const parsed = sources.table === undefined ? undefined : sfdiskTableSchema.safeParse(parseJson(sources.table));
   if (!parsed?.success) {
     if (sources.signatures[disk] === undefined) return {};
     const whole = contentOf(disk, sources) ?? unknownContent(sources.heads[disk]);

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { rawPath } from '../foundation/brand.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
+import { sfdiskTableSchema } from '../machine/sfdisk-table.ts';
 import { close, open as openFile, openFlags, seekData, seekHole } from '../native/files.ts';
 import { isRunning } from './is-running.ts';
 import { unmountTree } from './mount.ts';
@@ -64,25 +65,6 @@ const infoSchema = z.looseObject({
   encrypted: z.boolean().optional(),
   'backing-filename': z.string().optional(),
   'full-backing-filename': z.string().optional(),
-});
-const tableSchema = z.looseObject({
-  partitiontable: z.looseObject({
-    label: z.string(),
-    id: z.string().optional(),
-    sectorsize: z.number().optional(),
-    partitions: z
-      .array(
-        z.looseObject({
-          node: z.string(),
-          start: z.number(),
-          size: z.number(),
-          type: z.string(),
-          uuid: z.string().optional(),
-          name: z.string().optional(),
-        }),
-      )
-      .default([]),
-  }),
 });
 
 /**
@@ -145,7 +127,7 @@ export async function readDiskPartitions(
 ): Promise<DiskTableFound> {
   const options = { timeout: patience, signal };
   const { stdout, status } = await processes.run('sfdisk', ['--json', disk.path], { ...options, accept: [0, 1] });
-  const parsed = status === 0 ? tableSchema.safeParse(JSON.parse(stdout)) : undefined;
+  const parsed = status === 0 ? sfdiskTableSchema.safeParse(JSON.parse(stdout)) : undefined;
   const whole = { number: 0, start: 0, size: disk.size, type: '' };
   const holds = await probe(processes, disk, whole, signal);
   // A file system right on the disk: a boot sector of FAT or NTFS looks like a table, too.

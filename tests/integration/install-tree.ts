@@ -1,5 +1,36 @@
 import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { systemClock } from '../../src/foundation/clock.ts';
+import type { ImageContent } from '../../src/machine/image-content.ts';
+import type { InstallContext } from '../../src/operations/install/install-context.ts';
+import { systemProcesses } from '../../src/system/run.ts';
+import type { LoopDisk } from './loop-disk.ts';
+
+/** For installs on this disk of the golden tree, in `golden` of its directory; `add` puts more into that. */
+export async function contextFor(
+  disk: LoopDisk,
+  content: ImageContent,
+  add: (golden: string) => Promise<void> = async () => {},
+): Promise<InstallContext> {
+  const golden = join(disk.directory, 'golden');
+  await makeGoldenTree(golden);
+  await add(golden);
+  return {
+    processes: systemProcesses,
+    clock: systemClock,
+    target: join(disk.directory, 'target'),
+    content,
+    restore: async (target) => {
+      await systemProcesses.run('cp', ['-a', `${golden}/.`, target]);
+    },
+    // The golden tree has an initrd of nothing; what is in it, and in an addition, is tested elsewhere.
+    makers: {
+      detect: async () => ({ kind: 'initramfs-tools', modules: new Set() }),
+      build: async () => Buffer.from('addition'),
+    },
+    keptVersion: async () => ({ recordText: '{}', manifest: Buffer.from('manifest') }),
+  };
+}
 
 /** A tree with what an install needs of one; the kernel is none, but long enough to be read in pieces. */
 export async function makeGoldenTree(root: string): Promise<void> {

@@ -2,7 +2,6 @@ import { mkdir, open, readdir, readFile, readlink, stat } from 'node:fs/promises
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { InstallOptions } from '../../src/contract/machine.ts';
-import { systemClock } from '../../src/foundation/clock.ts';
 import { Task } from '../../src/foundation/task.ts';
 import { executeInstall } from '../../src/operations/install/execute-install.ts';
 import { freshIdentity } from '../../src/operations/install/fresh-identity.ts';
@@ -13,7 +12,7 @@ import { BootPartition } from '../../src/system/boot-partition.ts';
 import { readMachineFacts } from '../../src/system/machine-facts.ts';
 import { systemProcesses } from '../../src/system/run.ts';
 import { imageContent, versionRecord } from '../version-record.ts';
-import { makeGoldenTree } from './install-tree.ts';
+import { contextFor } from './install-tree.ts';
 import { type LoopDisk, loopDisk } from './loop-disk.ts';
 
 const { run } = systemProcesses;
@@ -42,26 +41,6 @@ async function plan(disk: LoopDisk, options: InstallOptions, of = content): Prom
   });
   if (planned.kind === 'refused') throw planned.error;
   return planned;
-}
-
-async function contextFor(disk: LoopDisk): Promise<InstallContext> {
-  const golden = join(disk.directory, 'golden');
-  await makeGoldenTree(golden);
-  return {
-    processes: systemProcesses,
-    clock: systemClock,
-    target: join(disk.directory, 'target'),
-    content,
-    restore: async (target) => {
-      await run('cp', ['-a', `${golden}/.`, target]);
-    },
-    // The golden tree has an initrd of nothing; what is in it, and in an addition, is tested elsewhere.
-    makers: {
-      detect: async () => ({ kind: 'initramfs-tools', modules: new Set() }),
-      build: async () => Buffer.from('addition'),
-    },
-    keptVersion: async () => ({ recordText: '{}', manifest: Buffer.from('manifest') }),
-  };
 }
 
 async function install(context: InstallContext, steps: readonly Step[]): Promise<void> {
@@ -162,7 +141,7 @@ describe.skipIf(!isRoot)('an install on a loop device', { timeout: 120_000 }, ()
     'makes a disk that both firmwares can start: $layout on $fileSystem',
     async (options) => {
       await using disk = await loopDisk(3 * gibibyte);
-      const context = await contextFor(disk);
+      const context = await contextFor(disk, content);
       const { steps } = await plan(disk, options);
       await install(context, steps);
       await checkDisk(disk, steps);
@@ -237,7 +216,7 @@ describe.skipIf(!isRoot)('an install on a loop device', { timeout: 120_000 }, ()
       await using disk = await loopDisk(3 * gibibyte);
       // Making SSH keys is what takes long.
       const quick = { ...content, sshServer: false };
-      const context = await contextFor(disk);
+      const context = await contextFor(disk, content);
       const { steps: planned } = await plan(disk, options, quick);
       for (let cut = 1; cut < planned.length; cut += 1) {
         const { steps } = await plan(disk, options, quick);
@@ -270,7 +249,7 @@ describe.skipIf(!isRoot)('an install on a loop device', { timeout: 120_000 }, ()
 
   it('writes nothing to a disk that is in use, whatever was seen before', async () => {
     await using disk = await loopDisk(3 * gibibyte);
-    const context = await contextFor(disk);
+    const context = await contextFor(disk, content);
     const { steps } = await plan(disk, {});
     await install(context, steps);
     const again = await plan(disk, {});

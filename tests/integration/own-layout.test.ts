@@ -12,7 +12,7 @@ import { describeStep, type Step, type StepKind } from '../../src/planning/step.
 import { readMachineFacts } from '../../src/system/machine-facts.ts';
 import { systemProcesses } from '../../src/system/run.ts';
 import { imageContent, versionRecord } from '../version-record.ts';
-import { makeGoldenTree } from './install-tree.ts';
+import { contextFor } from './install-tree.ts';
 import { type LoopDisk, loopDisk } from './loop-disk.ts';
 
 const { run } = systemProcesses;
@@ -57,27 +57,11 @@ async function stepsOn(disk: LoopDisk, text: string, other?: LoopDisk): Promise<
   return plan.steps;
 }
 
-async function contextFor(disk: LoopDisk): Promise<InstallContext> {
-  const golden = join(disk.directory, 'golden');
-  await makeGoldenTree(golden);
+async function addHomes(golden: string): Promise<void> {
   await mkdir(join(golden, 'home/admin'), { recursive: true });
   await writeFile(join(golden, 'home/admin/notes'), 'of the image\n');
   await mkdir(join(golden, 'srv/data'), { recursive: true });
   await writeFile(join(golden, 'srv/data/seed'), 'of the image\n');
-  return {
-    processes: systemProcesses,
-    clock: systemClock,
-    target: join(disk.directory, 'target'),
-    content,
-    restore: async (target) => {
-      await run('cp', ['-a', `${golden}/.`, target]);
-    },
-    makers: {
-      detect: async () => ({ kind: 'initramfs-tools', modules: new Set() }),
-      build: async () => Buffer.from('addition'),
-    },
-    keptVersion: async () => ({ recordText: '{}', manifest: Buffer.from('manifest') }),
-  };
 }
 
 /** Until the step of that kind is done; all of them where none is named. */
@@ -135,7 +119,7 @@ const text = (root: string, path: string) => readFile(join(root, path), 'utf8').
 describe.skipIf(!isRoot)('an install by a layout of one’s own', { timeout: 120_000 }, () => {
   it('makes what it says, and keeps what is to be kept through the next, which is cut again and again', async () => {
     await using disk = await loopDisk(3 * 1024 ** 3);
-    const context = await contextFor(disk);
+    const context = await contextFor(disk, content, addHomes);
     const first = await stepsOn(disk, layout(''));
     expect(first.map(({ kind }) => kind).slice(0, 2)).toEqual(['wipe-disk', 'partition-disk']);
     await install(context, first);
@@ -200,7 +184,7 @@ describe.skipIf(!isRoot)('an install by a layout of one’s own', { timeout: 120
 
   it('lays out an MBR with logical partitions, and keeps one of them', async () => {
     await using disk = await loopDisk(3 * 1024 ** 3);
-    const context = await contextFor(disk);
+    const context = await contextFor(disk, content, addHomes);
     const swap = '      - { name: swap, role: swap, size: 64M }\n';
     await install(context, await stepsOn(disk, layout(swap).replace('erase:', 'table: mbr\n    erase:')));
     const { partitiontable } = JSON.parse((await run('sfdisk', ['--json', disk.device])).stdout);
@@ -232,7 +216,7 @@ describe.skipIf(!isRoot)('an install by a layout of one’s own', { timeout: 120
   it('puts data on a second disk, and does not touch that again', async () => {
     await using disk = await loopDisk(2 * 1024 ** 3);
     await using other = await loopDisk(1024 ** 3);
-    const context = await contextFor(disk);
+    const context = await contextFor(disk, content, addHomes);
     const yaml = `disks:
   - { name: d, erase: [linux], partitions: [{ name: bios, role: bios-boot }, { name: esp, role: esp }, { name: boot, role: boot }, { name: root, role: root }] }
   - name: e
