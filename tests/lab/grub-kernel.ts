@@ -50,7 +50,17 @@ const code = [
   '89ee', // end: mov esi, ebp
   '49', // dec ecx
   '75e2', // jnz next
+  '66bafd03', // mov dx, 0x3fd
+  'ec', // last: in al, dx
+  'a820', // test al, 0x20
+  '74fb', // jz last
+  '66baf803', // mov dx, 0x3f8
   'b00aee', // mov al, 10; out dx, al
+  // A reset takes away what the line has not sent yet.
+  '66bafd03', // mov dx, 0x3fd
+  'ec', // rest: in al, dx
+  'a840', // test al, 0x40
+  '74fb', // jz rest
   '66baf90c', // mov dx, 0xcf9
   'b006ee', // mov al, 6; out dx, al: reset
   'f4ebfd', // hlt, for ever
