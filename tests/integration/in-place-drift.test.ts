@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -15,12 +16,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Task } from '../../src/foundation/task.ts';
-import { describeDrift } from '../../src/operations/update/drift.ts';
+import { conflictWarnings, describeDrift } from '../../src/operations/update/drift.ts';
 import { applyInPlace, undoInPlace } from '../../src/operations/update/in-place/apply-in-place.ts';
 import type { InPlacePlan } from '../../src/operations/update/in-place/in-place-plan.ts';
 import { requireFeasible } from '../../src/operations/update/in-place/plan-in-place.ts';
 import { stageInPlace } from '../../src/operations/update/in-place/stage-in-place.ts';
 import { keepConfiguration } from '../../src/operations/update/kept-configuration.ts';
+import { listUnmerged } from '../../src/operations/update/show-slots.ts';
 import type { UpdateContent } from '../../src/operations/update/update-content.ts';
 import { DirectoryStore } from '../../src/store/directory-store.ts';
 import { restoreTree } from '../../src/tree/restore-tree.ts';
@@ -90,32 +92,49 @@ describe.skipIf(process.geteuid?.() !== 0)('what a machine changed in its versio
     const plan = await planFor(root, one, two);
     expect(plan.drift.map(describeDrift)).toEqual([
       { path: '/etc/added', change: 'added', action: 'stays' },
-      { path: '/etc/conflict', change: 'changed (content)', action: expect.stringContaining('both changed line 1') },
+      {
+        path: '/etc/conflict',
+        change: 'changed (content)',
+        action: 'kept, the version’s put at /var/lib/imprint/unmerged/etc/conflict: both changed line 1',
+      },
       { path: '/etc/merged', change: 'changed (content)', action: 'merged' },
       { path: '/etc/mine', change: 'changed (content)', action: 'kept' },
       { path: '/etc/passwd', change: 'changed (content)', action: 'merged' },
       { path: '/usr/bin/patched', change: 'changed (attributes, content)', action: 'overwritten' },
     ]);
     await apply(plan);
-    expect(contents('etc/merged', 'etc/conflict', 'etc/conflict.imprint-new', 'etc/mine', 'etc/added')).toEqual([
-      'A\nb\nc\nD\n',
-      'z\n',
-      'y\n',
-      'edited\n',
-      'added\n',
-    ]);
+    expect(
+      contents('etc/merged', 'etc/conflict', 'var/lib/imprint/unmerged/etc/conflict', 'etc/mine', 'etc/added'),
+    ).toEqual(['A\nb\nc\nD\n', 'z\n', 'y\n', 'edited\n', 'added\n']);
     expect(contents('etc/passwd', 'usr/bin/patched', 'usr/bin/tool')).toEqual([
       'root:x:0:0\n_apt:x:42:1\nann:x:1000:1000\n_new:x:43:1\n',
       'patched two\n',
       'tool two\n',
     ]);
     undoInPlace(root, plan.id);
-    expect(contents('etc/merged', 'etc/conflict', 'etc/conflict.imprint-new', 'usr/bin/patched')).toEqual([
+    expect(contents('etc/merged', 'etc/conflict', 'var/lib/imprint/unmerged/etc/conflict', 'usr/bin/patched')).toEqual([
       'A\nb\nc\nd\n',
       'z\n',
       undefined,
       'patched here\n',
     ]);
+  });
+
+  it('is put where no program looks that takes every file of a directory, and people are told', async () => {
+    await keepConfiguration({ digest: one.digest, manifestFile: one.manifestFile, root });
+    drift();
+    const plan = await planFor(root, one, two);
+    const before = readdirSync(join(root, 'etc'));
+    expect(conflictWarnings(plan.drift)).toEqual([
+      '/etc/conflict stays as it is here (both changed line 1); the version’s is /var/lib/imprint/unmerged/etc/conflict',
+    ]);
+    await apply(plan);
+    expect(readdirSync(join(root, 'etc')).filter((name) => !before.includes(name))).toEqual([]);
+    expect(await listUnmerged(root)).toEqual(['/var/lib/imprint/unmerged/etc/conflict']);
+    // For root alone: /etc may have directories that others must not look into.
+    expect(statSync(join(root, 'var/lib/imprint/unmerged')).mode & 0o777).toBe(0o700);
+    undoInPlace(root, plan.id);
+    expect(existsSync(join(root, 'var/lib/imprint/unmerged'))).toBe(false);
   });
 
   it('is merged again at the next update, from what the version before had', async () => {
@@ -139,7 +158,7 @@ describe.skipIf(process.geteuid?.() !== 0)('what a machine changed in its versio
     drift();
     const kept = await planFor(root, one, two, { drift: 'keep' });
     await apply(kept);
-    expect(contents('etc/merged', 'usr/bin/patched', 'usr/bin/tool', 'etc/conflict.imprint-new')).toEqual([
+    expect(contents('etc/merged', 'usr/bin/patched', 'usr/bin/tool', 'var/lib/imprint/unmerged/etc/conflict')).toEqual([
       'A\nb\nc\nd\n',
       'patched here\n',
       'tool two\n',

@@ -25,7 +25,7 @@ export async function run(session: Session, _invocation: Invocation): Promise<vo
 
 function describe(session: Session, output: Output): string {
   const { paint } = session.stdout;
-  const { slots, empty, situation, failure, left } = output;
+  const { slots, empty, situation, failure, left, unmerged } = output;
   const table = printTable(
     session.stdout,
     [{ title: 'SLOT' }, { title: 'VERSION' }, { title: 'IS' }, { title: 'KERNEL' }, { title: 'ENTRY' }],
@@ -42,5 +42,11 @@ function describe(session: Session, output: Output): string {
   );
   const said = situations[situation] === undefined ? '' : `\n${situations[situation]}\n`;
   const why = failure === undefined ? '' : `\n${paint('yellow', `${failure.entry} was given up`)}: ${failure.reason}\n`;
-  return table + said + why;
+  return table + said + why + describeUnmerged(unmerged);
+}
+
+function describeUnmerged(unmerged: readonly string[]): string {
+  if (unmerged.length === 0) return '';
+  const list = unmerged.map((path) => `  ${path}\n`).join('');
+  return `\nThe version has these otherwise than this machine. Take from each what you want, then remove it:\n${list}`;
 }

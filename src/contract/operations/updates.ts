@@ -140,6 +140,8 @@ export const machineSlots = defineOperation({
     slots: z.array(slotSchema),
     /** Slots that hold nothing. */
     empty: z.array(z.string()),
+    /** Files of the version that an update in place did not put over the machine’s: paths below `/var/lib/imprint/unmerged`. */
+    unmerged: z.array(z.string()),
     failure: z.object({ entry: z.string(), reason: z.string(), time: z.string() }).optional(),
   }),
   errors: ['machine-unmanaged'],

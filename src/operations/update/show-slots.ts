@@ -1,8 +1,11 @@
+import { readdir } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import type { z } from 'zod';
 import type { machineSlots } from '../../contract/operations/updates.ts';
 import type { Slot } from '../../contract/update.ts';
 import type { BootEntry } from '../../machine/boot-pointer.ts';
 import { triesLeft } from '../../machine/decide-boot.ts';
+import { unmergedPath } from '../../machine/unmerged-files.ts';
 import { lookAtMachine, type MachineView, type ThisMachine } from './this-machine.ts';
 
 /** `imprint slots`: what lies in the slots of this machine, and what boots. Errors: `machine-unmanaged`. */
@@ -15,9 +18,19 @@ export async function showSlots(machine: ThisMachine): Promise<z.input<typeof ma
     situation: situation.kind,
     ...(pointer.trial === undefined ? {} : { left: triesLeft(pointer, tries) }),
     slots: entries.map((entry) => showSlot(entry, view)),
+    unmerged: await listUnmerged(machine.root),
     empty: layout.slots.map(({ name }) => name).filter((name) => !full.has(name)),
     ...(failure === undefined ? {} : { failure: { entry: failure.entry, reason: failure.reason, time: failure.time } }),
   };
+}
+
+/** What people have not merged yet, absolute: they remove each file when they have. */
+export async function listUnmerged(root: string): Promise<string[]> {
+  const found = await readdir(join(root, unmergedPath), { recursive: true, withFileTypes: true }).catch(() => []);
+  return found
+    .filter((entry) => !entry.isDirectory())
+    .map(({ parentPath, name }) => `/${relative(root, join(parentPath, name))}`)
+    .sort();
 }
 
 function showSlot(entry: BootEntry, { pointer, running }: MachineView): Slot {

@@ -10,6 +10,7 @@ import { withoutTrial } from '../../machine/trial.ts';
 import type { BootPartition } from '../../system/boot-partition.ts';
 import { holdPackageLocks } from '../../system/package-locks.ts';
 import { restartServices } from '../../system/running-services.ts';
+import { conflictWarnings } from './drift.ts';
 import { fetchUpdate } from './fetch-update.ts';
 import { failedUnits } from './health-checks.ts';
 import { applyOrUndo, finishInPlace, undoInPlace } from './in-place/apply-in-place.ts';
@@ -37,6 +38,7 @@ interface InPlaceWork extends UpdateWork {
   running: BootEntry;
   content: UpdateContent;
   plan: InPlacePlan;
+  warnings: string[];
   /** Units that had failed before it. */
   before: string[];
 }
@@ -73,11 +75,12 @@ export async function updateInPlace(asked: UpdateWork): Promise<DoneUpdate> {
   );
   const plan = await planChanges({ ...work, base }, content);
   requireFeasible(plan);
-  for (const warning of plan.warnings) task.warn(warning);
+  const warnings = [...plan.warnings, ...conflictWarnings(plan.drift)];
+  for (const warning of warnings) task.warn(warning);
   const before = await failedUnits(processes, task.signal);
   await task.part('make room', () => retire(machine, running.slot));
   const paths = await task.part('lay it ready', (part) => stageInPlace(plan, content, part));
-  const all: InPlaceWork = { ...work, base, running, content, plan, before };
+  const all: InPlaceWork = { ...work, base, running, content, plan, warnings, before };
   const entry = await task.part('write the boot entries', (part) => decide({ ...all, task: part }, paths));
   // Before the files change places: what is mapped now is what is used.
   const effects = await inPlaceEffects(plan, kernelChange(running, entry));
@@ -187,7 +190,7 @@ function kernelChange(running: BootEntry, entry: BootEntry) {
 }
 
 async function finish(work: InPlaceWork, entry: BootEntry, effects: InPlaceEffects): Promise<DoneUpdate> {
-  const { machine, running, plan, content, request, reference, digest, task } = work;
+  const { machine, running, warnings, content, request, reference, digest, task } = work;
   const { reasons, services } = effects;
   const asked = request.options.reboot ?? machine.settings.reboot;
   const wish = { asked, inPlace: true, reasons, kernelVersion: entry.kernelVersion };
@@ -209,7 +212,7 @@ async function finish(work: InPlaceWork, entry: BootEntry, effects: InPlaceEffec
       fetched: { ...content.transferred },
       reboot: { method: choice.method, reasons },
       services: changed,
-      warnings: [...plan.warnings, ...choice.remarks],
+      warnings: [...warnings, ...choice.remarks],
     },
   };
 }

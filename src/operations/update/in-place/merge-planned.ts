@@ -3,6 +3,7 @@ import type { RawPath } from '../../../foundation/brand.ts';
 import type { Task } from '../../../foundation/task.ts';
 import { comparePaths, type Entry } from '../../../image/entry.ts';
 import { type Merged, mergeConfiguration } from '../../../machine/merge-text.ts';
+import { unmergedPath, unmergedPathOf } from '../../../machine/unmerged-files.ts';
 import { isDirectory, isFile } from '../../../native/status.ts';
 import { hexOf } from '../../../tree/converge-writer.ts';
 import { readKeptConfiguration } from '../kept-configuration.ts';
@@ -12,12 +13,10 @@ import { look } from './root-paths.ts';
 
 /** Larger files are not configuration that somebody merges by lines. */
 const longest = 1 << 20;
-/** What is put beside a file that stays. */
-export const besideSuffix = '.imprint-new';
 
 /**
  * Does the merges of a plan: what comes of each takes its place in the plan. Where there is a conflict the machine's file stays, and what the version
- * has is put beside it.
+ * has is put where nothing reads it (`unmergedPath`).
  */
 export async function mergePlanned(
   plan: InPlacePlan,
@@ -28,6 +27,8 @@ export async function mergePlanned(
   if (merges.length === 0) return;
   const kept = readKeptConfiguration(request.base.root);
   const dropped = new Set<PlannedMerge['planned']>();
+  const base = plan.root === '/' ? '' : plan.root;
+  let conflicts = 0;
   for (const merge of merges) {
     task.signal.throwIfAborted();
     const { planned, drift } = merge;
@@ -40,20 +41,30 @@ export async function mergePlanned(
     }
     drift.choice = 'beside';
     drift.conflict = merged.conflict;
-    const beside = `${planned.path}${besideSuffix}` as RawPath;
-    const there = look(`${plan.root === '/' ? '' : plan.root}/${beside}`);
+    const beside = unmergedPathOf(planned.path);
+    const there = look(`${base}/${beside}`);
     if (there !== undefined && isDirectory(there.mode)) {
+      drift.choice = 'keep';
       dropped.add(planned);
       continue;
     }
+    conflicts += 1;
     planned.path = beside;
     planned.present = there !== undefined;
     planned.directory = false;
     planned.wanted = { ...merge.after, path: beside };
   }
+  // Others must not read there what they may not read in /etc.
+  if (conflicts > 0 && look(`${base}/${unmergedPath}`) === undefined)
+    plan.paths.push({ path: unmergedPath, present: false, directory: false, wanted: privateDirectory() });
   plan.paths = plan.paths
     .filter((planned) => !dropped.has(planned))
     .sort((one, other) => comparePaths(one.path, other.path));
+}
+
+function privateDirectory(): Entry {
+  const mtime = { seconds: Math.floor(Date.now() / 1000), nanoseconds: 0 };
+  return { path: unmergedPath, type: 'directory', mode: 0o700, uid: 0, gid: 0, mtime };
 }
 
 async function mergeOne(
