@@ -29,7 +29,7 @@ main() {
 
 # How this boot stands to the pointer (src/machine/trial.ts does the same for the agent), and what follows.
 look() {
-  open_boot rw || give_up 'The boot partition cannot be mounted'
+  open_boot rw || give_up 'The boot partition cannot be mounted, or another process keeps it'
   read_pointer || give_up 'The boot pointer cannot be read'
   read_tries
   case $word_kind in
@@ -123,7 +123,7 @@ fail() {
 
 give_up() {
   say "$1"
-  if mountpoint -q "$boot"; then
+  if [ -n "$boot_open" ]; then
     [ -z "$word_try" ] || write_failure "$1"
     close_boot
   fi
@@ -135,6 +135,8 @@ over() {
   if open_boot ro; then
     read_pointer && [ "$pointer_good" = "$word_slot" ] && : >"$run/committed"
     umount "$boot"
+    boot_open=
+    unlock_boot
   fi
   [ -e "$run/committed" ] && return 0
   fail "not proven within $word_limit seconds"
@@ -259,7 +261,7 @@ show() {
 checkpoint() {
   sync
   mountpoint -q "$host" || return 0
-  { sleep 5 && echo j >"${IMPRINT_SYSRQ:-/proc/sysrq-trigger}"; } </dev/null >/dev/null 2>&1 &
+  { sleep 5 && echo j >"${IMPRINT_SYSRQ:-/proc/sysrq-trigger}"; } </dev/null >/dev/null 2>&1 9>&- &
   fsfreeze --freeze "$host" && fsfreeze --unfreeze "$host" && kill $! 2>/dev/null
   return 0
 }

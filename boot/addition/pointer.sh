@@ -1,14 +1,17 @@
 # The boot partition as a shell reads and writes it (docs/boot.md). Needs what every system has: mount, dd, sed, sha256sum, sync.
 
-# Mounts the boot partition where nobody else looks; `boot` is the directory.
+# Mounts the boot partition where nobody else looks; `boot` is the directory. Waits for whoever has it open; 1: that was in vain.
 open_boot() {
   boot=${IMPRINT_RUN:-/run}/imprint/agentless
   boot_device=/dev/disk/by-uuid/$word_boot
   [ -e "$boot_device" ] || boot_device=$(blkid -U "$word_boot") || return 1
   mkdir -p "$boot"
+  lock_boot || return 1
   # Left by one that was killed.
   mountpoint -q "$boot" && umount "$boot"
-  mount -t ext4 -o "$1,noatime,nosuid,nodev,noexec" "$boot_device" "$boot"
+  mount -t ext4 -o "$1,noatime,nosuid,nodev,noexec" "$boot_device" "$boot" && boot_open=yes && return 0
+  unlock_boot
+  return 1
 }
 
 # All that was written, in its place: GRUB replays no journal.
@@ -16,7 +19,25 @@ close_boot() {
   sync
   fsfreeze --freeze "$boot" 2>/dev/null && fsfreeze --unfreeze "$boot"
   umount "$boot"
+  boot_open=
+  unlock_boot
 }
+
+# The lock that the agent and the command line take, too (src/system/boot-mount.ts): on descriptor 9, by the kernel, which lets go of it however this
+# ends. Only -n, for busybox's flock knows no time limit.
+lock_boot() {
+  command -v flock >/dev/null || { say 'there is no flock: nothing else may change the boot partition now' && return 0; }
+  lock_file=${IMPRINT_RUN:-/run}/imprint/boot.lock
+  touch "$lock_file" || return 1
+  exec 9>>"$lock_file"
+  lock_waited=0
+  while ! flock -n 9; do
+    [ "$lock_waited" -lt "${IMPRINT_PATIENCE:-60}" ] || { unlock_boot && return 1; }
+    sleep 1
+    lock_waited=$((lock_waited + 1))
+  done
+}
+unlock_boot() { exec 9>&-; }
 
 # read_block FILE NAME...: sets block_NAME from a block in GRUB's form.
 read_block() {

@@ -1,6 +1,16 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { systemClock } from '../../src/foundation/clock.ts';
@@ -12,6 +22,7 @@ import { renderBootFailure } from '../../src/machine/boot-records.ts';
 import { renderEntryConfig } from '../../src/machine/boot-script-grub.ts';
 import { type InstalledLayout, imagePath } from '../../src/machine/installed-layout.ts';
 import { bootWords } from '../../src/machine/trial.ts';
+import { tryLock } from '../../src/native/files.ts';
 import type { ThisMachine } from '../../src/operations/update/this-machine.ts';
 import { BootPartition } from '../../src/system/boot-partition.ts';
 import { systemProcesses } from '../../src/system/run.ts';
@@ -40,6 +51,7 @@ export class AgentlessPlace implements Disposable {
   readonly #device: string;
   readonly #hostDevice: string;
   readonly #uuid: string;
+  readonly #holders: ChildProcess[] = [];
 
   constructor({ pointer, tries, goodBefore = pointer.good, system = 'running' }: AgentlessState) {
     this.#uuid = randomUUID();
@@ -85,13 +97,21 @@ export class AgentlessPlace implements Disposable {
     await boot.addEntry({ ...entry, id }, { vmlinuz, initrd, addition });
   }
 
-  /** Runs it as the service does, in a group of its own. `rebooted`: it asked for that. */
-  run(command: string, words: string): { output: string; status: number | null; rebooted: boolean } {
+  /**
+   * Runs it as the service does, in a group of its own. `rebooted`: it asked for that. `held`: seconds for which another has the boot partition open;
+   * `patience`: for how many it is waited.
+   */
+  run(
+    command: string,
+    words: string,
+    { shell = ['sh'], held = 0, patience = 60 }: { shell?: string[]; held?: number; patience?: number } = {},
+  ): { output: string; status: number | null; rebooted: boolean } {
     rmSync(join(this.directory, 'rebooted'), { force: true });
     rmSync(join(this.directory, 'run'), { recursive: true, force: true });
     mkdirSync(join(this.directory, 'run/imprint'), { recursive: true });
     this.#write('cmdline', `ro imprint.boot=${this.#uuid} imprint.host=UUID=${hostUuid} ${words}\n`);
-    const { stdout, stderr, status } = spawnSync('setsid', ['-w', 'sh', join(scripts, 'agentless.sh'), command], {
+    if (held > 0) this.#hold(held);
+    const { stdout, stderr, status } = spawnSync('setsid', ['-w', ...shell, join(scripts, 'agentless.sh'), command], {
       encoding: 'utf8',
       timeout: 60_000,
       env: {
@@ -100,11 +120,26 @@ export class AgentlessPlace implements Disposable {
         IMPRINT_ROOT: join(this.directory, 'root'),
         IMPRINT_SYSRQ: join(this.directory, 'sysrq'),
         IMPRINT_CMDLINE: join(this.directory, 'cmdline'),
+        IMPRINT_PATIENCE: String(patience),
         IMPRINT_PATH: `${join(this.directory, 'bin')}:/usr/sbin:/usr/bin:/sbin:/bin`,
       },
     });
     this.#unmountBoot();
     return { output: `${stdout}${stderr}`, status, rebooted: existsSync(join(this.directory, 'rebooted')) };
+  }
+
+  /** The lock of the boot partition, as the agent takes it. */
+  get lock(): string {
+    return join(this.directory, 'run/imprint/boot.lock');
+  }
+
+  /** Locked by us, and kept by a process that has our descriptor, for that time. */
+  #hold(seconds: number): void {
+    const fd = openSync(this.lock, 'a', 0o600);
+    if (!tryLock(fd, 'exclusive')) throw new Error(`${this.lock} is locked already`);
+    const holder = spawn('sleep', [String(seconds)], { stdio: ['ignore', 'ignore', 'ignore', fd] });
+    this.#holders.push(holder);
+    closeSync(fd);
   }
 
   /** This machine to the agent and the command line: its root is `directory`. `words`: of the kernel command line. */
@@ -180,6 +215,7 @@ export class AgentlessPlace implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    for (const holder of this.#holders) holder.kill();
     this.#unmountBoot();
     execFileSync('umount', [this.host]);
     for (const device of [this.#device, this.#hostDevice]) execFileSync('losetup', ['--detach', device]);

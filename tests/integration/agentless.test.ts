@@ -1,4 +1,5 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { decideBoot } from '../../src/machine/decide-boot.ts';
@@ -55,6 +56,46 @@ describe('a trial without an agent', () => {
     expect(hostLink(place, 'hn-root.img')).toBe(`images/${images.a}.img`);
   });
 });
+
+describe.each([
+  ['dash', ['dash']],
+  ['busybox', ['busybox', 'sh']],
+])('the lock of the boot partition, in %s', (_name, shell) => {
+  test('is waited for while an agent or a command has it', async () => {
+    using place = placeWithSmallFlock();
+    const begun = Date.now();
+    expect(place.run('run', trialWords, { shell, held: 3 }).output).toContain(`${b} is committed`);
+    expect(Date.now() - begun).toBeGreaterThan(2500);
+    // No process that it left keeps it.
+    expect(execFileSync('flock', ['-n', place.lock, 'echo', 'free'], { encoding: 'utf8' })).toBe('free\n');
+    expect((await place.look()).pointer).toEqual({ sequence: 6, good: b, previous: a, tries: 0 });
+  });
+
+  test('is not waited for for ever, and nothing is changed then', async () => {
+    using place = placeWithSmallFlock();
+    const { output, status } = place.run('run', trialWords, { shell, held: 30, patience: 1 });
+    expect([status, output]).toEqual([1, expect.stringContaining('another process keeps it')]);
+    expect((await place.look()).pointer).toEqual(trial.pointer);
+    // A trial whose time is over ends also then.
+    expect(place.run('over', trialWords, { shell, held: 30, patience: 1 }).rebooted).toBe(true);
+  });
+});
+
+test('the lock of the boot partition is held while that is open', () => {
+  using place = placeWithSmallFlock();
+  // Asked where the record is made, in dash, which has no sha256sum of its own.
+  const ask = `if flock -n ${place.lock} true; then echo free; else echo held; fi >>${place.directory}/asked`;
+  place.program('sha256sum', `${ask}; exec /usr/bin/sha256sum`);
+  expect(place.run('run', trialWords, { shell: ['dash'] }).output).toContain(`${b} is committed`);
+  expect(new Set(readFileSync(join(place.directory, 'asked'), 'utf8').trim().split('\n'))).toEqual(new Set(['held']));
+});
+
+/** busybox's knows nothing but this. */
+function placeWithSmallFlock(): AgentlessPlace {
+  const place = new AgentlessPlace(trial);
+  place.program('flock', 'case $1 in -[sxun]) exec /usr/bin/flock "$@" ;; *) exit 1 ;; esac');
+  return place;
+}
 
 describe('a hand-made system-revert', () => {
   test('goes back exactly once', async () => {
