@@ -19,6 +19,7 @@ import { Task } from '../../src/foundation/task.ts';
 import { conflictWarnings, describeDrift } from '../../src/operations/update/drift.ts';
 import { applyInPlace, undoInPlace } from '../../src/operations/update/in-place/apply-in-place.ts';
 import type { InPlacePlan } from '../../src/operations/update/in-place/in-place-plan.ts';
+import { requireOneFileSystem } from '../../src/operations/update/in-place/other-file-systems.ts';
 import { requireFeasible } from '../../src/operations/update/in-place/plan-in-place.ts';
 import { stageInPlace } from '../../src/operations/update/in-place/stage-in-place.ts';
 import { keepConfiguration } from '../../src/operations/update/kept-configuration.ts';
@@ -55,6 +56,7 @@ beforeAll(async () => {
     'var/lib/dpkg/status': 'one\n',
     'home/README': 'home\n',
     'lib/turn/inner': 'inner\n',
+    'dev/left': 'left by whoever made the image\n',
   });
   one = await fetchedVersion(store, await captureTree(store, source), 1);
   rmSync(join(source, 'usr/share/old'), { recursive: true });
@@ -70,6 +72,7 @@ beforeAll(async () => {
     'var/lib/dpkg/status': 'two\n',
     'var/lib/service/state': 'fresh\n',
     'home/README': 'home two\n',
+    'dev/left': 'left by another\n',
   });
   two = await fetchedVersion(store, await captureTree(store, source), 2);
 });
@@ -203,14 +206,37 @@ describe.skipIf(process.geteuid?.() !== 0)('what a machine changed in its versio
     rmSync(join(base, 'elsewhere'), { recursive: true });
   });
 
-  it('is not touched on another file system', async () => {
-    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', join(root, 'opt')]);
+  it.each([
+    ['opt', [], ['/opt is a file system of its own and the version changes what is in it']],
+    ['opt', ['/opt'], []],
+    ['usr', [], ['/usr is a file system of its own and the version changes what is in it']],
+    ['home', [], []],
+    ['usr/share', [], ['/usr/share is a file system of its own and the version changes what is in it']],
+    ['dev', [], []],
+    ['var', ['/var/**'], ['/var is a file system of its own and holds /var/lib/imprint']],
+    [
+      'var',
+      [],
+      [
+        '/var is a file system of its own and holds /var/lib/imprint',
+        '/var is a file system of its own and the version changes what is in it',
+      ],
+    ],
+  ])('is refused where /%s is a file system of its own, kept %j: %j', async (path, keep, problems) => {
+    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', join(root, path)]);
     try {
-      const plan = await planFor(root, one, two);
-      expect(plan.warnings).toEqual(['/opt stays as it is: another file system is mounted there']);
-      expect(plan.paths.filter(({ path }) => path.startsWith('opt'))).toEqual([]);
+      const plan = await planFor(root, one, two, { keep });
+      const rest = ', but an update in place changes only that of the root';
+      expect(plan.problems).toEqual(problems.map((problem) => `${problem}${rest}`));
+      expect(plan.paths.filter((planned) => planned.path.startsWith(`${path}/`))).toEqual([]);
+      if (problems.length > 0) expect(() => requireFeasible(plan)).toThrow(/cannot become test:2 in place/);
+      // Without a manifest, before anything is fetched.
+      const early = () => requireOneFileSystem(root, 'test:2');
+      if (path === 'var') expect(early).toThrow(expect.objectContaining({ code: 'in-place-unfit' }));
+      else early();
+      expect(existsSync(join(root, '.imprint'))).toBe(false);
     } finally {
-      execFileSync('umount', [join(root, 'opt')]);
+      execFileSync('umount', [join(root, path)]);
     }
   });
 

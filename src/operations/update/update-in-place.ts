@@ -19,6 +19,7 @@ import { type InPlaceEffects, inPlaceEffects } from './in-place/in-place-effects
 import { backEntry, forwardEntry, type InPlaceEntry } from './in-place/in-place-entries.ts';
 import type { InPlacePlan } from './in-place/in-place-plan.ts';
 import { bringToEntry, isAsEntry } from './in-place/match-entry.ts';
+import { requireOneFileSystem } from './in-place/other-file-systems.ts';
 import { planInPlace, requireFeasible } from './in-place/plan-in-place.ts';
 import type { UpdatePaths } from './in-place/root-paths.ts';
 import { stageInPlace } from './in-place/stage-in-place.ts';
@@ -63,8 +64,9 @@ export async function updateInPlace(asked: UpdateWork): Promise<DoneUpdate> {
     const problem = `${running.reference} runs, but another entry boots next`;
     throw new ImprintError('in-place-unfit', { reference, problem, hint: 'Restart, or run imprint commit first.' });
   }
-  await using content = await task.part('fetch what is missing', (part) => fetchUpdate(fetchRequest(work, part)));
   const { root, processes, clock } = machine;
+  requireOneFileSystem(root, reference);
+  await using content = await task.part('fetch what is missing', (part) => fetchUpdate(fetchRequest(work, part)));
   // What they change between the look at a file and its change would be of neither version.
   using _packages = await holdPackageLocks(root, {
     ...{ clock, patience: packagePatience, signal: task.signal },

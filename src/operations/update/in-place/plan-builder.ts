@@ -5,6 +5,7 @@ import { type Choice, chooseChange, type DriftMode } from '../../../planning/cho
 import { type ComparedPath, isOnRoot, type LinkedFiles } from './compare-root.ts';
 import { identityOf } from './entry-cursor.ts';
 import type { DriftItem, InPlacePlan, PlannedPath } from './in-place-plan.ts';
+import { mountedProblem } from './other-file-systems.ts';
 import { look } from './root-paths.ts';
 
 /** A path whose content three sides wrote, and where it stands in the plan. */
@@ -35,7 +36,7 @@ export class PlanBuilder {
   readonly #groups = new Map<RawPath, Group>();
   #linked: LinkedFiles = { before: new Map(), after: new Map() };
   /** What lies below is another file system's, or below what the machine made something else of. */
-  #skipped: { below: string; why: string; told: boolean } | undefined;
+  #skipped: { below: string; mounted: boolean; told: boolean } | undefined;
   /** A directory that becomes something else. */
   #vanishing: string | undefined;
 
@@ -53,7 +54,8 @@ export class PlanBuilder {
     const { path, before, after, actual, area } = compared;
     if (this.#isSkipped(compared) || area === 'imprint') return;
     if (actual !== undefined && !this.#isOnRoot(actual)) {
-      this.#skip(path, 'another file system is mounted there');
+      this.#skip(path, true);
+      if (!isDirectory(actual.mode)) this.#refuseMounted(path, compared);
       return;
     }
     if (this.#vanishing !== undefined && !path.startsWith(this.#vanishing)) this.#vanishing = undefined;
@@ -68,7 +70,7 @@ export class PlanBuilder {
       this.#problems.push(`${name(path)} is the machine’s, and ${name(this.#vanishing)} becomes something else`);
     const turns = before?.type === 'directory' && after !== undefined && after.type !== 'directory';
     if (turns && choice === 'put') this.#vanishing = `${path}/`;
-    if (this.#staysOther(compared, choice)) this.#skip(path, 'the machine has something else there');
+    if (this.#staysOther(compared, choice)) this.#skip(path, false);
     if (after?.type === 'directory' && compared.local !== 'changed') this.#directories.set(path, after);
     this.#enter(compared, choice);
   }
@@ -171,17 +173,27 @@ export class PlanBuilder {
     this.#drift.push({ path, kind, changes, choice });
   }
 
-  #isSkipped({ path, differs, after, before }: ComparedPath): boolean {
+  #isSkipped(compared: ComparedPath): boolean {
     const skipped = this.#skipped;
     if (skipped === undefined) return false;
+    const { path, differs, after, before } = compared;
     if (!path.startsWith(skipped.below)) {
       this.#skipped = undefined;
       return false;
     }
-    if (differs && (after ?? before) !== undefined && !skipped.told) {
-      this.#warnings.push(`${name(skipped.below)} stays as it is: ${skipped.why}`);
+    if (skipped.told) return true;
+    if (skipped.mounted) skipped.told = this.#refuseMounted(skipped.below, compared);
+    else if (differs && (after ?? before) !== undefined) {
+      this.#warnings.push(`${name(skipped.below)} stays as it is: the machine has something else there`);
       skipped.told = true;
     }
+    return true;
+  }
+
+  /** What lies on another file system cannot change together with the root: half of a version would be none. True where that is so here. */
+  #refuseMounted(below: string, { area, differs }: ComparedPath): boolean {
+    if (!differs || area === 'own' || area === 'imprint' || hiddenAlways.test(below)) return false;
+    this.#problems.push(mountedProblem(name(below), 'the version changes what is in it'));
     return true;
   }
 
@@ -194,8 +206,8 @@ export class PlanBuilder {
     return true;
   }
 
-  #skip(path: RawPath, why: string): void {
-    this.#skipped = { below: path === '' ? '' : `${path}/`, why, told: false };
+  #skip(path: RawPath, mounted: boolean): void {
+    this.#skipped = { below: path === '' ? '' : `${path}/`, mounted, told: false };
   }
 
   /** A directory of a version where the machine has, and keeps, something else; or a directory where the version has none. */
@@ -205,6 +217,9 @@ export class PlanBuilder {
     return version !== undefined && (version === 'directory') !== isDirectory(actual.mode);
   }
 }
+
+/** Where every system mounts something, over whatever a version has there. */
+const hiddenAlways = /^(?:dev|proc|run|sys)\//;
 
 function plannedOf({ path, actual }: ComparedPath): PlannedPath {
   return { path, present: actual !== undefined, directory: actual !== undefined && isDirectory(actual.mode) };

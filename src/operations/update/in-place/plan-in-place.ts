@@ -11,6 +11,7 @@ import { compareRoot } from './compare-root.ts';
 import type { InPlacePlan, InPlaceRequest } from './in-place-plan.ts';
 import { lockedPath, lockedProblem } from './locked-paths.ts';
 import { mergePlanned } from './merge-planned.ts';
+import { installHint, isMountedProblem, otherFileSystemProblem } from './other-file-systems.ts';
 import { PlanBuilder } from './plan-builder.ts';
 
 /** Room that is left on the root file system beside what is written. */
@@ -47,6 +48,8 @@ export async function planInPlace(request: InPlaceRequest, task: Task): Promise<
       ...builder.finish(),
     };
     await mergePlanned(plan, request, builder.merges, task);
+    const apart = otherFileSystemProblem(base.root);
+    if (apart !== undefined) plan.problems.unshift(apart);
     const problem = spaceProblem(plan, base.root);
     if (problem !== undefined) plan.problems.push(problem);
     // Found here, for nobody could end the update once it is decided.
@@ -63,7 +66,9 @@ export function requireFeasible({ reference, problems }: InPlacePlan): void {
   const [problem, ...others] = problems;
   if (problem === undefined) return;
   const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
-  const hint = 'Put that right, then try again. All that would be done: imprint update --in-place --dry-run';
+  const hint = isMountedProblem(problem)
+    ? installHint
+    : 'Put that right, then try again. All that would be done: imprint update --in-place --dry-run';
   throw new ImprintError('in-place-unfit', { reference, problem: `${problem}${more}`, hint });
 }
 

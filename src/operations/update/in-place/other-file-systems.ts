@@ -1,0 +1,49 @@
+import { displayPath, type RawPath, rawPath } from '../../../foundation/brand.ts';
+import { ImprintError } from '../../../foundation/errors.ts';
+import { inPlaceDirectory } from '../../../machine/in-place-journal.ts';
+import { agentPaths } from '../../../machine/installed-layout.ts';
+import { isOnRoot } from './compare-root.ts';
+import { look } from './root-paths.ts';
+
+/** What changes with every update in place, and in one step with the root. */
+const needed = [agentPaths.state, inPlaceDirectory];
+
+/**
+ * Why nothing can be updated in place here, whatever the version: what says which version a root is lies on another file system than the root (`/var`
+ * of its own), where no name can be put together with one of the root. In words for people; undefined where all is well. `root`: absolute.
+ */
+export function otherFileSystemProblem(root: string): string | undefined {
+  const base = rawPath(root).replace(/\/+$/, '');
+  const onRoot = isOnRoot((base === '' ? '/' : base) as RawPath);
+  for (const path of needed) {
+    for (let end = path.indexOf('/'); ; end = path.indexOf('/', end + 1)) {
+      const part = end < 0 ? path : path.slice(0, end);
+      const found = look(`${base}/${part}`);
+      if (found === undefined) break;
+      if (!onRoot(found)) return mountedProblem(`/${displayPath(part as RawPath)}`, `holds /${path}`);
+      if (end < 0) break;
+    }
+  }
+  return undefined;
+}
+
+/** Throws `in-place-unfit` for such a machine: before anything is fetched. */
+export function requireOneFileSystem(root: string, reference: string): void {
+  const problem = otherFileSystemProblem(root);
+  if (problem !== undefined) throw new ImprintError('in-place-unfit', { reference, problem, hint: installHint });
+}
+
+/** What is said of a file system that would have to change together with the root. `why`: `holds /var/lib/imprint`. */
+export function mountedProblem(path: string, why: string): string {
+  return `${path} is a file system of its own and ${why}, ${rootAlone}`;
+}
+
+export function isMountedProblem(problem: string): boolean {
+  return problem.endsWith(rootAlone);
+}
+
+const rootAlone = 'but an update in place changes only that of the root';
+
+/** What people can do about it. */
+export const installHint =
+  'Where all in it is the machine’s own, name it in keep: of /etc/imprint/agent.yaml (not /var, not /usr). Else bring the version by an install, with the layout slots or files or with everything on one file system: imprint install MACHINE.';
