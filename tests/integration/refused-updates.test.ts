@@ -202,6 +202,33 @@ describe.skipIf(process.geteuid?.() !== 0)('an update that cannot be is refused,
     }
   });
 
+  it('because /var is a file system of its own, where it would change the root, before anything is fetched', async () => {
+    const place = join(machine.root, 'var');
+    await cp(place, join(base, 'var'), { recursive: true, preserveTimestamps: true });
+    await run('mount', ['-t', 'tmpfs', 'tmpfs', place]);
+    try {
+      await cp(join(base, 'var'), place, { recursive: true, preserveTimestamps: true });
+      const error = await machine.refusal({ ...from('good'), options: { inPlace: true } });
+      expect(error.code).toBe('in-place-unfit');
+      expect(error.message).toContain('/var is a file system of its own and holds /var/lib/imprint');
+      expect(error.hint).toContain('imprint install');
+      expect(existsSync(join(place, 'lib/imprint/update'))).toBe(false);
+      expect(existsSync(join(machine.root, '.imprint'))).toBe(false);
+    } finally {
+      await run('umount', [place]);
+    }
+  });
+
+  it('because what makes the machine itself has no place, before anything is fetched', async () => {
+    const settings = join(machine.root, 'etc/imprint/agent.yaml');
+    await writeFile(settings, `stateDirectory: ${base}/cluster/objects\n`);
+    const error = await machine.refusal(from('good')).finally(() => rm(settings));
+    expect(error.code).toBe('object-unfit');
+    expect(error.hint).toContain('Mount its file system');
+    expect(existsSync(join(base, 'cluster'))).toBe(false);
+    expect(existsSync(join(machine.root, 'var/lib/imprint/update'))).toBe(false);
+  });
+
   it('because it is not there', async () => {
     const error = await machine.refusal({ image: `${signed.directory}#web:77` });
     expect(error.code).toBe('image-not-found');

@@ -7,6 +7,7 @@ import { expectSlotRoom } from './expect-room.ts';
 import { planFetch } from './plan-fetch.ts';
 import { previewInPlace } from './preview-in-place.ts';
 import { planRestart } from './restart-into.ts';
+import { requireStateDirectory } from './save-object.ts';
 import { fetchRequest, slotFor } from './update-slot.ts';
 import { isInPlace, type UpdateWork } from './update-work.ts';
 
@@ -25,6 +26,7 @@ export async function planUpdate(work: UpdateWork): Promise<UpdatePlan> {
     if (!inPlace) {
       slot = slotFor(work);
       await expectSlotRoom(work, slot);
+      await requireStateDirectory(machine.settings);
     }
   } catch (thrown) {
     problem(thrown);

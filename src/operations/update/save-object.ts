@@ -1,7 +1,9 @@
-import { chmod, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { chmod, rename, stat, writeFile } from 'node:fs/promises';
+import { join, normalize } from 'node:path';
 import type { Clock } from '../../foundation/clock.ts';
-import { toImprintError } from '../../foundation/errors.ts';
+import { ImprintError, toImprintError } from '../../foundation/errors.ts';
+import { agentFiles } from '../../machine/agent-files.ts';
 import { objectPaths } from '../../machine/carried-state.ts';
 import { hostMounts, type InstalledLayout } from '../../machine/installed-layout.ts';
 import { objectFile } from './object-file.ts';
@@ -10,27 +12,57 @@ import { readSlotVersion, type SlotVersion } from './slot-version.ts';
 import { lookAtMachine, type ThisMachine } from './this-machine.ts';
 import { lockUpdate } from './update-lock.ts';
 
-/** Where a machine keeps its objects: where its settings say, on its host partition, or in its root. */
+/**
+ * Where a machine keeps its objects: on its host partition, in its root, or where its settings say. That may be the same path on many machines (a clustered
+ * or network file system), so each has a directory of its own there, named by its machine-id: no two ever write to the same, and no lock has to reach
+ * from machine to machine. The machine-id is part of the object, so a machine that was installed anew with it finds its own again.
+ */
 export function stateDirectoryOf(
   { settings, root }: Pick<ThisMachine, 'settings' | 'root'>,
-  layout: Pick<InstalledLayout, 'host'>,
+  { host, boot }: Pick<InstalledLayout, 'host' | 'boot'>,
 ): string {
-  const usual =
-    layout.host === undefined ? join(root, objectPaths.inRoot) : join(root, hostMounts.host, objectPaths.onHost);
-  return settings.stateDirectory ?? usual;
+  const usual = host === undefined ? join(root, objectPaths.inRoot) : join(root, hostMounts.host, objectPaths.onHost);
+  const { stateDirectory } = settings;
+  if (stateDirectory === undefined || normalize(`${stateDirectory}/`) === normalize(`${usual}/`)) return usual;
+  return join(stateDirectory, machineIdOf(root) ?? boot.toLowerCase());
+}
+
+/** Of machine-id(5); undefined where a machine has none that it will keep. */
+function machineIdOf(root: string): string | undefined {
+  try {
+    const text = readFileSync(join(root, 'etc/machine-id'), 'utf8').trim();
+    return /^[0-9a-f]{32}$/.test(text) && !/^0+$/.test(text) ? text : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What people named must be there: made anew, it would lie in the root, below a mount point on which nothing is mounted now. Errors: `object-unfit`. */
+export async function requireStateDirectory({ stateDirectory }: ThisMachine['settings']): Promise<void> {
+  if (stateDirectory === undefined) return;
+  const found = await stat(stateDirectory).catch(() => undefined);
+  if (found?.isDirectory() === true) return;
+  throw new ImprintError('object-unfit', {
+    problem: `stateDirectory: ${stateDirectory} of /${agentFiles.settings} is no directory`,
+    hint: 'Mount its file system; where the directory was never made, make it there (mkdir -m 700).',
+  });
 }
 
 /** One process at a time keeps it: an update, or the agent beside it. Not the lock of updates, for nothing changes the version. */
 const objectLockPath = '/run/imprint/object.lock';
 const patience = 60_000;
 
-/** Keeps what makes this machine itself, before an update fills a slot, or for the server. Errors: `update-running`, `disk-full`, `io-failed`. */
+/**
+ * Keeps what makes this machine itself, before an update fills a slot, or for the server. Errors: `update-running`, `object-unfit`,
+ * `disk-full`, `io-failed`.
+ */
 export async function keepMachineObject(
   machine: Pick<ThisMachine, 'settings' | 'root' | 'clock'>,
-  layout: Pick<InstalledLayout, 'host'>,
+  layout: Pick<InstalledLayout, 'host' | 'boot'>,
   base: SlotVersion | undefined,
 ): Promise<KeptObject> {
   const { root, settings, clock } = machine;
+  await requireStateDirectory(settings);
   const stateDirectory = stateDirectoryOf(machine, layout);
   const known = base?.known;
   await using _lock = await lockObject(clock);

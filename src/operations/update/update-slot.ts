@@ -16,7 +16,7 @@ import { failedUnits } from './health-checks.ts';
 import { leftBehind } from './left-behind.ts';
 import { requireFit } from './preflight.ts';
 import { planRestart } from './restart-into.ts';
-import { keepMachineObject, stateDirectoryOf } from './save-object.ts';
+import { keepMachineObject, requireStateDirectory, stateDirectoryOf } from './save-object.ts';
 import { forgetIdleRevert, imageOf } from './settle-boot.ts';
 import { type MachineView, openBoot, type ThisMachine, trialSeconds, viewMachine } from './this-machine.ts';
 import type { UpdateContent } from './update-content.ts';
@@ -31,6 +31,7 @@ export async function updateSlot(work: UpdateWork): Promise<DoneUpdate> {
   const { machine, view, request, reference, digest, task } = work;
   const slot = slotFor(work);
   await expectSlotRoom(work, slot);
+  await requireStateDirectory(machine.settings);
   await using content = await task.part('fetch what is missing', (part) => fetchUpdate(fetchRequest(work, part)));
   await task.part('see whether it would come up here', (part) =>
     requireFit({ content, reference, layout: view.layout, slot, processes: machine.processes }, part),
