@@ -1,13 +1,13 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toImprintError } from '../foundation/errors.ts';
+import { bootVariableNames } from '../machine/boot-copy-problem.ts';
 
 /** Where the kernel shows the firmware's variables. */
 export const variablesDirectory = '/sys/firmware/efi/efivars';
 
 /** The vendor of the variables that the UEFI specification defines (2.10, chapter 3.3). */
 const globalVendor = '8be4df61-93ca-11d2-aa0d-00e098032b8c';
-const bootNames = /^(Boot[0-9A-F]{4}|BootOrder|Timeout)$/;
 /** Of this start and the next one alone: nothing to keep. */
 const passingNames = /^(BootCurrent|BootNext)$/;
 
@@ -26,7 +26,7 @@ export async function readBootVariables(
   const found = new Map<string, Buffer>();
   for (const file of names.sort()) {
     const name = file.endsWith(`-${globalVendor}`) ? file.slice(0, -globalVendor.length - 1) : '';
-    if (!bootNames.test(name) && !(passing && passingNames.test(name))) continue;
+    if (!bootVariableNames.test(name) && !(passing && passingNames.test(name))) continue;
     try {
       found.set(name, await readFile(join(directory, file)));
     } catch (thrown) {
@@ -45,7 +45,7 @@ export async function writeBootVariable(
   content: Uint8Array,
   directory = variablesDirectory,
 ): Promise<void> {
-  if (!bootNames.test(name) && name !== 'BootNext') throw new RangeError(`${name} is no boot variable`);
+  if (!bootVariableNames.test(name) && name !== 'BootNext') throw new RangeError(`${name} is no boot variable`);
   try {
     await writeFile(join(directory, `${name}-${globalVendor}`), content);
   } catch (thrown) {

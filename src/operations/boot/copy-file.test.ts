@@ -26,7 +26,9 @@ const record: BootCopy = {
   volumes: [
     {
       ...{ partition: 1, offset: 0, size: 100, volumeId: 'CAFE1234', label: '', directories: [] },
-      files: [{ path: 'x.efi', size: 2, sha256: sha256('MZ'), modified: 0, runs: [], file: long }],
+      files: [
+        { path: 'x.efi', size: 2, sha256: sha256('MZ'), modified: 0, runs: [{ offset: 0, length: 64 }], file: long },
+      ],
       own: { runs: [], sha256: sha256(''), file: 'esp-1/tables.bin' },
     },
   ],

@@ -9,11 +9,12 @@ import { type BootCopy, bootCopySchema } from '../../contract/boot-copy.ts';
 import { ImprintError, toImprintError } from '../../foundation/errors.ts';
 import { readTar } from '../../image/tar.ts';
 import { plainTarHeader, tarEnd, tarPadding } from '../../image/tar-writer.ts';
+import { bootCopyProblem } from '../../machine/boot-copy-problem.ts';
 import { restorePage } from '../../machine/boot-copy-words.ts';
 import { syncDirectory } from '../../store/durable.ts';
 import type { BootScan, MemberContent } from './scan-boot.ts';
 
-export const recordName = 'copy.json';
+const recordName = 'copy.json';
 const pageName = 'RESTORE.txt';
 /** A copy of megabytes is usual; what claims more is damage, or no copy. */
 const mostBytes = 8 * 2 ** 30;
@@ -131,6 +132,8 @@ async function unpack(
       if (member.path !== recordName || member.size > recordLimit)
         invalid(file, `it does not begin with ${recordName}`);
       record = parseRecord(file, await collect(member.content()));
+      const problem = bootCopyProblem(record);
+      if (problem !== undefined) invalid(file, `its ${recordName} contradicts itself: ${problem}`);
       for (const [name, sha256] of membersOf(record)) wanted.set(name, sha256);
       continue;
     }
