@@ -94,7 +94,6 @@ export type BootVolume = z.infer<typeof volumeSchema>;
 
 /** A boot variable of the firmware, as efivarfs has it: four bytes of attributes, then the value. */
 const variableSchema = z.object({ name: z.string(), size: bytesSchema, sha256: hexSchema, file: memberSchema });
-export type BootVariable = z.infer<typeof variableSchema>;
 
 /** An environment block of GRUB, kept to be looked at: `grubenv`. */
 const environmentSchema = z.object({ path: z.string(), values: z.record(z.string(), z.string()), file: memberSchema });

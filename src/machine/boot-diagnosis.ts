@@ -109,10 +109,7 @@ function activeFindings({ partitions, label }: DiskStructure, read: ReadBytes): 
 }
 
 /** Whether a partition has a boot record that a chain loader could start. */
-export function recordFinding(
-  { number, start }: Pick<StructurePartition, 'number' | 'start'>,
-  read: ReadBytes,
-): BootFinding {
+function recordFinding({ number, start }: Pick<StructurePartition, 'number' | 'start'>, read: ReadBytes): BootFinding {
   const what = `partition ${number}`;
   const sector = read(start, 512);
   const code = recogniseBootCode(sector);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DiskFacts } from '../contract/machine.ts';
-import { chooseDisk } from './choose-disk.ts';
+import { chooseDisks } from './choose-disk.ts';
 import { ruleFor } from './disk-rule.ts';
 
 const G = 1024 ** 3;
@@ -86,14 +86,17 @@ const cases: Case[] = [
   { what: 'a model that is compared', disks: [small], rule: 'model>=a', expected: 'input-invalid' },
 ];
 
-describe('chooseDisk', () => {
+describe('chooseDisks', () => {
+  const one = { least: 1, most: 1 };
   it.each(cases)('$what → $expected', ({ disks, rule, needed = 2 * G, expected }) => {
-    const answer = chooseDisk({ disks, rule, needed: () => needed, machine: 'web01', reference: 'web:3' });
-    expect(answer.kind === 'disk' ? answer.disk.path : answer.error.code).toBe(expected);
+    const answer = chooseDisks({ disks, rule, needed: () => needed, machine: 'web01', reference: 'web:3' }, one);
+    expect(answer.kind === 'disks' ? answer.disks.map(({ path }) => path) : answer.error.code).toEqual(
+      expected.startsWith('/') ? [expected] : expected,
+    );
   });
 
   it('names each disk and a rule that would settle it', () => {
-    const answer = chooseDisk({ disks: [small, large], needed: () => G, machine: 'web01', reference: 'web:3' });
+    const answer = chooseDisks({ disks: [small, large], needed: () => G, machine: 'web01', reference: 'web:3' }, one);
     if (answer.kind !== 'refused') throw new Error('not refused');
     expect(answer.error.message).toContain('/dev/sda (20 GiB, QEMU HARDDISK, serial A1, empty)');
     expect(answer.error.hint).toBe('Say which one: imprint machine set web01 --disk serial=A1');

@@ -4,7 +4,7 @@ import { ImprintError } from '../foundation/errors.ts';
 import { type DiskRule, describeDisk, parseDiskRule, ruleFor } from './disk-rule.ts';
 
 /** Smaller than this, a disk is no system disk (a boot ROM, a management controller's stick) unless a rule names it. */
-export const tinyDisk = 1024 ** 3;
+const tinyDisk = 1024 ** 3;
 
 export interface DiskQuestion {
   disks: readonly DiskFacts[];
@@ -17,26 +17,14 @@ export interface DiskQuestion {
   reference: string;
 }
 
-export type DiskAnswer = { kind: 'disk'; disk: DiskFacts } | { kind: 'refused'; error: ImprintError };
 export type DisksAnswer = { kind: 'disks'; disks: DiskFacts[] } | { kind: 'refused'; error: ImprintError };
 
 /**
- * Which disk may be written: exactly one, or none. Without a rule a machine must have exactly one fixed, writable disk; a second
- * one makes it ambiguous, also where it is too small or in use, as it may be the one that was meant. Removable and tiny
- * disks count only where a rule names them by path, serial or WWN (removable ones also by transport); read-only ones never.
+ * Which disks may be written: at least and at most so many, or none. More than `most` are ambiguous unless the rule says which (`smallest`, `largest`,
+ * `first`), also where one is too small or in use, as it may be the one that was meant; where `least` is 0, none is an answer, too. Removable and tiny disks
+ * count only where a rule names them by path, serial or WWN (removable ones also by transport); read-only ones never.
  *
  * Refusals: `disk-none`, `disk-ambiguous`, `disk-too-small`, `disk-in-use`, `input-invalid` (the rule itself).
- */
-export function chooseDisk(question: DiskQuestion): DiskAnswer {
-  const answer = chooseDisks(question, { least: 1, most: 1 });
-  const [disk] = answer.kind === 'disks' ? answer.disks : [];
-  if (disk === undefined) return answer.kind === 'refused' ? answer : refused(noDisk(question, []));
-  return { kind: 'disk', disk };
-}
-
-/**
- * The same for several disks of one rule: at least and at most so many, or none. More than `most` are ambiguous unless the rule says which
- * (`smallest`, `largest`, `first`); where `least` is 0, none is an answer, too.
  */
 export function chooseDisks(question: DiskQuestion, count: { least: number; most: number }): DisksAnswer {
   const { machine, disks } = question;

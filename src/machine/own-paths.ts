@@ -6,7 +6,7 @@ import type { InstalledLayout } from './installed-layout.ts';
  * What belongs to a machine and not to its version: never overwritten, never removed by an update in place. What a new version brings anew below
  * them (the directory of a new service, say) is added where nothing is. Globs as for excludes; `!` takes back; people add their own after these (`keep:`).
  */
-export const defaultOwnPaths: readonly string[] = [
+const defaultOwnPaths: readonly string[] = [
   // Who it is.
   '/etc/hostname',
   '/etc/hosts',

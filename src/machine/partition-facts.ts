@@ -65,7 +65,7 @@ export function parsePartitions(
 }
 
 /** What `whole` is called where there is something, and nobody knows what. */
-export const unknownType = 'unknown';
+const unknownType = 'unknown';
 
 /** A disk without any signature whose beginning is not blank: a database's own, an encryption without a header, or what was once wiped. */
 function unknownContent(head: Uint8Array | undefined): DiskContent | undefined {

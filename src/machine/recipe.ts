@@ -93,7 +93,6 @@ const recipeSchema = z.strictObject({
 });
 export type Recipe = z.output<typeof recipeSchema>;
 export type RecipeFile = Recipe['files'][number];
-export type RecipeScript = Recipe['scripts'][number];
 
 /** A recipe is written by hand: one that is larger than this is something else. */
 const longest = 4 << 20;

@@ -22,7 +22,7 @@ const menuModules = [
 ];
 
 /** Who gives the password: GRUB asks for a name, too. */
-export const menuUser = 'root';
+const menuUser = 'root';
 
 const optionsMark = '# options ';
 

@@ -87,7 +87,7 @@ export function schemaProblem(
 }
 
 /** `disks[0].partitions[2]`. */
-export function pathName(path: YamlPath): string {
+function pathName(path: YamlPath): string {
   return path.map((part, index) => (typeof part === 'number' ? `[${part}]` : index === 0 ? part : `.${part}`)).join('');
 }
 

@@ -58,7 +58,7 @@ export interface PlannedData {
 }
 
 /** Which of the three ways to hold systems the options mean by themselves; a layout of one's own says it by its roles. */
-export function slotLayoutOf(options: InstallOptions, solution: Pick<LayoutSolution, 'disks'>): SlotLayout {
+function slotLayoutOf(options: InstallOptions, solution: Pick<LayoutSolution, 'disks'>): SlotLayout {
   if (options.layout !== undefined && options.layout !== 'own') return options.layout;
   const roles = solution.disks.flatMap(({ partitions }) => partitions.map(({ role }) => role));
   return roles.includes('host') ? 'files' : roles.includes('slot') ? 'slots' : 'single';

@@ -1,5 +1,4 @@
 import type { VersionStats } from '../contract/image.ts';
-import type { SlotLayout } from '../machine/installed-layout.ts';
 
 const mebibyte = 1024 ** 2;
 const gibibyte = 1024 ** 3;
@@ -7,15 +6,6 @@ const gibibyte = 1024 ** 3;
 /** Slots of the layout `slots` where nobody says how many. */
 export const usualSlots = 2;
 export const mostSlots = 8;
-
-/** What a disk is to hold beside content. */
-export interface DiskUse {
-  layout: SlotLayout;
-  /** System partitions of the layout `slots`. */
-  slots: number;
-  /** Bytes; 0: none. */
-  swap: number;
-}
 
 export interface DiskSize {
   /** Bytes. */

@@ -19,10 +19,7 @@ const places = {
   mokManager: ['/usr/lib/shim/mmx64.efi.signed', '/usr/lib/shim/mmx64.efi'],
 };
 
-/** Packages (of Debian and Ubuntu) that have them. */
-export const signedBootPackages = 'shim-signed grub-efi-amd64-signed';
-
-/** Shim and GRUB as the distribution signed them; undefined where they are not installed, or do not belong together. */
+/** Shim and GRUB as the distribution signed them (of Debian and Ubuntu: the packages shim-signed and grub-efi-amd64-signed); undefined where they are not installed, or do not belong together. */
 export async function findSignedBoot(): Promise<SignedBoot | undefined> {
   const shim = await firstOf(places.shim);
   const grub = await firstOf(places.grub);

@@ -1,8 +1,6 @@
-import type { BootArea, BootCopy, BootDifference, BootVolume } from '../../contract/boot-copy.ts';
-import { formatBytes } from '../../foundation/bytes.ts';
+import type { BootArea, BootDifference, BootVolume } from '../../contract/boot-copy.ts';
 import { recogniseBootCode } from '../../machine/boot-code.ts';
 import { areaName } from '../../machine/boot-copy-words.ts';
-import { isEsp } from '../../machine/disk-structure.ts';
 import type { AreaFacts, BootFacts, PlaceFacts, VolumeFacts } from '../../planning/boot-facts.ts';
 import type { BootDisk } from '../../system/boot-disk.ts';
 import type { OpenCopy } from './copy-file.ts';
@@ -157,11 +155,4 @@ function contentWords({
   label?: string | undefined;
 }): string {
   return [type, label === undefined ? undefined : `“${label}”`, uuid].filter((word) => word !== undefined).join(' ');
-}
-
-/** ESPs of the disk as it is that the copy does not know: for the remark that they are not in it. */
-export function unknownVolumes(copy: BootCopy, scan: BootScan): string[] {
-  return scan.structure.partitions
-    .filter((partition) => isEsp(partition) && !copy.volumes.some(({ offset }) => offset === partition.start))
-    .map(({ number, size }) => `the copy does not hold the ESP, partition ${number} (${formatBytes(size)})`);
 }

@@ -103,7 +103,7 @@ function expectKnown(options: SystemsMenuOptions, known: readonly string[]): voi
 }
 
 /** A way in words: `its own GRUB (/boot/grub/i386-pc/core.img)`. */
-export function describeWay(way: BootWay): string {
+function describeWay(way: BootWay): string {
   switch (way.kind) {
     case 'core':
       return `its own GRUB (${way.path})`;

@@ -22,7 +22,7 @@ export const mendable: ReadonlySet<string> = new Set([
   'process-failed',
 ]);
 
-export const slotMountPoint = '/run/imprint/slot';
+const slotMountPoint = '/run/imprint/slot';
 
 /**
  * Makes what is mounted at `target` the version, and the machine's: identity, carried state, fstab, agent, and what the next update starts from.

@@ -73,7 +73,7 @@ export function requireFeasible({ reference, problems }: InPlacePlan): void {
 }
 
 /** Whose paths are, with people's own globs. Throws `input-invalid`. */
-export function areasOf(keep: readonly string[]): ReturnType<typeof pathAreas> {
+function areasOf(keep: readonly string[]): ReturnType<typeof pathAreas> {
   try {
     return pathAreas(keep);
   } catch (error) {
