@@ -1,4 +1,6 @@
-import { localVariables, nearestVariable, passedOver } from './local-variables.ts';
+import { ipv4ToNumber } from '../foundation/node-range.ts';
+import { localVariables, passedOver } from './local-variables.ts';
+import { nearestWord } from './nearest-word.ts';
 
 /**
  * `local.cfg`: what a person tells the imager on the medium itself, as `VARIABLE=value` lines (docs/media.md). It looks like shell, and SystemImager
@@ -118,9 +120,9 @@ function contradictions(settings: LocalSettings, found: ReadonlyMap<string, Assi
 }
 
 function sameNetwork(other: string, { address, prefix }: LocalNetwork): boolean {
-  const bits = (text: string) => text.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
   const size = 2 ** (32 - prefix);
-  return Math.floor(bits(other) / size) === Math.floor(bits(address) / size);
+  const networkOf = (text: string) => Math.floor((ipv4ToNumber(text) ?? 0) / size);
+  return networkOf(other) === networkOf(address);
 }
 
 function decode(bytes: Uint8Array): string | undefined {
@@ -161,7 +163,7 @@ function readValue(rest: string): { value: string } | { problem: string } {
 const notShell = 'this file is read, not executed: $, `, \\ and the like have no meaning here';
 
 function unknown(name: string): string {
-  const near = nearestVariable(name);
+  const near = nearestWord(name, Object.keys(localVariables));
   return near === undefined ? `there is no variable ${name}` : `there is no variable ${name}; did you mean ${near}?`;
 }
 

@@ -135,27 +135,6 @@ export const passedOver: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
-/** The variable that somebody who wrote this may have meant: at most two letters off. */
-export function nearestVariable(written: string): string | undefined {
-  const known = Object.keys(localVariables).map((each) => ({ each, distance: lettersOff(written, each) }));
-  const [nearest] = known.toSorted((left, right) => left.distance - right.distance);
-  return nearest !== undefined && nearest.distance <= 2 ? nearest.each : undefined;
-}
-
-/** Levenshtein's distance. */
-function lettersOff(left: string, right: string): number {
-  let row = Array.from({ length: right.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= left.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= right.length; j += 1) {
-      const same = left[i - 1] === right[j - 1] ? 0 : 1;
-      next.push(Math.min((next[j - 1] ?? 0) + 1, (row[j] ?? 0) + 1, (row[j - 1] ?? 0) + same));
-    }
-    row = next;
-  }
-  return row.at(-1) ?? 0;
-}
-
 function keep(settings: LocalSettings, part: LocalSettings): undefined {
   Object.assign(settings, part);
   return undefined;
