@@ -82,7 +82,7 @@ const renderers: Readonly<Record<NetworkManagerKind, (network: FixedNetwork, nam
           : [
               '      nameservers:',
               ...(dns.length === 0 ? [] : [`        addresses: [${dns.join(', ')}]`]),
-              ...(domain === undefined ? [] : [`        search: [${domain}]`]),
+              ...(domain === undefined ? [] : [`        search: ["${domain}"]`]),
             ]),
       ],
       0o600,
