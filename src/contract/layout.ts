@@ -81,7 +81,11 @@ const room = {
 };
 
 export const subvolumeSchema = z.strictObject({
-  name: text(z.string().regex(/^(?!\/)[^\0\s,]{1,200}$/, 'must be a subvolume’s path, such as @home')),
+  name: text(
+    z
+      .string()
+      .regex(/^(?!\/)(?!.*(?:^|\/)\.{1,2}(?:\/|$))[^\0\s,]{1,200}$/, 'must be a subvolume’s path, such as @home'),
+  ),
   mount: mountPoint.optional(),
   options: mountOptions.optional(),
 });
@@ -184,7 +188,6 @@ export const layoutSwapSchema = z.strictObject({
   zram: flag.optional(),
   size: text(z.string().regex(/^(\d{1,3}%|\d.*)$/, 'must be a size, or a share of the memory: 50%')),
 });
-export type LayoutSwap = z.infer<typeof layoutSwapSchema>;
 
 export const layoutSchema = z.strictObject({
   format: text(z.literal('1')).optional(),
