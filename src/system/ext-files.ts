@@ -1,46 +1,46 @@
 import { readdir } from 'node:fs/promises';
 import { ImprintError } from '../foundation/errors.ts';
-import type { Processes } from './run.ts';
+import type { Processes, ProcessResult } from './run.ts';
 
-/** A text file of an ext file system that begins at byte `start` of a disk or image, read without mounting it. Errors: `tool-missing`, `process-failed`. */
-export async function readExtFile(
-  processes: Processes,
-  disk: string,
-  start: number,
-  path: string,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const args = ['-R', `cat ${path}`, `${disk}?offset=${start}`];
-  const { stdout, stderr } = await processes.run('debugfs', args, { timeout: 60_000, signal, accept: [0, 1] });
-  return stdout === '' && stderr.includes('not found') ? undefined : stdout;
-}
+/**
+ * An ext file system that begins at byte `start` of a disk or image, read without mounting it. Paths are absolute and hold no quotation mark. Errors of
+ * all methods: `tool-missing`, `process-failed`, `interrupted`.
+ */
+export class ExtFiles {
+  readonly #processes: Processes;
+  readonly #disk: string;
+  readonly #start: number;
+  readonly #signal: AbortSignal;
 
-/** Copies a directory of it, with all below it, into another. Errors: `io-failed` where it is not there; `tool-missing`, `process-failed`. */
-export async function dumpExtDirectory(
-  processes: Processes,
-  disk: string,
-  start: number,
-  path: string,
-  target: string,
-  signal: AbortSignal,
-): Promise<void> {
-  // Owners and times are nobody's concern here, and cannot be set without root.
-  const args = ['-R', `rdump ${path} ${target}`, `${disk}?offset=${start}`];
-  const { stderr } = await processes.run('debugfs', args, { timeout: 120_000, signal, accept: [0, 1] });
-  if ((await readdir(target)).length > 0) return;
-  const problem = stderr.trim().split('\n').at(-1) ?? 'nothing was copied';
-  throw new ImprintError('io-failed', { operation: `reading ${path} from`, path: disk, problem });
-}
+  constructor(processes: Processes, place: { path: string; start: number }, signal: AbortSignal) {
+    this.#processes = processes;
+    this.#disk = place.path;
+    this.#start = place.start;
+    this.#signal = signal;
+  }
 
-/** Copies a file of it; where there is none, nothing is made. Errors: `tool-missing`, `process-failed`. */
-export async function dumpExtFile(
-  processes: Processes,
-  disk: string,
-  start: number,
-  path: string,
-  target: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const args = ['-R', `dump ${path} ${target}`, `${disk}?offset=${start}`];
-  await processes.run('debugfs', args, { timeout: 300_000, signal, accept: [0, 1] });
+  /** A text file; undefined where there is none. */
+  async read(path: string): Promise<string | undefined> {
+    const { stdout, stderr } = await this.#debugfs(`cat "${path}"`, 60_000);
+    return stdout === '' && stderr.includes('not found') ? undefined : stdout;
+  }
+
+  /** Copies a directory, with all below it, into another. Errors: `io-failed` where it is not there. */
+  async copyDirectory(path: string, target: string): Promise<void> {
+    // Owners and times are nobody's concern here, and cannot be set without root.
+    const { stderr } = await this.#debugfs(`rdump "${path}" "${target}"`, 120_000);
+    if ((await readdir(target)).length > 0) return;
+    const problem = stderr.trim().split('\n').at(-1) ?? 'nothing was copied';
+    throw new ImprintError('io-failed', { operation: `reading ${path} from`, path: this.#disk, problem });
+  }
+
+  /** Copies a file; where there is none, nothing is made. */
+  async copy(path: string, target: string): Promise<void> {
+    await this.#debugfs(`dump "${path}" "${target}"`, 300_000);
+  }
+
+  #debugfs(request: string, timeout: number): Promise<ProcessResult> {
+    const args = ['-R', request, `${this.#disk}?offset=${this.#start}`];
+    return this.#processes.run('debugfs', args, { timeout, signal: this.#signal, accept: [0, 1] });
+  }
 }

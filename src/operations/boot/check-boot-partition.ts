@@ -8,7 +8,7 @@ import { choosePointer, parsePointer } from '../../machine/boot-pointer-block.ts
 import { parseBootEntry } from '../../machine/boot-records.ts';
 import { bootPartitionPaths, partitionLabels } from '../../machine/installed-layout.ts';
 import type { BootDisk } from '../../system/boot-disk.ts';
-import { dumpExtFile, readExtFile } from '../../system/ext-files.ts';
+import { ExtFiles } from '../../system/ext-files.ts';
 import type { Processes } from '../../system/run.ts';
 import type { BootScan } from './scan-boot.ts';
 
@@ -26,9 +26,9 @@ export async function checkBootPartition(
 ): Promise<BootFinding[]> {
   const boot = record.table.partitions.find(({ content }) => content?.label === partitionLabels.boot);
   if (boot === undefined) return [];
-  const read = (path: string) => readExtFile(processes, disk.path, boot.start, `/${path}`, signal);
+  const files = new ExtFiles(processes, { path: disk.path, start: boot.start }, signal);
   const found: BootFinding[] = [];
-  if (((await read(bootPartitionPaths.menu)) ?? '') === '') {
+  if (((await files.read(`/${bootPartitionPaths.menu}`)) ?? '') === '') {
     found.push({
       what,
       state: 'bad',
@@ -37,7 +37,7 @@ export async function checkBootPartition(
   }
   const records = [];
   for (const path of bootPartitionPaths.pointers)
-    records.push(parsePointer(Buffer.from((await read(path)) ?? '', 'latin1')));
+    records.push(parsePointer(Buffer.from((await files.read(`/${path}`)) ?? '', 'latin1')));
   const pointer = choosePointer(records[0], records[1]);
   if (pointer === undefined) {
     const says = `neither record on partition ${boot.number} is whole: GRUB boots whatever entry there is`;
@@ -48,33 +48,24 @@ export async function checkBootPartition(
     ['good', pointer.good],
     ['previous', pointer.previous],
   ] as const) {
-    if (id !== undefined) found.push(await checkEntry(id, role, { read, processes, disk, start: boot.start, signal }));
+    if (id !== undefined) found.push(await checkEntry(id, role, files));
   }
   return found;
 }
 
-interface Reading {
-  read(path: string): Promise<string | undefined>;
-  processes: Processes;
-  disk: BootDisk;
-  start: number;
-  signal: AbortSignal;
-}
-
 /** The good entry alone has to be there: another that is broken is passed over. */
-async function checkEntry(id: string, role: 'trial' | 'good' | 'previous', reading: Reading): Promise<BootFinding> {
-  const { read, processes, disk, start, signal } = reading;
+async function checkEntry(id: string, role: 'trial' | 'good' | 'previous', files: ExtFiles): Promise<BootFinding> {
   const state = role === 'good' ? 'bad' : 'note';
-  const directory = `${bootPartitionPaths.slots}/${id}`;
-  const entry = parseBootEntry((await read(`${directory}/entry.json`)) ?? '');
-  if (entry === undefined || ((await read(`${directory}/entry.cfg`)) ?? '') === '') {
+  const directory = `/${bootPartitionPaths.slots}/${id}`;
+  const entry = parseBootEntry((await files.read(`${directory}/entry.json`)) ?? '');
+  if (entry === undefined || ((await files.read(`${directory}/entry.cfg`)) ?? '') === '') {
     return { what, state, says: `the ${role} entry, ${id}, is not there whole` };
   }
   const work = await mkdtemp(join(tmpdir(), 'imprint-entry-'));
   try {
     for (const [name, sha256] of Object.entries(entry.files)) {
       const copy = join(work, name);
-      await dumpExtFile(processes, disk.path, start, `/${directory}/${name}`, copy, signal);
+      await files.copy(`${directory}/${name}`, copy);
       if ((await hashOf(copy)) !== sha256)
         return { what, state, says: `${name} of the ${role} entry, ${id}, is damaged` };
     }

@@ -8,10 +8,10 @@ import { parseInstalledLayout } from '../../machine/boot-records.ts';
 import { type DiskStructure, isBiosBoot, isEsp } from '../../machine/disk-structure.ts';
 import type { PlacedBytes } from '../../machine/gpt.ts';
 import { patchBootSector, patchCoreImage } from '../../machine/grub-core.ts';
-import { partitionLabels } from '../../machine/installed-layout.ts';
+import { bootPartitionPaths, partitionLabels } from '../../machine/installed-layout.ts';
 import type { MendQuestion } from '../../planning/plan-boot-mend.ts';
 import type { BootDisk } from '../../system/boot-disk.ts';
-import { dumpExtDirectory, readExtFile } from '../../system/ext-files.ts';
+import { ExtFiles } from '../../system/ext-files.ts';
 import { makeCore } from '../../system/grub.ts';
 import type { Processes } from '../../system/run.ts';
 import { type BootScan, fatAt } from './scan-boot.ts';
@@ -35,12 +35,11 @@ export async function lookAtOwnBoot(
   const boot = record.table.partitions.find(({ content }) => content?.label === partitionLabels.boot);
   const bootUuid = boot?.content?.uuid;
   if (boot === undefined || bootUuid === undefined) return undefined;
-  const layout = parseInstalledLayout(
-    (await readExtFile(processes, disk.path, boot.start, '/imprint/layout.json', signal)) ?? '',
-  );
+  const files = new ExtFiles(processes, { path: disk.path, start: boot.start }, signal);
+  const layout = parseInstalledLayout((await files.read(`/${bootPartitionPaths.layout}`)) ?? '');
   const directory = await mkdtemp(join(tmpdir(), 'imprint-mend-'));
   try {
-    await dumpExtDirectory(processes, disk.path, boot.start, '/grub', directory, signal);
+    await files.copyDirectory('/grub', directory);
     const modules = join(directory, 'grub');
     const kernel = await disk.kernelPartitions();
     const table = structure.label === 'mbr' ? 'mbr' : 'gpt';
