@@ -2,6 +2,10 @@ import type { IsoFamily } from './iso-family.ts';
 
 const liveBoot = 'boot=live components findiso=$iso';
 const liveKernel = ['/live/vmlinuz', '/live/vmlinuz-*'];
+const casperKernel = ['/casper/vmlinuz', '/casper/vmlinuz.efi', '/casper/hwe-vmlinuz'];
+const casperInitrd = [
+  ['/casper/initrd', '/casper/initrd.lz', '/casper/initrd.gz', '/casper/initrd.img', '/casper/hwe-initrd'],
+];
 const liveInitrd = [['/live/initrd.img', '/live/initrd', '/live/initrd.img-*']];
 
 /** What is built with live-boot, casper or the Debian installer. */
@@ -81,24 +85,20 @@ export const debianFamilies: readonly IsoFamily[] = [
   {
     id: 'casper',
     name: 'casper (Ubuntu, Mint …)',
-    has: [['/casper/vmlinuz', '/casper/vmlinuz.efi', '/casper/hwe-vmlinuz']],
+    has: [casperKernel],
     entries: [
       {
         kind: 'linux',
         title: 'Live system or installer',
-        kernels: ['/casper/vmlinuz', '/casper/vmlinuz.efi', '/casper/hwe-vmlinuz'],
-        initrds: [
-          ['/casper/initrd', '/casper/initrd.lz', '/casper/initrd.gz', '/casper/initrd.img', '/casper/hwe-initrd'],
-        ],
+        kernels: casperKernel,
+        initrds: casperInitrd,
         options: 'boot=casper iso-scan/filename=$iso ---',
       },
       {
         kind: 'linux',
         title: 'Live system or installer, simplest graphics',
-        kernels: ['/casper/vmlinuz', '/casper/vmlinuz.efi', '/casper/hwe-vmlinuz'],
-        initrds: [
-          ['/casper/initrd', '/casper/initrd.lz', '/casper/initrd.gz', '/casper/initrd.img', '/casper/hwe-initrd'],
-        ],
+        kernels: casperKernel,
+        initrds: casperInitrd,
         options: 'boot=casper nomodeset iso-scan/filename=$iso ---',
       },
     ],
