@@ -233,6 +233,16 @@ export class UpdatedMachine implements AsyncDisposable {
 
   /** Updates it, while it is off, to a version that is bad in this way, and waits until the one before runs again. Returns the reason that it noted. */
   async survives(name: SabotageName): Promise<string> {
+    await this.isGivenUp(name);
+    this.mark();
+    await this.isUp();
+    // What a panic was, the agent of the good version writes down.
+    await this.settles('settled');
+    return this.failure();
+  }
+
+  /** The same until GRUB passes over the bad version and starts the kernel of the good one. */
+  async isGivenUp(name: SabotageName): Promise<void> {
     const sabotage = sabotages[name];
     await this.updateOff(name, [settingsStep(shorter[name] ?? usually)]);
     if ('shows' in sabotage) await this.says(sabotage.shows);
@@ -242,11 +252,6 @@ export class UpdatedMachine implements AsyncDisposable {
     }
     // The bad version may well come up before it is found to be bad: what counts is that GRUB has passed it over.
     await this.says(/imprint\.kind=good/, trialPatience);
-    this.mark();
-    await this.isUp();
-    // What a panic was, the agent of the good version writes down.
-    await this.settles('settled');
-    return this.failure();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,42 @@
+import { expect } from 'vitest';
+import type { UpdatedMachine } from '../e2e/update-story.ts';
+import type { OffLook } from '../lab/machine-off.ts';
+import type { UpdateCase } from './update-case.ts';
+
+/**
+ * Three bad versions on one disk, with a try each. Of the first two the machine shows that they fail, and that GRUB starts the good version's kernel
+ * then; its power is cut there, and what an agent does first is done to the disk by the product's own code. After the third it comes up as a whole.
+ */
+export const badVersionsCase = {
+  title: 'versions that panic, that hang, and whose service fails, one after the other',
+  async story(machine: UpdatedMachine) {
+    const reasons: string[] = [];
+    for (const name of ['panic', 'startHangs'] as const) {
+      const began = performance.now();
+      await machine.isGivenUp(name);
+      await machine.cutPower();
+      const reason = givenUp(await machine.whileOff([{ act: 'boot' }]));
+      reasons.push(`${name} (${seconds(began)}): ${reason}`);
+    }
+    const began = performance.now();
+    const reason = await machine.survives('serviceFails');
+    expect(reason).toMatch(/nginx/);
+    expect(await machine.runs()).toBe('web:2');
+    expect(await machine.shell('systemctl is-active nginx')).toBe('active');
+    reasons.push(`serviceFails (${seconds(began)}): ${reason}`);
+    return reasons.join('; ');
+  },
+} as const satisfies UpdateCase;
+
+/** Why the trial was given up, where nothing is on trial any more and `web:2` is good. */
+function givenUp({ pointer, failure, versions }: OffLook): string {
+  expect(pointer?.trial).toBeUndefined();
+  expect(versions[pointer?.good ?? '']).toBe('web:2');
+  expect(failure?.reason).toBeTruthy();
+  expect(versions[failure?.entry ?? '']).not.toBe('web:2');
+  return failure?.reason ?? '';
+}
+
+function seconds(began: number): string {
+  return `${((performance.now() - began) / 1000).toFixed(0)} s`;
+}
