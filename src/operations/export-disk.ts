@@ -27,7 +27,8 @@ export async function exportRaw(job: ExportJob, path: string): Promise<ExportRep
   const plan = await task.part('lay out', (part) => fitting(job, () => planDisk(store, version, input.size, part)));
   requireBootable(job, plan);
   const warnings = [...plan.notes];
-  using disk = new DiskFile(path, plan.table.size);
+  using disk = new DiskFile(path);
+  disk.resize(plan.table.size);
   const content = new DiskContent();
   await task.part('make file systems', async (part) => {
     const args = ['--quiet', '--no-reread', '--no-tell-kernel', path];
@@ -52,7 +53,7 @@ export async function exportRaw(job: ExportJob, path: string): Promise<ExportRep
 export async function exportQcow2(job: ExportJob, path: string): Promise<ExportReport> {
   const raw = `${path}.raw`;
   await (await open(raw, 'wx')).close();
-  using disk = new DiskFile(raw, 0);
+  using disk = new DiskFile(raw);
   // Without a name it goes with this process, however that ends; the tools reach it by its number.
   await rm(raw);
   const report = await exportRaw({ ...job, input: { ...job.input, format: 'qcow2' } }, disk.link);

@@ -1,21 +1,21 @@
-import { closeSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { toImprintError } from '../foundation/errors.ts';
 import type { BlockFile } from '../image/ext4/space.ts';
 
-/** A file that becomes a disk image: reads as zeros wherever nothing was written. */
+const zeros = Buffer.alloc(1 << 20);
+
+/** A file that becomes the image of a disk or medium, or the disk itself. */
 export class DiskFile implements Disposable {
   readonly path: string;
+  /** A device, whose old content must be written over; a fresh file reads as zeros. */
+  readonly isDevice: boolean;
   readonly #fd: number;
 
-  /** Opens an empty file and gives it its length. Errors: `disk-full`, `read-only`, `io-failed`. */
-  constructor(path: string, size: number) {
+  /** Opens a file that is there, or a device. Errors: `io-failed`, `read-only`. */
+  constructor(path: string) {
     this.path = path;
-    try {
-      this.#fd = openSync(path, 'r+');
-      ftruncateSync(this.#fd, size);
-    } catch (error) {
-      throw toImprintError(error);
-    }
+    this.#fd = this.#attempt(() => openSync(path, 'r+'));
+    this.isDevice = this.#attempt(() => fstatSync(this.#fd).isBlockDevice());
   }
 
   /** Another way to the same file, for every process of this machine, also when its name is gone. */
@@ -23,10 +23,19 @@ export class DiskFile implements Disposable {
     return `/proc/${process.pid}/fd/${this.#fd}`;
   }
 
-  /** Bytes from `position`, all `length` of them. */
+  /** Gives a file its length. Errors: `disk-full`, `io-failed`. */
+  resize(size: number): void {
+    if (!this.isDevice) this.#attempt(() => ftruncateSync(this.#fd, size));
+  }
+
+  /** Bytes from `position`, `length` of them; what is behind the end reads as zeros. */
   read(position: number, length: number): Buffer {
     const bytes = Buffer.alloc(length);
-    this.#attempt(() => readSync(this.#fd, bytes, 0, length, position));
+    for (let done = 0; done < length; ) {
+      const count = this.#attempt(() => readSync(this.#fd, bytes, done, length - done, position + done));
+      if (count === 0) break;
+      done += count;
+    }
     return bytes;
   }
 
@@ -34,6 +43,17 @@ export class DiskFile implements Disposable {
     for (let done = 0; done < bytes.length; ) {
       done += this.#attempt(() => writeSync(this.#fd, bytes, done, bytes.length - done, position + done));
     }
+  }
+
+  /** Makes sure that a range reads as zeros. */
+  clear(position: number, length: number): void {
+    if (!this.isDevice) return;
+    for (let done = 0; done < length; done += zeros.length)
+      this.write(position + done, zeros.subarray(0, Math.min(zeros.length, length - done)));
+  }
+
+  sync(): void {
+    this.#attempt(() => fsyncSync(this.#fd));
   }
 
   [Symbol.dispose](): void {

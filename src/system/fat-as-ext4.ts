@@ -39,7 +39,8 @@ export async function copyFatToExt4(
     const { tree, content } = treeOf(readFat(read), options);
     const size = Math.ceil((tree.blocks * blockSize + 64 * mebibyte) / mebibyte) * mebibyte;
     await (await open(path, 'wx')).close();
-    using file = new DiskFile(path, size);
+    using file = new DiskFile(path);
+    file.resize(size);
     const wish = { path, offset: 0, size, uuid: '00000000-0000-8000-8000-000000000000', inodes: tree.inodes + 1024 };
     await makeExt4InFile(processes, { ...wish, journal: 4 * mebibyte, time: 0 });
     writeExt4(tree, blocksOf(file, 0, blockSize), ({ chunk, skip, length, position }) => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ImprintError } from '../foundation/errors.ts';
 import { inodeMap, type MappedExtent, markWritten, readExtentTree } from '../image/ext4/extent-map.ts';
-import { MediumDisk } from './medium-disk.ts';
+import { DiskFile } from './disk-file.ts';
 import type { Processes } from './run.ts';
 
 /** A file on a key's partition. */
@@ -100,10 +100,10 @@ export class IsoPartition {
     const part = `.part-${name}`;
     const last = Math.max(0, Math.ceil(size / 4096) - 1);
     await this.remove(part).catch(() => {});
-    await this.#change([`write /dev/null "${part}"`, `fallocate "${part}" 0 ${last}`]);
+    await this.#change([`write /dev/null ${quoted(part)}`, `fallocate ${quoted(part)} 0 ${last}`]);
     try {
       {
-        using disk = new MediumDisk(this.#path);
+        using disk = new DiskFile(this.#path);
         const extents = await this.#written(part, disk);
         if (extents.reduce((sum, { length }) => sum + length, 0) <= last)
           throw new ImprintError('disk-full', { path: this.#path });
@@ -111,10 +111,10 @@ export class IsoPartition {
         disk.sync();
       }
       await this.#change([
-        `set_inode_field "${part}" size ${size}`,
-        `set_inode_field "${part}" mode 0100644`,
-        `ln "${part}" "${name}"`,
-        `unlink "${part}"`,
+        `set_inode_field ${quoted(part)} size ${size}`,
+        `set_inode_field ${quoted(part)} mode 0100644`,
+        `ln ${quoted(part)} ${quoted(name)}`,
+        `unlink ${quoted(part)}`,
       ]);
     } catch (error) {
       await this.remove(part).catch(() => {});
@@ -130,9 +130,9 @@ export class IsoPartition {
       await writeFile(source, text);
       const there = (await this.files()).some((file) => file.name === name);
       await this.#change([
-        ...(there ? [`rm "${name}"`] : []),
-        `write ${source} "${name}"`,
-        `set_inode_field "${name}" mode 0100644`,
+        ...(there ? [`rm ${quoted(name)}`] : []),
+        `write ${source} ${quoted(name)}`,
+        `set_inode_field ${quoted(name)} mode 0100644`,
       ]);
     } finally {
       await rm(directory, { recursive: true, force: true });
@@ -140,12 +140,12 @@ export class IsoPartition {
   }
 
   async remove(name: string): Promise<void> {
-    if ((await this.files()).some((file) => file.name === name)) await this.#change([`rm "${name}"`]);
+    if ((await this.files()).some((file) => file.name === name)) await this.#change([`rm ${quoted(name)}`]);
   }
 
   /** The content in pieces, as it is on the key. */
   async *read({ name, size }: KeyFile, pieceLength = 4 << 20): AsyncGenerator<Buffer> {
-    using disk = new MediumDisk(this.#path);
+    using disk = new DiskFile(this.#path);
     for (const { logical, physical, length } of await this.#extents(name, disk)) {
       const end = Math.min((logical + length) * 4096, size);
       for (let at = logical * 4096; at < end; at += pieceLength) {
@@ -158,7 +158,7 @@ export class IsoPartition {
 
   /** A file to be read where one likes, until it is disposed of. Nothing may be changed meanwhile. */
   async open(name: string): Promise<Disposable & { read(position: number, length: number): Buffer }> {
-    const disk = new MediumDisk(this.#path);
+    const disk = new DiskFile(this.#path);
     const extents = await this.#extents(name, disk).catch((error) => {
       disk[Symbol.dispose]();
       throw error;
@@ -174,7 +174,7 @@ export class IsoPartition {
   }
 
   /** Marks all extents of a file as written, whose blocks then hold what was there before. */
-  async #written(name: string, disk: MediumDisk): Promise<MappedExtent[]> {
+  async #written(name: string, disk: DiskFile): Promise<MappedExtent[]> {
     const { position, leaves } = await this.#leaves(name, disk);
     for (const { block } of leaves) {
       const at = block === undefined ? position : this.#start + block * 4096;
@@ -185,13 +185,13 @@ export class IsoPartition {
     return leaves.flatMap(({ extents }) => extents);
   }
 
-  async #extents(name: string, disk: MediumDisk): Promise<MappedExtent[]> {
+  async #extents(name: string, disk: DiskFile): Promise<MappedExtent[]> {
     return (await this.#leaves(name, disk)).leaves.flatMap(({ extents }) => extents);
   }
 
   /** Byte of the inode's map, and the leaves of its tree. */
-  async #leaves(name: string, disk: MediumDisk) {
-    const { stdout } = await this.#debugfs(['-R', `imap "${name}"`]);
+  async #leaves(name: string, disk: DiskFile) {
+    const { stdout } = await this.#debugfs(['-R', `imap ${quoted(name)}`]);
     const match = /located at block (\d+), offset 0x([0-9a-f]+)/.exec(stdout);
     if (match === null)
       throw new ImprintError('io-failed', { operation: 'finding', path: name, problem: stdout.trim() });
@@ -221,9 +221,14 @@ export class IsoPartition {
   }
 }
 
+/** A name as one word of debugfs: somebody else may have put the file there, and called it anything. */
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
 /** Writes bytes of a file to where its extents lie. */
 function writeTo(
-  disk: MediumDisk,
+  disk: DiskFile,
   start: number,
   extents: readonly MappedExtent[],
   position: number,
@@ -242,7 +247,7 @@ function writeTo(
 
 /** Bytes of a file; what lies in no extent is zeros. */
 function readFrom(
-  disk: MediumDisk,
+  disk: DiskFile,
   start: number,
   extents: readonly MappedExtent[],
   position: number,

@@ -165,16 +165,18 @@ describe('a key', () => {
     const { stdout } = await run('sfdisk', ['--json', key]);
     const { partitions } = JSON.parse(stdout).partitiontable as { partitions: { start: number; name: string }[] };
     const offset = (partitions.find(({ name }) => name === 'isos')?.start ?? 0) * 512;
-    for (const name of ['alpine.iso', 'none.iso']) {
-      const command = `write ${join(work, 'isos', name)} ${name}`;
+    const copies = { 'alpine.iso': 'alpine.iso', 'none.iso': 'none.iso', 'a "quoted" name.iso': 'alpine.iso' };
+    for (const [name, file] of Object.entries(copies)) {
+      const command = `write ${join(work, 'isos', file)} "${name.replaceAll('"', '""')}"`;
       await run('debugfs', ['-w', '-R', command, `${key}?offset=${offset}`]);
     }
     expect((await list('key.img')).isos).toMatchObject([
+      { name: 'a "quoted" name.iso', family: 'alpine', firmware: [] },
       { name: 'alpine.iso', family: 'alpine', firmware: [] },
       { name: 'live.iso', family: 'debian-live' },
       { name: 'none.iso', firmware: [], refusal: 'It is no ISO file, or not a whole one.' },
     ]);
-    await removeIsos(context, { key, isos: ['alpine.iso', 'none.iso'] }, Task.silent());
+    await removeIsos(context, { key, isos: Object.keys(copies) }, Task.silent());
   });
 
   it('takes what starts an installer beside it, and takes it off again', async () => {

@@ -28,8 +28,8 @@ export async function writeQcow2(
   task: Task,
 ): Promise<number> {
   const tables = new Qcow2Tables(size, compression);
-  using disk = new DiskFile(raw, size);
-  using image = new DiskFile(path, 0);
+  using disk = new DiskFile(raw);
+  using image = new DiskFile(path);
   const waiting: { cluster: number; bytes: Buffer; compressed: Promise<Buffer> }[] = [];
   const settle = async () => {
     const next = waiting.shift();

@@ -9,8 +9,9 @@ import { type MediumNames, mediumLabels, mediumNames, mediumPaths } from '../../
 import { layMedium, type MediumWish } from '../../machine/medium-table.ts';
 import { renderKeyMenu } from '../../netboot/key-menu.ts';
 import { renderIsoScript } from '../../netboot/key-script.ts';
+import type { DiskFile } from '../../system/disk-file.ts';
 import { makeIsoPartition } from '../../system/iso-partition.ts';
-import { embedGrub, type MediumDisk, writeMediumTable } from '../../system/medium-disk.ts';
+import { embedGrub, writeMediumTable } from '../../system/medium-disk.ts';
 import { findSignedBoot } from '../../system/signed-boot.ts';
 import type { Context } from '../context.ts';
 import { bootFiles, makeBootPrograms, startsUnderSecureBoot } from '../media/boot-programs.ts';
@@ -116,7 +117,7 @@ function layKey(names: MediumNames, boot: MediumWish[], persistence: number, siz
 /** What live-boot looks for: a file system of this label, and in it a list of what is kept. */
 async function writePersistence(
   { processes }: Context,
-  disk: MediumDisk,
+  disk: DiskFile,
   place: { start: number; size: number; uuid: string; time: number },
   task: Task,
 ): Promise<void> {

@@ -8,8 +8,8 @@ import { blockSize } from '../../image/ext4/geometry.ts';
 import { Ext4Tree } from '../../image/ext4/tree.ts';
 import { type ContentPiece, writeExt4 } from '../../image/ext4/writer.ts';
 import { ceilMebibytes } from '../../machine/medium-table.ts';
+import type { DiskFile } from '../../system/disk-file.ts';
 import { makeExt4InFile } from '../../system/filesystem.ts';
-import type { MediumDisk } from '../../system/medium-disk.ts';
 import type { Processes } from '../../system/run.ts';
 
 /** A file that goes onto a medium: a file here, or bytes. */
@@ -62,7 +62,7 @@ export function layFiles(files: readonly MediumFile[], time: number): Ext4Files 
 /** Makes an ext4 with these files at a place of the disk; every byte of it is written anew. Errors: `tool-missing`, `process-failed`, `disk-full`. */
 export async function writeFilesAsExt4(
   processes: Processes,
-  disk: MediumDisk,
+  disk: DiskFile,
   place: { start: number; size: number; uuid: string; label: string; time: number; inodes?: number },
   { tree, sources }: Ext4Files,
   task: Task,

@@ -3,8 +3,8 @@ import type { DiskFacts } from '../../contract/machine.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import { describeDisk } from '../../machine/disk-rule.ts';
+import { DiskFile } from '../../system/disk-file.ts';
 import { readDisks } from '../../system/machine-facts.ts';
-import { MediumDisk } from '../../system/medium-disk.ts';
 import { openDiskExclusively } from '../../system/partition.ts';
 import type { Context } from '../context.ts';
 import { writingBeside } from '../export-target.ts';
@@ -57,7 +57,7 @@ export async function withMediumTarget(
   context: Pick<Context, 'processes'>,
   { target, size, force }: MediumTarget,
   task: Task,
-  work: (disk: MediumDisk) => Promise<void>,
+  work: (disk: DiskFile) => Promise<void>,
 ): Promise<boolean> {
   const device = await findTargetDisk(context, target);
   if (device !== undefined) {
@@ -67,14 +67,14 @@ export async function withMediumTarget(
     }
     // The kernel says no while anything on it is in use, whatever was seen before.
     await (await openDiskExclusively(target)).close();
-    using disk = new MediumDisk(target);
+    using disk = new DiskFile(target);
     await work(disk);
     disk.sync();
     await context.processes.run('blockdev', ['--rereadpt', target], { timeout: 30_000, accept: [0, 1] });
     return true;
   }
   await writingBeside(target, 'file', force, task.signal, async (path) => {
-    using disk = new MediumDisk(path);
+    using disk = new DiskFile(path);
     disk.resize(size);
     await work(disk);
     disk.sync();

@@ -1,7 +1,7 @@
 import { buildFat32 } from '../../image/fat32.ts';
 import type { MediumNames } from '../../machine/medium-names.ts';
 import { ceilMebibytes, type MediumPartition, type MediumWish } from '../../machine/medium-table.ts';
-import type { MediumDisk } from '../../system/medium-disk.ts';
+import type { DiskFile } from '../../system/disk-file.ts';
 import { fatTree } from './boot-programs.ts';
 
 const mebibyte = 2 ** 20;
@@ -22,7 +22,7 @@ export function bootWishes(names: MediumNames, name: string, bytes: number): Med
 
 /** Makes the FAT file system and all in it. Throws a `RangeError` where it does not fit. */
 export function writeFat(
-  disk: MediumDisk,
+  disk: DiskFile,
   place: MediumPartition,
   fat: { volumeId: string; label: string; files: Readonly<Record<string, Uint8Array>>; time: number },
 ): void {

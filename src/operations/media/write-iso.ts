@@ -5,8 +5,8 @@ import type { IsoMediaInput, IsoMediaOutput } from '../../contract/operations/me
 import type { Task } from '../../foundation/task.ts';
 import { buildFat32 } from '../../image/fat32.ts';
 import { mediumLabels, mediumPaths } from '../../machine/medium-names.ts';
+import { DiskFile } from '../../system/disk-file.ts';
 import { makeIsoImage } from '../../system/iso-image.ts';
-import { MediumDisk } from '../../system/medium-disk.ts';
 import type { Context } from '../context.ts';
 import { writingBeside } from '../export-target.ts';
 import { bootFiles, fatTree, makeIsoBootPrograms } from './boot-programs.ts';
@@ -85,7 +85,7 @@ async function prepareParts({ processes }: Context, content: ImagerContent, work
 
 /** The file system that UEFI starts from. */
 function writeEfiImage(path: string, volumeId: string, root: ReturnType<typeof fatTree>): void {
-  using disk = new MediumDisk(path);
+  using disk = new DiskFile(path);
   disk.resize(efiSize);
   for (const { offset, bytes } of buildFat32({ size: efiSize, volumeId, label: 'IMPRINT-EFI', root }))
     disk.write(offset, bytes);

@@ -2,7 +2,8 @@ import type { UsbMediaInput, UsbMediaOutput } from '../../contract/operations/me
 import type { Task } from '../../foundation/task.ts';
 import { mediumLabels } from '../../machine/medium-names.ts';
 import { layMedium, type MediumTable } from '../../machine/medium-table.ts';
-import { embedGrub, type MediumDisk, writeMediumTable } from '../../system/medium-disk.ts';
+import type { DiskFile } from '../../system/disk-file.ts';
+import { embedGrub, writeMediumTable } from '../../system/medium-disk.ts';
 import type { Context } from '../context.ts';
 import { type BootPrograms, bootFiles, makeBootPrograms } from './boot-programs.ts';
 import { type Ext4Files, layFiles, writeFilesAsExt4 } from './ext4-files.ts';
@@ -55,7 +56,7 @@ async function planUsb({ processes }: Context, content: ImagerContent, task: Tas
   return { names, table: layMedium(names.uuid('table'), wishes), files, programs, time, ...(store && { store }) };
 }
 
-async function writeUsb({ processes }: Context, disk: MediumDisk, plan: UsbPlan, task: Task): Promise<void> {
+async function writeUsb({ processes }: Context, disk: DiskFile, plan: UsbPlan, task: Task): Promise<void> {
   const { table, names, time } = plan;
   await writeMediumTable(processes, disk, table, task.signal);
   const [bios, boot, data] = table.partitions;
