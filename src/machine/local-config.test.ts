@@ -58,6 +58,7 @@ IMAGENAME=web_server_image_v1
 
   it.each([
     ['HOSTNAME=web01\nIPADR=10.0.0.5\n', '2: there is no variable IPADR; did you mean IPADDR?'],
+    ['DISK=smallest,largest\n', '1: DISK=smallest,largest: “smallest,largest” says both smallest and largest'],
     ['WALLPAPER=blue', '1: there is no variable WALLPAPER'],
     ['HOSTNAME web01', '1: this is no line of the form VARIABLE=value'],
     ['HOSTNAME=web 01', '1: a value with blanks must be in quotation marks'],

@@ -1,4 +1,5 @@
 import { ipv4ToNumber } from '../foundation/node-range.ts';
+import { parseDiskRule } from './disk-rule.ts';
 import type { LocalSettings } from './local-config.ts';
 
 /** One variable of `local.cfg`. */
@@ -12,6 +13,8 @@ export interface LocalVariable {
 
 const notName = 'it is no name of a machine (letters, digits, dots and hyphens)';
 const notAddress = 'it is no IPv4 address';
+/** As of the server's orders (`diskRuleSchema`). */
+const longestRule = 500;
 const name = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
 
 /** All variables, in the order of the template. Names are SystemImager's where it has one for the same thing. */
@@ -83,7 +86,7 @@ export const localVariables: Readonly<Record<string, LocalVariable>> = {
   DISK: {
     says: 'which disk; not needed where there is just one',
     example: 'serial=S5Y1NX0R',
-    apply: (settings, value) => keep(settings, { disk: value }),
+    apply: applyDisk,
   },
   LAYOUT: {
     says: 'how the disk is used: single, slots, files',
@@ -142,6 +145,17 @@ function keep(settings: LocalSettings, part: LocalSettings): undefined {
 
 function isIPv4(text: string): boolean {
   return ipv4ToNumber(text) !== undefined;
+}
+
+function applyDisk(settings: LocalSettings, value: string): string | undefined {
+  if (value.length > longestRule) return 'it is too long for a disk rule';
+  try {
+    parseDiskRule(value);
+  } catch (problem) {
+    if (!(problem instanceof RangeError)) throw problem;
+    return problem.message;
+  }
+  return keep(settings, { disk: value });
 }
 
 function applyAddress(settings: LocalSettings, value: string, all: ReadonlyMap<string, string>): string | undefined {
