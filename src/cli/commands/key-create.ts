@@ -20,11 +20,11 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
     ...(server === undefined ? {} : { server }),
   });
   const context = await session.context();
+  await confirmDisk(session, context, input.target);
   if (session.globals.dryRun) {
     session.result({ dryRun: true, ...input }, () => `would make a key of ${input.target}\n`);
     return;
   }
-  await confirmDisk(session, context, input.target);
   const output = await session.task('make a key', (task) => createKey(context, input, task));
   session.result(output, () => describe(output));
 }

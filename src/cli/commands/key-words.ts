@@ -14,11 +14,12 @@ export function sizeOption(text: string | undefined): number | undefined {
   return bytes;
 }
 
-/** Asks before a disk is taken; a file needs no yes. Errors: `device-refused`, `confirmation-needed`, `declined`. */
+/** Asks before a disk is taken; a file needs no yes, nor does a dry run. Errors: `device-refused`, `confirmation-needed`, `declined`. */
 export async function confirmDisk(session: Session, context: Context, target: string): Promise<void> {
   const disk = await findTargetDisk(context, target);
   if (disk === undefined) return;
   session.say(`${describeDisk(disk)}\nEverything on it will be lost.`);
+  if (session.globals.dryRun) return;
   await session.confirm(`Writing over ${target}`, `Write over ${target} (${formatBytes(disk.size)})?`);
 }
 

@@ -19,17 +19,18 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
   const captured = await session.task(`capture the layout of ${input.source}`, (task) =>
     captureNamedLayout(context, input, task),
   );
-  if (output !== undefined && !session.globals.dryRun) {
+  const written = session.globals.dryRun ? undefined : output;
+  if (written !== undefined) {
     // A file may have been changed by hand: it is not written over.
-    await writeFile(output, captured.text, { flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
+    await writeFile(written, captured.text, { flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error;
-      throw new ImprintError('input-invalid', { field: '--output', problem: `${output} is there already` });
+      throw new ImprintError('input-invalid', { field: '--output', problem: `${written} is there already` });
     });
   }
   for (const warning of captured.warnings) session.say(`to decide: ${warning}`);
   session.result(captured, () =>
-    output === undefined
+    written === undefined
       ? captured.text
-      : `${output}: look at what it means on a disk: imprint layout solve ${output} --disk 500G\n`,
+      : `${written}: look at what it means on a disk: imprint layout solve ${written} --disk 500G\n`,
   );
 }

@@ -12,12 +12,12 @@ import { describeMedium, mediumInput } from './medium-words.ts';
 export async function run(session: Session, invocation: Invocation): Promise<void> {
   const input = parseInput(usbMediaInputSchema, await mediumInput(invocation));
   const context = await session.context();
+  await confirmDisk(session, context, input.target);
   if (session.globals.dryRun) {
     if (input.localConfig !== undefined) checkLocalConfig(input.localConfig);
     session.result({ dryRun: true, ...input }, () => `would write a medium with the imager to ${input.target}\n`);
     return;
   }
-  await confirmDisk(session, context, input.target);
   const output = await session.task('make a USB medium', (task) => writeUsbMedium(context, input, task));
   for (const warning of output.warnings) session.warn(warning);
   session.result(output, () => describe(output));
