@@ -205,5 +205,5 @@ function errorOf(status: number, text: string, server: string): ImprintError {
     // Not JSON: something that is not Imprint answered.
   }
   if (status === 401 || status === 403) return new ImprintError('not-authorised', {});
-  return new ImprintError('server-unreachable', { server, problem: `it answers with HTTP status ${status}` });
+  return new ImprintError('server-unreachable', { server, problem: `something else does, with HTTP status ${status}` });
 }

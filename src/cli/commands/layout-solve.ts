@@ -87,8 +87,7 @@ async function factsOf(session: Session, invocation: Invocation): Promise<Facts[
       hint: 'Leave one of them away.',
     });
   }
-  if (imagined.length > 0)
-    return [{ name: 'a machine with such disks', disks: imagined.map(imaginedDisk), firmware: 'uefi' }];
+  if (imagined.length > 0) return [{ name: 'MACHINE', disks: imagined.map(imaginedDisk), firmware: 'uefi' }];
   if (range !== undefined) {
     const { machines } = await callServer(session, machineList, { machines: range });
     return machines.map(({ name, facts }) => {
