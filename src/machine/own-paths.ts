@@ -116,25 +116,44 @@ export function keptMountGlobs({ data = [] }: Pick<InstalledLayout, 'data'>): st
   );
 }
 
-/** Tells whose a path is, by the default list and `keep`, which comes after it. Throws a `RangeError` for a glob that is none. */
+/**
+ * Tells whose a path is, by the default list and `keep`, which comes after it. Fast where paths come by directories. Throws a `RangeError` for a glob that
+ * is none.
+ */
 export function pathAreas(keep: readonly string[] = []): (path: RawPath, directory: boolean) => PathArea {
-  const imprint = parseExcludes(imprintPaths);
-  const own = parseExcludes([...defaultOwnPaths, ...keep]);
+  const isImprint = withinExcluded(parseExcludes(imprintPaths));
+  const isOwn = withinExcluded(parseExcludes([...defaultOwnPaths, ...keep]));
   const derived = parseExcludes(derivedPaths);
-  return (path, directory) => {
-    if (below(imprint, path, directory)) return 'imprint';
-    if (below(own, path, directory)) return 'own';
+  const areaOf = (path: RawPath, directory: boolean): PathArea => {
+    if (isImprint(path, directory)) return 'imprint';
+    if (isOwn(path, directory)) return 'own';
     return path.startsWith('etc/') && !derived.excludes(path, directory) ? 'configuration' : 'program';
+  };
+  // Who walks a tree asks on the way in, and again for what is there.
+  let last: { path: RawPath; directory: boolean; area: PathArea } | undefined;
+  return (path, directory) => {
+    if (last?.path !== path || last.directory !== directory) last = { path, directory, area: areaOf(path, directory) };
+    return last.area;
   };
 }
 
-/** What is excluded, or lies below what is; the deepest glob that matches anything on the way decides. */
-function below(excluder: Excluder, path: RawPath, directory: boolean): boolean {
-  if (path === '') return false;
-  let within = false;
-  for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) {
-    within = excluder.excludes(path.slice(0, at) as RawPath, true);
-    if (within) return true;
-  }
-  return excluder.excludes(path, directory);
+/** Directories whose answer is remembered; then it begins anew. */
+const remembered = 4096;
+
+/** Whether a path is excluded, or lies below what is. Each directory is looked at once for all that is in it. */
+function withinExcluded(excluder: Excluder): (path: RawPath, directory: boolean) => boolean {
+  const known = new Map<string, boolean>();
+  const isDirectoryWithin = (path: string): boolean => {
+    const found = known.get(path);
+    if (found !== undefined) return found;
+    const within = isParentWithin(path) || excluder.excludes(path as RawPath, true);
+    if (known.size >= remembered) known.clear();
+    known.set(path, within);
+    return within;
+  };
+  const isParentWithin = (path: string): boolean => {
+    const end = path.lastIndexOf('/');
+    return end > 0 && isDirectoryWithin(path.slice(0, end));
+  };
+  return (path, directory) => path !== '' && (isParentWithin(path) || excluder.excludes(path, directory));
 }

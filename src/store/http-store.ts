@@ -1,5 +1,6 @@
 import type { Digest } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
+import { HeldFiles } from './held-files.ts';
 import { HttpFiles, type HttpOptions } from './http-files.ts';
 import { indexFile, storeFile, storeFileText } from './layout.ts';
 import type { PackListLine } from './pack-list.ts';
@@ -12,8 +13,20 @@ const indexLimit = 256 << 20;
 
 /** A store behind plain HTTP, for reading. `index.json` says what there is; all of it is verified when it is read. */
 export class HttpStore extends ReadingStore {
+  /** Who plans an update reads each of two manifests several times. */
+  readonly #manifests: HeldFiles;
+
   private constructor(files: HttpFiles, guard: VersionGuard | undefined) {
     super(files, guard);
+    this.#manifests = new HeldFiles(files);
+  }
+
+  protected override get manifests(): HeldFiles {
+    return this.#manifests;
+  }
+
+  protected override forgetManifests(): void {
+    this.#manifests.forget();
   }
 
   /** Opens the store at a URL. Throws `store-not-found`, `store-unreachable`, `corrupt-record`. */

@@ -13,21 +13,24 @@ import { decompress } from './zstd.ts';
 
 const fileLimit = 2 ** 30;
 
+/** Where manifest files are, by their paths in a store. */
+type ManifestFiles = Pick<StoreFiles, 'location' | 'read'>;
+
 /**
  * The entries of a manifest, in batches of one block. The whole file is held in memory (compressed) and verified, stored
  * bytes and content, before the first entry comes. Throws `corrupt-manifest`.
  */
-export function readManifest(files: StoreFiles, digest: Digest): AsyncGenerator<Entry[]> {
+export function readManifest(files: ManifestFiles, digest: Digest): AsyncGenerator<Entry[]> {
   return readBy(files, digest, new ManifestDecoder());
 }
 
 /** The same, each entry as its bytes (`ManifestSplitter`). */
-export function readManifestMessages(files: StoreFiles, digest: Digest): AsyncGenerator<Buffer[]> {
+export function readManifestMessages(files: ManifestFiles, digest: Digest): AsyncGenerator<Buffer[]> {
   return readBy(files, digest, new ManifestSplitter());
 }
 
 /** A manifest's file as it is stored, every byte of it and its content verified. Throws `corrupt-manifest`. */
-export async function readManifestFile(files: StoreFiles, digest: Digest): Promise<Buffer> {
+export async function readManifestFile(files: ManifestFiles, digest: Digest): Promise<Buffer> {
   return naming(files.location, digest, async () => {
     const bytes = await files.read(manifestPath(digest), fileLimit);
     if (bytes === undefined) throw new FormatError('it is missing');
@@ -50,7 +53,7 @@ export async function contentOfManifest(file: Buffer, digest: Digest, place: str
   });
 }
 
-function holding(file: Buffer, location: string): Pick<StoreFiles, 'location' | 'read'> {
+function holding(file: Buffer, location: string): ManifestFiles {
   return { location, read: async () => file };
 }
 
@@ -64,7 +67,7 @@ async function naming<Result>(store: string, digest: Digest, work: () => Promise
 }
 
 async function* readBy<Item>(
-  files: Pick<StoreFiles, 'location' | 'read'>,
+  files: ManifestFiles,
   digest: Digest,
   decoder: { push(bytes: Buffer): Item[]; end(): void },
 ): AsyncGenerator<Item[]> {

@@ -44,6 +44,14 @@ export abstract class ReadingStore implements Store {
     return this.files.location;
   }
 
+  /** Where manifests are read from; all that comes is verified. */
+  protected get manifests(): Pick<StoreFiles, 'location' | 'read'> {
+    return this.files;
+  }
+
+  /** One of them was damaged: what is read next comes from the store. */
+  protected forgetManifests(): void {}
+
   /**
    * All images by name, or the one. A tag that cannot be read is thrown (`corrupt-record`), or given to `tolerate` and
    * left out.
@@ -125,11 +133,11 @@ export abstract class ReadingStore implements Store {
   }
 
   entries(digest: Digest): AsyncGenerator<Entry[]> {
-    return this.#present(digest, readManifest(this.files, digest));
+    return this.#present(digest, readManifest(this.manifests, digest));
   }
 
   messages(digest: Digest): AsyncGenerator<Buffer[]> {
-    return this.#present(digest, readManifestMessages(this.files, digest));
+    return this.#present(digest, readManifestMessages(this.manifests, digest));
   }
 
   async *#present<Item>(digest: Digest, batches: AsyncGenerator<Item>): AsyncGenerator<Item> {
@@ -142,6 +150,7 @@ export abstract class ReadingStore implements Store {
 
   /** Removed between its record and its manifest, perhaps: then nothing is damaged. */
   async #presentError(error: unknown, digest: Digest): Promise<unknown> {
+    this.forgetManifests();
     const gone = error instanceof ImprintError && error.code === 'corrupt-manifest' && (await this.#isGone(digest));
     return gone ? this.#notFound(digest) : error;
   }
@@ -205,7 +214,7 @@ export abstract class ReadingStore implements Store {
 
   async manifestFile(digest: Digest): Promise<Buffer> {
     try {
-      return await readManifestFile(this.files, digest);
+      return await readManifestFile(this.manifests, digest);
     } catch (error) {
       throw await this.#presentError(error, digest);
     }

@@ -1,9 +1,11 @@
 import { hash, randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import type { Digest } from '../../src/foundation/brand.ts';
 import type { Clock } from '../../src/foundation/clock.ts';
 import { DirectoryStore } from '../../src/store/directory-store.ts';
 import { HttpStore } from '../../src/store/http-store.ts';
+import { manifestPath } from '../../src/store/layout.ts';
 import { commitFiles, type Misbehaviour, serveDirectory, temporaryDirectory } from './store-fixture.ts';
 
 const content = randomBytes(100_000);
@@ -63,6 +65,25 @@ test('a version’s own list of packs spares reading all tables', async () => {
   await using store = await HttpStore.open(there.server.url);
   await readContent(store, there.version.record.digest as Digest);
   expect(there.server.requests.filter((request) => request.includes('.pack ')).length).toBe(2);
+});
+
+test('a manifest is fetched once for many readers, and again where it came damaged', async () => {
+  await using directory = await temporaryDirectory();
+  const whole = await DirectoryStore.open(directory.path, { create: true });
+  const { record } = await commitFiles(whole, 'web', { content });
+  const file = whole.path(manifestPath(record.digest as Digest));
+  await using server = await serveDirectory(directory.path);
+  await using store = await HttpStore.open(server.url);
+  const entries = () => Array.fromAsync(store.entries(record.digest as Digest));
+  const good = await readFile(file);
+  await writeFile(file, Buffer.concat([good.subarray(0, -1), Buffer.from([255 - (good.at(-1) ?? 0)])]));
+  await expect(entries()).rejects.toMatchObject({ code: 'corrupt-manifest' });
+  await writeFile(file, good);
+  const asked = () => server.requests.filter((request) => request.includes('.manifest')).length;
+  const before = asked();
+  expect(await entries()).toEqual(await entries());
+  expect(await store.manifestFile(record.digest as Digest)).toEqual(good);
+  expect(asked() - before).toBe(1);
 });
 
 test('a server that is gone, that says no, or that stalls is store-unreachable, with the reason', async () => {
