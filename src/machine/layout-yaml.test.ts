@@ -29,6 +29,13 @@ it('writes a layout that is read as the same', () => {
   expect(text).toContain('      - { name: boot, role: boot, size: 1G }\n');
 });
 
+it('writes remarks of one line, whatever is in them', () => {
+  const label = 'ext4 “x\nraids: []\u2028swap: []”';
+  const text = renderLayout(layout, new Map([['disks.0', [label]]]), [label]);
+  expect(parseLayout(text, 'again')).toEqual(layout);
+  expect(text.split('\n')[0]).toBe('# ext4 “x\ufffdraids: []\ufffdswap: []”');
+});
+
 it.each([
   [0, '0'],
   [1023, '1023'],

@@ -16,9 +16,9 @@ export function renderLayout(
   comments: LayoutComments = new Map(),
   head: readonly string[] = [],
 ): string {
-  const lines = head.map((line) => `# ${line}`.trimEnd());
+  const lines = head.map(remark);
   lines.push('format: 1');
-  const remarks = (path: string, indent: string) => (comments.get(path) ?? []).map((line) => `${indent}# ${line}`);
+  const remarks = (path: string, indent: string) => (comments.get(path) ?? []).map((line) => indent + remark(line));
   const item = (path: string, value: object, inner: readonly string[], indent: string): string[] => {
     const entries = fieldsOf(value).filter(([key]) => !inner.includes(key));
     const lists = inner.flatMap((key) => {
@@ -50,6 +50,11 @@ export function renderLayout(
   lines.push(...section('raids', []), ...section('crypts', []));
   lines.push(...section('volumeGroups', ['volumes']), ...section('swap', []));
   return `${lines.join('\n')}\n`;
+}
+
+/** One line whatever it holds: labels in it are whatever somebody wrote onto a disk, and must not become a part of the layout. */
+function remark(line: string): string {
+  return `# ${line.replaceAll(/[\p{Cc}\u2028\u2029]/gu, '\ufffd')}`.trimEnd();
 }
 
 /** Bytes as they are written in a layout: `512M`, `20G`; exact. */

@@ -285,7 +285,7 @@ function describeDisk({ name, size, model, serial, transport, label }: SourceDis
     model,
     transport,
     serial === undefined ? undefined : `serial ${serial}`,
-    label === 'dos' ? 'MBR' : label.toUpperCase(),
+    label === 'dos' ? 'MBR' : label === 'gpt' ? 'GPT' : 'no GPT and no MBR',
   ];
   return `/dev/${name}: ${words.filter((word) => word !== undefined).join(', ')}`;
 }
