@@ -52,7 +52,7 @@ export type BootTable = z.infer<typeof bootTableSchema>;
 const areaSchema = z.object({
   part: z.enum(['table', 'code', 'gap', 'bios-boot', 'esp']),
   /** `boot-code`, `gap`, `primary`, `logical-5`, `partition-1`; of an ESP only what another copy is about to replace. */
-  name: z.string(),
+  name: z.string().regex(/^[a-z0-9-]{1,80}$/),
   /** From the beginning of the disk. */
   offset: bytesSchema,
   length: bytesSchema,
