@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
-import { z } from 'zod';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import { mediumLabels } from '../../machine/medium-names.ts';
+import { sfdiskTableSchema } from '../../machine/sfdisk-table.ts';
 import { IsoPartition } from '../../system/iso-partition.ts';
 import type { Context } from '../context.ts';
 import { findTargetDisk } from '../media/medium-target.ts';
@@ -19,20 +19,17 @@ export interface OpenKey {
 }
 
 const mebibyte = 2 ** 20;
-const tableSchema = z.looseObject({
-  partitiontable: z.looseObject({
-    label: z.string(),
-    partitions: z.array(
-      z.looseObject({ node: z.string(), start: z.number(), size: z.number(), name: z.string().optional() }),
-    ),
-  }),
-});
 
 /**
  * Finds the partition with the ISO files, and puts right what a key has that was pulled out too early. Errors: `key-not-found`, `key-damaged`, `device-refused`,
- * `tool-missing`.
+ * `tool-missing`. With `asItIs` nothing is put right, and so nothing written.
  */
-export async function openKey(context: Pick<Context, 'processes'>, path: string, task: Task): Promise<OpenKey> {
+export async function openKey(
+  context: Pick<Context, 'processes'>,
+  path: string,
+  task: Task,
+  { asItIs = false } = {},
+): Promise<OpenKey> {
   const device = await findTargetDisk(context, path);
   const size = device?.size ?? (await stat(path).catch(() => undefined))?.size;
   if (size === undefined) throw new ImprintError('key-not-found', { key: path, problem: 'it does not exist' });
@@ -40,7 +37,7 @@ export async function openKey(context: Pick<Context, 'processes'>, path: string,
   if (isos === undefined)
     throw new ImprintError('key-not-found', { key: path, problem: `it has no partition “${mediumLabels.isos}”` });
   const partition = new IsoPartition(context.processes, { path, start: isos.start }, task.signal);
-  await partition.check();
+  if (!asItIs) await partition.check();
   return { path, isDevice: device !== undefined, size, isos, partition };
 }
 
@@ -52,7 +49,7 @@ export function unusedOf({ size, isos }: Pick<OpenKey, 'size' | 'isos'>): number
 
 async function findIsos({ processes }: Pick<Context, 'processes'>, path: string) {
   const { stdout, status } = await processes.run('sfdisk', ['--json', path], { timeout: 60_000, accept: [0, 1] });
-  const parsed = status === 0 ? tableSchema.safeParse(JSON.parse(stdout)) : undefined;
+  const parsed = status === 0 ? sfdiskTableSchema.safeParse(JSON.parse(stdout)) : undefined;
   if (!parsed?.success || parsed.data.partitiontable.label !== 'gpt') return undefined;
   const found = parsed.data.partitiontable.partitions.find(
     ({ node, name }) => name === mediumLabels.isos && /(^|[^\d])3$/.test(node.slice(path.length) || node),
