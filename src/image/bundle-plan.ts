@@ -35,8 +35,19 @@ interface OldFile {
   path: string;
   entry: number;
   length: number;
-  chunks: readonly { hash: Uint8Array; length: number }[];
+  /** Number of its first chunk, and of the one after its last. */
+  first: number;
+  end: number;
 }
+
+/** Where a chunk of the old version lies. */
+interface OldPlace {
+  file: number;
+  /** In the file's data. */
+  at: number;
+}
+
+const hashLength = 32;
 
 /** Content of a unit, at most, unless a chunk is longer. */
 const unitLength = 4 << 20;
@@ -55,12 +66,18 @@ const unitSlack = 2 << 20;
  * of one that moved with a version in its name, else of one of the same name elsewhere.
  */
 export class BundlePlanner {
-  readonly #known = new Map<string, { file: number; at: number }>();
+  /** By hash: the number of the first chunk that has it. */
+  readonly #known = new Map<string, number>();
   readonly #files: OldFile[] = [];
+  /** The old version's chunks in columns, for there are many: hash, number of the file, place in its data, length. */
+  #hashes = Buffer.alloc(1024 * hashLength);
+  readonly #chunkFile: number[] = [];
+  readonly #chunkAt: number[] = [];
+  readonly #chunkLength: number[] = [];
   readonly #byEntry = new Map<number, OldFile>();
   readonly #byPath = new Map<string, number>();
-  readonly #byVersionlessPath = new Map<string, number[]>();
-  readonly #byName = new Map<string, number[]>();
+  readonly #byVersionlessPath = new Map<string, number | number[]>();
+  readonly #byName = new Map<string, number | number[]>();
   readonly #taken = new Set<string>();
   readonly #plan: BundlePlan = { missing: [], units: [] };
   #entries = 0;
@@ -72,13 +89,13 @@ export class BundlePlanner {
       this.#entries += 1;
       if (entry.type !== 'file' || entry.chunks === undefined || entry.chunks.length === 0) continue;
       const file = this.#files.length;
+      const first = this.#chunkFile.length;
       let at = 0;
       for (const { hash, length } of entry.chunks) {
-        const key = keyOf(hash);
-        if (!this.#known.has(key)) this.#known.set(key, { file, at });
+        this.#addOldChunk(hash, file, at, length);
         at += length;
       }
-      const old = { path: entry.path, entry: number, length: at, chunks: entry.chunks };
+      const old = { path: entry.path, entry: number, length: at, first, end: this.#chunkFile.length };
       this.#files.push(old);
       this.#byEntry.set(number, old);
       this.#byPath.set(entry.path, file);
@@ -101,16 +118,33 @@ export class BundlePlanner {
 
   /** The chunks, or parts of chunks, that make up a range of the old version. */
   piecesOf({ entry, offset, length }: BaseRange): { hash: Uint8Array; skip: number; length: number }[] {
-    const file = this.#byEntry.get(entry);
+    const { first = 0, end = 0 } = this.#byEntry.get(entry) ?? {};
     const pieces: { hash: Uint8Array; skip: number; length: number }[] = [];
-    let at = 0;
-    for (const chunk of file?.chunks ?? []) {
+    for (let chunk = first; chunk < end; chunk += 1) {
+      const at = this.#chunkAt[chunk] ?? 0;
       const from = Math.max(at, offset);
-      const to = Math.min(at + chunk.length, offset + length);
-      if (from < to) pieces.push({ hash: chunk.hash, skip: from - at, length: to - from });
-      at += chunk.length;
+      const to = Math.min(at + (this.#chunkLength[chunk] ?? 0), offset + length);
+      const hash = this.#hashes.subarray(chunk * hashLength, (chunk + 1) * hashLength);
+      if (from < to) pieces.push({ hash, skip: from - at, length: to - from });
     }
     return pieces;
+  }
+
+  #addOldChunk(hash: Uint8Array, file: number, at: number, length: number): void {
+    const chunk = this.#chunkFile.length;
+    if ((chunk + 1) * hashLength > this.#hashes.length)
+      this.#hashes = Buffer.concat([this.#hashes], this.#hashes.length * 2);
+    this.#hashes.set(hash, chunk * hashLength);
+    this.#chunkFile.push(file);
+    this.#chunkAt.push(at);
+    this.#chunkLength.push(length);
+    const key = keyOf(hash);
+    if (!this.#known.has(key)) this.#known.set(key, chunk);
+  }
+
+  #placeOf(key: string): OldPlace | undefined {
+    const chunk = this.#known.get(key);
+    return chunk === undefined ? undefined : { file: this.#chunkFile[chunk] ?? 0, at: this.#chunkAt[chunk] ?? 0 };
   }
 
   #addFile({ path, chunks = [] }: Entry): void {
@@ -119,7 +153,7 @@ export class BundlePlanner {
     let at = 0;
     let run: { first: number; chunks: MissingChunk[]; from: number } | undefined;
     let lastKnown: { file: number; end: number } | undefined;
-    const close = (next: { file: number; at: number } | undefined) => {
+    const close = (next: OldPlace | undefined) => {
       if (run === undefined) return;
       base ??= this.#baseOf(path, total) ?? 'none';
       this.#addRun(run, base === 'none' ? undefined : base, total, lastKnown, next);
@@ -127,15 +161,17 @@ export class BundlePlanner {
     };
     for (const { hash, length } of chunks) {
       const key = keyOf(hash);
-      const known = this.#known.get(key);
+      const known = this.#placeOf(key);
       if (known !== undefined || this.#taken.has(key)) {
         close(known);
         if (known !== undefined) lastKnown = { file: known.file, end: known.at + length };
       } else {
         this.#taken.add(key);
         run ??= { first: this.#plan.missing.length, chunks: [], from: at };
-        this.#plan.missing.push({ hash, length });
-        run.chunks.push({ hash, length });
+        // A copy: the entry's is a part of a block of the manifest, which were kept for it.
+        const missing = { hash: Buffer.from(hash), length };
+        this.#plan.missing.push(missing);
+        run.chunks.push(missing);
       }
       at += length;
     }
@@ -148,7 +184,7 @@ export class BundlePlanner {
     base: OldFile | undefined,
     total: number,
     before: { file: number; end: number } | undefined,
-    after: { file: number; at: number } | undefined,
+    after: OldPlace | undefined,
   ): void {
     const length = run.chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     const whole = base !== undefined && base.length <= wholeLimit;
@@ -176,7 +212,7 @@ export class BundlePlanner {
     base: OldFile | undefined,
     total: number,
     before: { file: number; end: number } | undefined,
-    after: { file: number; at: number } | undefined,
+    after: OldPlace | undefined,
   ): BaseRange | undefined {
     const anchored = before ?? after;
     const file = anchored === undefined ? base : this.#files[anchored.file];
@@ -201,9 +237,9 @@ export class BundlePlanner {
   }
 
   /** Of several candidates the one nearest in length; of those the last by name, for versions rise. */
-  #best(candidates: readonly number[] | undefined, length: number): OldFile | undefined {
+  #best(candidates: number | readonly number[] | undefined, length: number): OldFile | undefined {
     let best: OldFile | undefined;
-    for (const number of candidates ?? []) {
+    for (const number of typeof candidates === 'number' ? [candidates] : (candidates ?? [])) {
       const file = this.#files[number];
       if (file === undefined) continue;
       const distance = Math.abs(file.length - length);
@@ -242,8 +278,10 @@ function nameOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
 
-function push(map: Map<string, number[]>, key: string, value: number): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [value]);
-  else list.push(value);
+/** Most keys have one value: a list for each would take more memory than all else. */
+function push(map: Map<string, number | number[]>, key: string, value: number): void {
+  const known = map.get(key);
+  if (known === undefined) map.set(key, value);
+  else if (typeof known === 'number') map.set(key, [known, value]);
+  else known.push(value);
 }

@@ -44,12 +44,20 @@ export function entriesOfManifest(file: Buffer, digest: Digest, place: string): 
   return readBy(holding(file, place), digest, new ManifestDecoder());
 }
 
-/** All content of a manifest file, joined and verified: what its digest is of. Throws `corrupt-manifest`. */
-export async function contentOfManifest(file: Buffer, digest: Digest, place: string): Promise<Buffer> {
+/** All content of a manifest file, joined and verified: what its digest is of. In memory that `make` gives. Throws `corrupt-manifest`. */
+export async function contentOfManifest(
+  file: Buffer,
+  digest: Digest,
+  place: string,
+  make: (length: number) => Buffer = Buffer.allocUnsafeSlow,
+): Promise<Buffer> {
   return naming(place, digest, async () => {
     const parsed = parseManifestFile(file);
     verifyContent(parsed, digest);
-    return Buffer.concat(parsed.blocks.map((block) => decompress(block.compressed, block.contentLength)));
+    const content = make(parsed.blocks.reduce((sum, { contentLength }) => sum + contentLength, 0));
+    let at = 0;
+    for (const bytes of contentOfBlocks(parsed)) at += bytes.copy(content, at);
+    return content;
   });
 }
 
@@ -94,16 +102,21 @@ async function* readBy<Item>(
 function verifyContent(file: ManifestFile, digest: Digest): void {
   if (file.digest !== digest) throw new FormatError(`it is another one, ${file.digest}`);
   const content = createHash('sha256');
+  for (const bytes of contentOfBlocks(file)) content.update(bytes);
+  if (`sha256:${content.digest('hex')}` !== digest) throw new FormatError('its content does not match its digest');
+}
+
+/** Block by block, each valid until the next. */
+function* contentOfBlocks({ blocks }: ManifestFile): Generator<Buffer> {
   const decompressor = createDecompressor();
   const buffer = new NativeBuffer(manifestBlockLimit);
   try {
-    for (const { compressed, contentLength } of file.blocks) {
+    for (const { compressed, contentLength } of blocks) {
       if (decompressor.decompress(compressed, buffer, 0) !== contentLength)
         throw new FormatError('it cannot be decompressed');
-      content.update(buffer.bytes.subarray(0, contentLength));
+      yield buffer.bytes.subarray(0, contentLength);
     }
   } finally {
     decompressor.free();
   }
-  if (`sha256:${content.digest('hex')}` !== digest) throw new FormatError('its content does not match its digest');
 }

@@ -33,8 +33,8 @@ export class BundleCompressor {
     this.#compressor = createPrefixCompressor(level);
   }
 
-  /** The job's frames, compressed. Throws `corrupt-pack`. */
-  compress({ prefix, frames }: BundleJob): Uint8Array[] {
+  /** The job's frames, compressed, each in memory of its own. Throws `corrupt-pack`. */
+  compress({ prefix, frames }: BundleJob): Uint8Array<ArrayBuffer>[] {
     const prefixLength = lengthOf(prefix);
     this.#prefix = this.#gather(prefix, prefixLength, this.#prefix);
     return frames.map((pieces) => {

@@ -11,7 +11,7 @@ const ahead = 3;
 export class BundlePool implements AsyncDisposable {
   readonly #workers: { worker: Worker; job: number | undefined }[] = [];
   readonly #stopped = new SharedArrayBuffer(4);
-  readonly #results = new Map<number, Uint8Array[]>();
+  readonly #results = new Map<number, Uint8Array<ArrayBuffer>[]>();
   #failure: { error: unknown } | undefined;
   #wake = Promise.withResolvers<void>();
 
@@ -31,7 +31,7 @@ export class BundlePool implements AsyncDisposable {
   }
 
   /** The frames of each job, in order. Throws what a thread threw, or the signal's reason. */
-  async *run(jobs: Iterable<Omit<BundleJob, 'id'>>, signal: AbortSignal): AsyncGenerator<Uint8Array[]> {
+  async *run(jobs: Iterable<Omit<BundleJob, 'id'>>, signal: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>[]> {
     const abort = () => this.#fail(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
     const waiting = jobs[Symbol.iterator]();

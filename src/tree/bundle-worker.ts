@@ -15,11 +15,11 @@ port.on('message', (request: BundleRequest) => {
     port.close();
     return;
   }
-  let answer: BundleAnswer;
   try {
-    answer = { kind: 'frames', id: request.id, frames: compressor.compress(request) };
+    const frames = compressor.compress(request);
+    const memory = frames.map(({ buffer }) => buffer);
+    port.postMessage({ kind: 'frames', id: request.id, frames } satisfies BundleAnswer, memory);
   } catch (error) {
-    answer = { kind: 'failed', error: toImprintError(error).toValue() };
+    port.postMessage({ kind: 'failed', error: toImprintError(error).toValue() } satisfies BundleAnswer);
   }
-  port.postMessage(answer);
 });

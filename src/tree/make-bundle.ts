@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
 import type { Digest } from '../foundation/brand.ts';
-import { ImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
 import {
   type BundleTable,
@@ -13,23 +12,24 @@ import {
   hashedPartOfFooter,
   type ManifestFrame,
 } from '../image/bundle.ts';
-import { planFrames, planManifestFrames } from '../image/bundle-frames.ts';
-import { type BundlePlan, BundlePlanner } from '../image/bundle-plan.ts';
+import { planManifestFrames } from '../image/bundle-frames.ts';
 import type { DirectoryStore } from '../store/directory-store.ts';
 import { renameDurably, writing } from '../store/durable.ts';
 import { bundleLockPath, bundlePartPath, bundlePath, bundlesDirectory, manifestPath } from '../store/layout.ts';
 import { lockStore } from '../store/lock.ts';
 import { makeDirectories } from '../store/make-directories.ts';
 import { contentOfManifest } from '../store/manifest-reader.ts';
-import type { ChunkLocation } from '../store/store.ts';
 import { compress } from '../store/zstd.ts';
-import type { BundlePiece } from './bundle-message.ts';
+import type { PlannedBundle } from './bundle-message.ts';
 import { BundlePool } from './bundle-pool.ts';
+import { jobsOf, planBundle, planBundleAside } from './plan-bundle.ts';
 
 export interface MakeBundleOptions {
   task: Task;
   /** Default 1: another takes 200 MB, and some of the work twice, since both read the same frames. */
   threads?: number;
+  /** Bytes of both manifests as they are stored up to which the plan is made in this thread; default 1 MiB, of some 20,000 entries. */
+  planHere?: number;
 }
 
 export interface BundleReport {
@@ -42,6 +42,8 @@ export interface BundleReport {
 
 /** zstd level: made once, paid for at every transfer. Twice the work of level 9 for 3 %; 15 takes ten times as much for nothing. */
 const level = 12;
+/** What a plan needs meanwhile is thirty times that; a thread takes a quarter of a second to start. */
+const planHere = 1 << 20;
 
 /**
  * Makes the bundle that leads from one version to another (docs/image-format.md), in the store; one at a time (`store-locked`). Appears whole or not at all. Errors:
@@ -59,13 +61,12 @@ export async function makeBundle(
   await using _lock = await lockStore(store.path(bundleLockPath), store.location, 'making of a bundle');
   await using _old = await store.lease(from);
   await using _new = await store.lease(to);
-  const planner = new BundlePlanner();
-  for await (const batch of store.entries(from)) planner.addOld(batch);
-  for await (const batch of store.entries(to)) planner.addNew(batch);
-  task.signal.throwIfAborted();
-  const plan = planner.plan();
-  const contentBytes = plan.missing.reduce((sum, { length }) => sum + length, 0);
-  task.expect(contentBytes, 'bytes');
+  const length = (await store.manifestFile(from)).length + (await store.manifestFile(to)).length;
+  const plan =
+    length > (options.planHere ?? planHere)
+      ? await planBundleAside(store.location, from, to, task.signal)
+      : await planBundle(store, from, to, task.signal);
+  task.expect(plan.contentBytes, 'bytes');
   const part = store.path(bundlePartPath);
   try {
     const bytes = await writing(part, async () => {
@@ -73,11 +74,11 @@ export async function makeBundle(
       await using _file = writer;
       await using pool = new BundlePool({ store: store.location, level }, options.threads ?? 1);
       const manifest = await writeManifest(store, from, to, pool, writer, task);
-      const frames = await writeChunks(store, from, to, planner, plan, pool, writer, task);
+      const frames = await writeChunks(plan, pool, writer, task);
       return await writer.finish({ manifest, frames }, from, to);
     });
     await renameDurably(part, store.path(bundlePath(from, to)));
-    return { bytes, chunks: plan.missing.length, contentBytes };
+    return { bytes, chunks: plan.chunks, contentBytes: plan.contentBytes };
   } finally {
     await rm(part, { force: true });
   }
@@ -92,7 +93,7 @@ async function writeManifest(
   task: Task,
 ): Promise<ManifestFrame[]> {
   const content = async (digest: Digest) =>
-    shared(await contentOfManifest(await store.manifestFile(digest), digest, store.path(manifestPath(digest))));
+    contentOfManifest(await store.manifestFile(digest), digest, store.path(manifestPath(digest)), shared);
   const [before, after] = [await content(from), await content(to)];
   const planned = planManifestFrames(before.length, after.length);
   const jobs = planned.map(({ offset, length, prefix }) => ({
@@ -109,51 +110,18 @@ async function writeManifest(
   return frames;
 }
 
-async function writeChunks(
-  store: DirectoryStore,
-  from: Digest,
-  to: Digest,
-  planner: BundlePlanner,
-  plan: BundlePlan,
-  pool: BundlePool,
-  file: BundleFile,
-  task: Task,
-): Promise<ChunkFrame[]> {
-  const jobs = planFrames(plan);
-  const wanted = new Set<string>();
-  for (const { prefix } of jobs)
-    for (const range of prefix) for (const { hash } of planner.piecesOf(range)) wanted.add(hex(hash));
-  const old = await store.locate(wanted, from);
-  const added = await store.locate(new Set(plan.missing.map(({ hash }) => hex(hash))), to);
-  const piece = (places: Map<string, ChunkLocation>, hash: Uint8Array, skip: number, length: number): BundlePiece => {
-    const place = places.get(hex(hash));
-    const pack = place === undefined ? undefined : store.packFile(place.pack);
-    if (place === undefined || pack === undefined)
-      throw new ImprintError('chunk-missing', { chunk: hex(hash), digest: to, store: store.location });
-    const { frameOffset, frameLength, frameContentLength, offset } = place;
-    return { pack, frameOffset, frameLength, frameContentLength, offset: offset + skip, length };
-  };
-  const requests = function* () {
-    for (const { prefix, frames } of jobs)
-      yield {
-        prefix: prefix.flatMap((range) =>
-          planner.piecesOf(range).map(({ hash, skip, length }) => piece(old, hash, skip, length)),
-        ),
-        frames: frames.map(({ first, chunks }) =>
-          plan.missing
-            .slice(first, first + chunks)
-            .map(({ hash, length }) => ({ ...piece(added, hash, 0, length), hash })),
-        ),
-      };
-  };
+async function writeChunks(plan: PlannedBundle, pool: BundlePool, file: BundleFile, task: Task): Promise<ChunkFrame[]> {
   const table: ChunkFrame[] = [];
   let job = 0;
-  for await (const compressed of pool.run(requests(), task.signal)) {
-    const { prefix, frames } = jobs[job] as (typeof jobs)[number];
+  for await (const compressed of pool.run(jobsOf(plan), task.signal)) {
+    const { prefix, frames } = plan.jobs[job] as PlannedBundle['jobs'][number];
     for (const [index, { chunks, content }] of frames.entries()) {
       const frame = compressed[index] ?? new Uint8Array();
+      const stored = frame.length;
       await file.write(frame);
-      table.push({ stored: frame.length, content, chunks, prefix });
+      // Memory that the engine would give back late.
+      frame.buffer.transfer(0);
+      table.push({ stored, content, chunks, prefix });
       task.advance(content);
     }
     job += 1;
@@ -203,12 +171,6 @@ class BundleFile implements AsyncDisposable {
 }
 
 /** Memory that threads see without a copy for each. */
-function shared(bytes: Buffer): Uint8Array {
-  const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
-  copy.set(bytes);
-  return copy;
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+function shared(length: number): Buffer {
+  return Buffer.from(new SharedArrayBuffer(length));
 }

@@ -1,5 +1,5 @@
 /** Threads of this room: each is a file beside this one, and in the bundle a file `NAME.mjs` beside the bundle. */
-export type WorkerName = 'bundle-worker' | 'content-worker' | 'restore-worker';
+export type WorkerName = 'bundle-plan-worker' | 'bundle-worker' | 'content-worker' | 'restore-worker';
 
 /** Where a thread's code is: the source in a checkout, the built file in a bundle. */
 export function workerUrl(name: WorkerName): URL {

@@ -1,5 +1,5 @@
 import { hash, randomBytes } from 'node:crypto';
-import { readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
@@ -58,8 +58,21 @@ test('an update is one file, much smaller than what is new', async () => {
 test('the same versions make the same bundle', async () => {
   await using there = await world();
   const before = await readFile(there.bundle);
-  await makeBundle(there.kept, digestOf(there.first), digestOf(there.version), { task: Task.silent(), threads: 2 });
+  // The second one planned in a thread of its own, as that of large versions is.
+  const options = { task: Task.silent(), threads: 2, planHere: 0 };
+  await makeBundle(there.kept, digestOf(there.first), digestOf(there.version), options);
   expect(hash('sha256', await readFile(there.bundle))).toBe(hash('sha256', before));
+});
+
+test('what ends a thread that plans is told, and leaves nothing', async () => {
+  await using there = await world();
+  await rm(there.bundle);
+  const make = (signal?: AbortSignal) =>
+    makeBundle(there.kept, digestOf(there.first), digestOf(there.version), { task: Task.silent(signal), planHere: 0 });
+  await expect(make(AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough');
+  await rm(there.kept.path('packs'), { recursive: true });
+  await expect(make()).rejects.toMatchObject({ code: expect.stringMatching(/^(chunk-missing|corrupt-pack)$/) });
+  expect((await readdir(there.kept.path('bundles'))).filter((name) => name !== 'lock')).toEqual([]);
 });
 
 test('what was changed on the machine is not built upon', async () => {
