@@ -1,9 +1,12 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Workshop } from './workshop.ts';
+import { quoted, type Workshop } from './workshop.ts';
 
-/** A new ext4 in a sparse file, mounted; as root. Elsewhere a directory, which costs all alike. */
+/**
+ * A new ext4 in a sparse file, mounted; as root. Elsewhere a directory, which costs all alike. Made anew each time: nobody pays for what another left, for the
+ * commands to the disk by which some mounts give up the place of each removed file (`discard`), or for the removal of a tree afterwards.
+ */
 export function mountEmptyExt4(workshop: Workshop): Disposable & { directory: string } {
   const place = workshop.empty('target');
   if (process.getuid?.() !== 0) return { directory: place, [Symbol.dispose]: () => workshop.remove('target') };
@@ -19,4 +22,9 @@ export function mountEmptyExt4(workshop: Workshop): Disposable & { directory: st
       rmSync(file, { force: true });
     },
   };
+}
+
+/** A shell command that copies a tree and waits until all of it is on disk: what the kernel still had to write were else charged to who comes next. */
+export function copyToDisk(tree: string, target: string): string {
+  return `cp -a ${quoted(tree)} ${quoted(target)} && sync -f ${quoted(target)}`;
 }

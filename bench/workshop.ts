@@ -59,7 +59,7 @@ export class Workshop {
     if (result.status !== 0) throw new Error(`failed (${result.status}): ${command}`);
     const measured = { cpu: result.user + result.system, wall: result.wall, memory: result.memory / 1024 };
     this.say(
-      `${name}: ${measured.cpu.toFixed(2)} s CPU, ${measured.wall.toFixed(1)} s, ${measured.memory.toFixed(0)} MiB`,
+      `${name}: ${measured.cpu.toFixed(2)} s CPU (${result.system.toFixed(2)} s in the kernel), ${measured.wall.toFixed(1)} s, ${measured.memory.toFixed(0)} MiB`,
     );
     return measured;
   }

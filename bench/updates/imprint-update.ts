@@ -3,10 +3,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Background } from '../background.ts';
 import type { DebianTrees } from '../debian-trees.ts';
+import { copyToDisk, mountEmptyExt4 } from '../empty-ext4.ts';
 import { quoted, type Workshop } from '../workshop.ts';
 import { type MeasuredClient, medianClient, ports, type Update } from './update.ts';
 
 const node = process.execPath;
+/** As in the script `imprint` that users start, which also keeps what Node made of the sources. */
+const flags =
+  '--disable-warning=ExperimentalWarning --max-semi-space-size=4 --preserve-symlinks --preserve-symlinks-main';
 const program = fileURLToPath(new URL('../update-client.ts', import.meta.url));
 
 /**
@@ -43,19 +47,19 @@ export async function imprintUpdate(
   const clients: MeasuredClient[] = [];
   // The first one has the bundle made: what it takes on the machine is that of every other, what it takes on the server is not.
   for (let number = 0; number <= workshop.runs; number += 1) {
-    const target = join(workshop.empty(`${name}-target`), 'tree');
-    workshop.run(`cp -a ${quoted(trees.before)} ${quoted(target)}`);
+    using slot = mountEmptyExt4(workshop);
+    const target = join(slot.directory, 'tree');
+    workshop.run(copyToDisk(trees.before, target));
     const words = [url, from, 'bench', manifest, trees.before, target, directory].map(quoted).join(' ');
     const before = server.cpu();
     const client = workshop.measure(
       `${name}: update, machine ${number + 1}`,
-      `${quoted(node)} --disable-warning=ExperimentalWarning --max-semi-space-size=4 ${quoted(program)} ${words}`,
+      `NODE_COMPILE_CACHE=${quoted(join(directory, 'compiled'))} ${quoted(node)} ${flags} ${quoted(program)} ${words}`,
     );
     clients.push({ client, server: server.cpu() - before });
     workshop.say(`${name}: server ${clients.at(-1)?.server.toFixed(2)} s CPU, ${server.peakMemory().toFixed(0)} MiB`);
     if (number === workshop.runs) requireSame(workshop, trees.after, target, join(directory, 'differs'));
   }
-  workshop.remove(`${name}-target`);
   const sent = JSON.parse(readFileSync(join(directory, 'transferred.json'), 'utf8')) as {
     bytes: number;
     requests: number;

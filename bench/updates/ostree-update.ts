@@ -25,9 +25,7 @@ export async function ostreeUpdate(workshop: Workshop, trees: DebianTrees, delta
     served: origin,
     begin: (directory) => {
       const client = quoted(join(directory, 'client'));
-      workshop.run(`cp -al ${quoted(join(origin, 'client'))} ${client}`);
-      // Not a hard link: it is written to.
-      workshop.run(`cp --remove-destination ${quoted(join(origin, 'client/config'))} ${client}/config`);
+      workshop.run(`cp -a ${quoted(join(origin, 'client'))} ${client}`);
       workshop.run(`ostree remote add --repo=${client} --no-gpg-verify origin http://127.0.0.1:${ports.static}/repo`);
     },
     fetch: (directory) => {

@@ -2,13 +2,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Background } from '../background.ts';
 import type { DebianTrees } from '../debian-trees.ts';
+import { copyToDisk, mountEmptyExt4 } from '../empty-ext4.ts';
 import { quoted, type Workshop } from '../workshop.ts';
 import { type MeasuredClient, medianClient, ports, type Update } from './update.ts';
 
 /** rsync -z against a daemon, onto a copy of the old tree. */
 export async function rsyncUpdate(workshop: Workshop, trees: DebianTrees): Promise<Update> {
   const directory = workshop.empty('rsync');
-  const target = join(directory, 'tree');
   const configuration = join(directory, 'rsyncd.conf');
   const lines = ['use chroot = no', `port = ${ports.rsync}`, 'address = 127.0.0.1', 'uid = 0', 'gid = 0'];
   writeFileSync(configuration, `${lines.join('\n')}\n[after]\npath = ${trees.after}\nread only = yes\n`);
@@ -17,7 +17,9 @@ export async function rsyncUpdate(workshop: Workshop, trees: DebianTrees): Promi
   const statistics = join(directory, 'statistics');
   const clients: MeasuredClient[] = [];
   for (let number = 0; number < workshop.runs; number += 1) {
-    workshop.run(`rm -rf ${quoted(target)} && cp -a ${quoted(trees.before)} ${quoted(target)}`);
+    using slot = mountEmptyExt4(workshop);
+    const target = join(slot.directory, 'tree');
+    workshop.run(copyToDisk(trees.before, target));
     const before = server.cpu();
     const client = workshop.measure(
       'rsync -z: update',

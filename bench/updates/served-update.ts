@@ -2,7 +2,8 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Background } from '../background.ts';
-import type { Workshop } from '../workshop.ts';
+import { mountEmptyExt4 } from '../empty-ext4.ts';
+import { quoted, type Workshop } from '../workshop.ts';
 import { type MeasuredClient, medianClient, ports, type Update } from './update.ts';
 
 const program = fileURLToPath(new URL('../static-server.ts', import.meta.url));
@@ -20,12 +21,13 @@ export interface ServedPeer {
 
 /** Measures a peer: as many machines one after another as there are runs. */
 export async function servedUpdate(workshop: Workshop, peer: ServedPeer): Promise<Update> {
-  const place = peer.name.replaceAll(/[^a-z]+/gi, '-');
   const clients: MeasuredClient[] = [];
   let sent = { requests: Number.NaN, bytes: Number.NaN };
   for (let number = 0; number < workshop.runs; number += 1) {
-    const directory = workshop.empty(place);
+    using machine = mountEmptyExt4(workshop);
+    const { directory } = machine;
     peer.begin(directory);
+    workshop.run(`sync -f ${quoted(directory)}`);
     const counts = join(workshop.empty('counts'), 'counts.json');
     rmSync(counts, { force: true });
     const words = [program, peer.served, String(ports.static), counts];
@@ -36,7 +38,6 @@ export async function servedUpdate(workshop: Workshop, peer: ServedPeer): Promis
     sent = JSON.parse(readFileSync(counts, 'utf8')) as typeof sent;
     workshop.say(`${peer.name}: ${(sent.bytes / 1e6).toFixed(1)} MB in ${sent.requests} requests`);
   }
-  workshop.remove(place);
   const { client, server } = medianClient(clients);
   return { name: peer.name, client, ...sent, server, further: server, runs: clients.length };
 }
