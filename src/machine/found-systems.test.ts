@@ -146,4 +146,25 @@ describe('a machine', () => {
       expect.stringMatching(/^windows-1 BitLocker asks/),
     ]);
   });
+
+  it('gives each system an id of its own, also on partitions of one number', () => {
+    const linux = { release: debian, paths: ['/boot/grub/grub.cfg', '/boot/memtest86+x64.bin'] };
+    const disks = ['/dev/sda', '/dev/sdb', '/dev/sdc'];
+    const systems = classifySystems(
+      disks.map((disk) => view({ ...linux, disk })),
+      [],
+    );
+    expect(systems.map(({ disk, id }) => `${disk} ${id}`)).toEqual([
+      ...['/dev/sda debian-3', '/dev/sda memtest-3', '/dev/sdb debian-3-2'],
+      ...['/dev/sdb memtest-3-2', '/dev/sdc debian-3-3', '/dev/sdc memtest-3-3'],
+    ]);
+  });
+
+  it('takes nothing into a title that would steer a terminal', () => {
+    const release = 'PRETTY_NAME="Debian \u001b[2J12"\nID=debian\n';
+    const content = { type: 'ext4', uuid: 'r', label: 'a\nb' };
+    const paths = ['/grub/grub.cfg'];
+    const titles = classifySystems([view({ release, paths }), view({ content, paths })], []).map(({ title }) => title);
+    expect(titles).toEqual(['Debian \ufffd[2J12', 'Linux on partition 3 (a\ufffdb)']);
+  });
 });

@@ -85,7 +85,18 @@ export function classifySystems(views: readonly PartitionView[], loaders: readon
     const system = view.content?.type === 'ntfs' ? windowsOf(view) : (linuxOf(view, free) ?? recordOf(view));
     return [...(system === undefined ? [] : [system]), ...memtestOf(view)];
   });
-  return [...found, ...windowsByFirmware(views, free, found)];
+  return distinct([...found, ...windowsByFirmware(views, free, found)]);
+}
+
+/** Partitions of two disks may have one number: each id but the first gets a number of its own, `debian-1-2`. */
+function distinct(systems: readonly FoundSystem[]): FoundSystem[] {
+  const taken = new Set<string>();
+  return systems.map((system) => {
+    let { id } = system;
+    for (let number = 2; taken.has(id); number += 1) id = `${system.id}-${number}`;
+    taken.add(id);
+    return { ...system, id };
+  });
 }
 
 /**
@@ -150,7 +161,8 @@ function linuxOf(view: PartitionView, free: Set<EfiLoader>): FoundSystem | undef
         ]
       : []),
   ];
-  const title = name ?? `Linux on partition ${view.number}${content?.label === undefined ? '' : ` (${content.label})`}`;
+  const label = content?.label === undefined ? '' : ` (${printable(content.label)})`;
+  const title = name ?? `Linux on partition ${view.number}${label}`;
   return { ...placeOf(view), id: `${distribution ?? 'linux'}-${view.number}`, title, ...ways(bios, uefi), remarks };
 }
 
@@ -246,7 +258,12 @@ function releaseOf(text: string | undefined): { name?: string; distribution?: st
   const distribution = value('ID')
     ?.toLowerCase()
     .replaceAll(/[^a-z0-9]/g, '');
-  return { ...(name ? { name } : {}), ...(distribution ? { distribution } : {}) };
+  return { ...(name ? { name: printable(name) } : {}), ...(distribution ? { distribution } : {}) };
+}
+
+/** Words of another system, for terminals and menus: nothing in them may steer one. */
+function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, '\ufffd');
 }
 
 function placeOf({ disk, number, partitionUuid, content }: PartitionView) {
