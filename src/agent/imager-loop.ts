@@ -19,6 +19,8 @@ export interface Imager {
   readFacts(): Promise<MachineFacts>;
   /** Called with each verified answer's time: a bare machine's clock may be years off. */
   setTime?(time: number): Promise<void>;
+  /** Called before an order is begun: the machine is not what it was any more. */
+  ordered?(): Promise<void>;
   /** Ends the loop. */
   readonly signal: AbortSignal;
 }
@@ -47,6 +49,7 @@ export async function runImager(imager: Imager): Promise<void> {
     await imager.setTime?.(answer.order.time);
     const { order } = answer.order;
     if (order.kind === 'install') {
+      await imager.ordered?.();
       await install(imager, order, facts);
       waitSeconds = 0;
     } else if (order.kind === 'boot-disk') {

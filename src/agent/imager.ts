@@ -1,6 +1,6 @@
 /** Entry of the imager: what a bare machine runs. `boot/imager-init` starts it when the network is up. */
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { freemem } from 'node:os';
 import { systemClock } from '../foundation/clock.ts';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
@@ -134,6 +134,7 @@ async function compose(
       // What the machine booted from is nothing to install on, however large it is.
       return { ...facts, disks: facts.disks.filter(({ path }) => path !== medium?.disk) };
     },
+    ordered: () => writeFile(`${runDirectory}/ordered`, ''),
     setTime: (time) => setSystemTime(processes, clock, time),
     installer: {
       key,

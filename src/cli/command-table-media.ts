@@ -88,6 +88,29 @@ export const mediaCommands: readonly CommandDefinition[] = [
     load: () => import('./commands/media-iso.ts'),
   },
   {
+    name: 'media disk',
+    group: 'Media',
+    summary: 'start the imager from this machine’s own disk, once',
+    description:
+      'As root, on the machine that is to be installed anew. The imager comes from the server, verified; where Imprint installed the machine it becomes an entry of the boot partition, ' +
+      'elsewhere one of the GRUB that is there (as grub-reboot does it), for exactly one boot. The server’s order counts as ever (imprint install MACHINE): nobody need be there, and no ' +
+      'netboot. Without an order in time, or when it fails, the next boot is the machine as it was.',
+    options: [
+      { flags: '--url <url>', description: 'the image server (default: the one of /etc/imprint/agent.yaml)' },
+      { flags: '--key <file>', description: 'its public key (default: /etc/imprint/server.pub)' },
+      { flags: '--patience <minutes>', description: 'without an order by then it restarts as it was (default: 15)' },
+      { flags: '--reboot <method>', description: 'none (default: the next restart starts it), full, kexec' },
+      { flags: '--cancel', description: 'take it back' },
+    ],
+    examples: [
+      ['imprint media disk', 'then, on the server: imprint install web01 --yes'],
+      ['imprint media disk --reboot full', 'and restart at once'],
+      ['imprint media disk --url http://10.0.0.1:4280 --key server.pub', 'where Imprint did not install'],
+      ['imprint media disk --cancel', 'the next restart is one like any other'],
+    ],
+    load: () => import('./commands/media-disk.ts'),
+  },
+  {
     name: 'key create',
     group: 'Media',
     summary: 'make a key that starts ISO files, and our imager',

@@ -42,7 +42,8 @@ export function readWhen(text: string | undefined, now: number): When {
   throw new ImprintError('input-invalid', { field: '--when', problem });
 }
 
-function oneOf<Value extends string>(
+/** The value of an option that knows few. Throws `input-invalid`. */
+export function oneOf<Value extends string>(
   field: string,
   text: string | undefined,
   values: readonly Value[],

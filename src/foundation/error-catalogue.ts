@@ -186,6 +186,12 @@ export const errorCatalogue = {
     message: 'The boot menu cannot lie in {directory}: {problem}.',
     hint: 'Mount a partition that all systems leave alone (ext4, xfs, btrfs, FAT), and name a directory of it.',
   },
+  'grub-unfit': {
+    exit: 4,
+    http: 409,
+    message: 'The GRUB of this machine cannot start the imager for exactly one time: {problem}.',
+    hint: 'Start it from a stick (imprint media usb) or from the network (imprint serve --netboot).',
+  },
   'boot-restore-refused': {
     exit: 4,
     http: 409,
@@ -688,6 +694,12 @@ export const errorCatalogue = {
     http: 500,
     message: 'Step “{step}” failed on {machine}: {problem}',
     hint: 'The machine stays up with a shell on its console; install it again when the cause is mended.',
+  },
+  'imager-unfit': {
+    exit: 1,
+    http: 502,
+    message: 'The imager of {server} cannot be used: {problem}. Nothing was changed.',
+    hint: 'Make it again on the server: imprint media netboot',
   },
   'io-failed': {
     exit: 1,

@@ -31,6 +31,9 @@ export const bootPaths = {
   script: '/boot/script',
   kernel: '/boot/vmlinuz',
   initrd: '/boot/initrd.img',
+  /** What both are, and the server's signature of that: for a machine that takes them onto its disk. */
+  record: '/boot/imager.json',
+  signature: '/boot/imager.json.minisig',
   /** An EFI program that starts the boot loader on the machine's own disk. */
   localDisk: '/boot/localdisk.efi',
 } as const;

@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import type { NetbootMediaInput, NetbootMediaOutput } from '../contract/operations/media.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
+import type { ImagerRecord } from '../machine/imager-record.ts';
 import { ensureImagerBase, type ImagerBase } from '../netboot/imager-base.ts';
 import { buildOverlay } from '../netboot/imager-overlay.ts';
 import { isThere } from '../store/directory-files.ts';
@@ -13,8 +14,9 @@ import { makeDirectories } from '../store/make-directories.ts';
 import type { Context } from './context.ts';
 import { trustForImager } from './trust/trust-for-imager.ts';
 
-/** Beside the imager: what it was made of, for whoever puts it onto a medium. `key` is the identity of the key that it trusts. */
+/** Beside the imager: what it was made of (`ImagerRecord`), for whoever puts it onto a medium or onto a disk that runs. Its signature lies beside it. */
 export const imagerRecordName = 'imager.json';
+export const imagerSignatureName = `${imagerRecordName}.minisig`;
 
 /** Time of every file in the imager where SOURCE_DATE_EPOCH says nothing: 2000-01-01. */
 const defaultEpoch = 946_684_800;
@@ -66,12 +68,20 @@ export async function buildImager(
   for (const loader of loaders) await placeLoader(loader, join(directory, 'tftp'));
   await replaceFile(join(directory, 'localdisk.efi'), [await readFile(base.localDisk)]);
   await placeImager(directory, base, overlay);
-  const record = { format: 1, key: key.signer.publicKey.id, kernel: base.kernelVersion, suite: input.suite };
-  await replaceFile(join(directory, imagerRecordName), [Buffer.from(`${JSON.stringify(record)}\n`)]);
-  const files = ['vmlinuz', 'initrd.img', 'localdisk.efi', ...loaders.map((loader) => `tftp/${loader}`)];
+  const names = ['vmlinuz', 'initrd.img', 'localdisk.efi', ...loaders.map((loader) => `tftp/${loader}`)];
+  const files = await Promise.all(names.map(async (path) => ({ path, ...(await measure(join(directory, path))) })));
+  const hashOf = (name: string) => files.find(({ path }) => path === name)?.sha256 ?? '';
+  const record: ImagerRecord = {
+    ...{ format: 1, kind: 'imager', key: key.signer.publicKey.id, kernel: base.kernelVersion, suite: input.suite },
+    files: { vmlinuz: hashOf('vmlinuz'), initrd: hashOf('initrd.img') },
+  };
+  const text = Buffer.from(`${JSON.stringify(record)}\n`);
+  const signature = key.signer.sign(text, `imprint imager ${base.kernelVersion}`);
+  await replaceFile(join(directory, imagerSignatureName), [Buffer.from(signature)]);
+  await replaceFile(join(directory, imagerRecordName), [text]);
   return {
     directory,
-    files: await Promise.all(files.map(async (path) => ({ path, ...(await measure(join(directory, path))) }))),
+    files,
     kernel: base.kernelVersion,
     suite: input.suite,
     cached: base.cached,

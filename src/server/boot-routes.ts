@@ -6,6 +6,7 @@ import { parseMacAddress } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import { bootPaths, renderBootScript, renderChainScript } from '../netboot/boot-script.ts';
 import { tftpFiles } from '../netboot/dnsmasq.ts';
+import { imagerRecordName, imagerSignatureName } from '../operations/build-imager.ts';
 import type { Context } from '../operations/context.ts';
 import { decideBoot } from '../operations/decide-boot.ts';
 import { sendFile } from './send-file.ts';
@@ -28,6 +29,8 @@ export function bootRoutes(
   const files = new Map([
     [bootPaths.kernel, join(netboot, 'vmlinuz')],
     [bootPaths.initrd, join(netboot, 'initrd.img')],
+    [bootPaths.record, join(netboot, imagerRecordName)],
+    [bootPaths.signature, join(netboot, imagerSignatureName)],
     [bootPaths.localDisk, join(netboot, 'localdisk.efi')],
     [`/boot/${tftpFiles.uefi}`, join(netboot, 'tftp', tftpFiles.uefi)],
     [`/boot/${tftpFiles.arm64}`, join(netboot, 'tftp', tftpFiles.arm64)],

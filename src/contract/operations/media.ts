@@ -42,6 +42,8 @@ export const netbootMedia = defineOperation({
   long: true,
 });
 
+const serverUrlSchema = z.url({ protocol: /^https?$/, error: 'must be a URL: http://10.0.0.1:4280' }).max(300);
+
 export const usbMediaInputSchema = z.object({
   /** A file that becomes the image of the medium, or a disk that can be pulled out. */
   target: z.string().min(1),
@@ -53,10 +55,7 @@ export const usbMediaInputSchema = z.object({
     .max(64 << 10)
     .optional(),
   /** URL of the image server as machines reach it; absent: `local.cfg` names it, or none is needed. */
-  server: z
-    .url({ protocol: /^https?$/, error: 'must be a URL: http://10.0.0.1:4280' })
-    .max(300)
-    .optional(),
+  server: serverUrlSchema.optional(),
   /** For the imager's kernel, beside its own. */
   kernelOptions: z.string().max(1000).optional(),
   /** Replaces a file that is there. */
@@ -131,5 +130,52 @@ export const isoMedia = defineOperation({
   errors: usbMedia.errors.filter((code) => code !== 'device-refused'),
   effect: 'change',
   runsOn: 'anywhere',
+  long: true,
+});
+
+export const diskMediaOutputSchema = z.object({
+  /** What boots next, once: an entry of the boot partition, or of the GRUB that is there. Absent: it was taken back. */
+  entry: z.string().optional(),
+  /** `imprint`: by the boot pointer of a machine that Imprint installed. `grub`: by the machine's own GRUB. */
+  by: z.enum(['imprint', 'grub']),
+  server: z.string().optional(),
+  /** Of the imager. */
+  kernel: z.string().optional(),
+  /** Whether there was anything to take back. */
+  cancelled: z.boolean().optional(),
+  restart: z.enum(['none', 'full', 'kexec']),
+});
+export type DiskMediaOutput = z.infer<typeof diskMediaOutputSchema>;
+
+/** `imprint media disk`: the imager starts once from the disk of the machine that this runs on. */
+export const diskMedia = defineOperation({
+  name: 'media.disk',
+  summary: 'Start the imager at the next boot of this machine, from its own disk, and only then',
+  input: z.object({
+    /** URL of the image server; absent: the one of the agent's settings. */
+    server: serverUrlSchema.optional(),
+    /** Path of the server's public key; absent: the one that the install left. */
+    key: z.string().min(1).optional(),
+    /** Minutes without an order after which the machine restarts as it was. */
+    patience: z.int().min(1).max(1440).default(15),
+    restart: z.enum(['none', 'full', 'kexec']).default('none'),
+    cancel: z.boolean().default(false),
+  }),
+  output: diskMediaOutputSchema,
+  errors: [
+    'imager-unfit',
+    'signature-wrong',
+    'store-unreachable',
+    'trial-running',
+    'update-running',
+    'grub-unfit',
+    'boot-partition-missing',
+    'boot-partition-unfit',
+    'disk-full',
+    'input-invalid',
+    'not-root',
+  ],
+  effect: 'change',
+  runsOn: 'machine',
   long: true,
 });

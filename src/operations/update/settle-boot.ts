@@ -2,6 +2,7 @@ import { lstat, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toImprintError } from '../../foundation/errors.ts';
 import type { BootEntry, BootPointer } from '../../machine/boot-pointer.ts';
+import { isImagerEntry } from '../../machine/imager-entry.ts';
 import { hostMounts, hostPaths } from '../../machine/installed-layout.ts';
 import { committed, withoutTrial } from '../../machine/trial.ts';
 import { ifThere } from '../../store/directory-files.ts';
@@ -48,6 +49,7 @@ export async function settleOpenBoot(machine: ThisMachine, boot: BootPartition):
     default:
   }
   const settled = await viewMachine(machine, boot);
+  await removeImagers(boot, settled);
   await endWatch(machine.processes);
   await giveUpDropped(machine, boot, settled);
   await forgetIdleRevert(machine, settled);
@@ -75,6 +77,8 @@ async function endWatch(processes: Processes): Promise<void> {
 async function giveUp({ clock }: ThisMachine, boot: BootPartition, view: MachineView): Promise<void> {
   const { pointer, failure } = view;
   const { trial = '' } = pointer;
+  // The imager says nothing to the machine that it was started from.
+  if (isImagerEntry(trial)) return void (await boot.writePointer(withoutTrial(pointer)));
   if (failure?.entry !== trial || failure.sequence !== pointer.sequence) {
     const boots = pointer.tries === 1 ? 'once' : `${pointer.tries} times`;
     const reason = `it was started ${boots} and never said that it was well: it hung, panicked or was switched off`;
@@ -82,6 +86,11 @@ async function giveUp({ clock }: ThisMachine, boot: BootPartition, view: Machine
     await boot.writeFailure({ sequence: pointer.sequence, entry: trial, reason, time });
   }
   await boot.writePointer(withoutTrial(pointer));
+}
+
+/** An imager that was started, or is not to be any more, only takes up room. */
+async function removeImagers(boot: BootPartition, { entries, pointer }: MachineView): Promise<void> {
+  for (const { id } of entries) if (isImagerEntry(id) && id !== pointer.trial) await boot.removeEntry(id);
 }
 
 /**

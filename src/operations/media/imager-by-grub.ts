@@ -1,0 +1,88 @@
+import { readFile, rm, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ImprintError } from '../../foundation/errors.ts';
+import { type ImagerStart, imagerWords } from '../../machine/imager-entry.ts';
+import { imagerMenuId, withImagerMenu } from '../../machine/imager-once.ts';
+import { writeFilesDurably } from '../../store/durable.ts';
+import { type ForeignGrub, findForeignGrub, setNextEntry, unfit } from '../../system/foreign-grub.ts';
+import { checkGrubScript } from '../../system/grub-script.ts';
+import type { Processes } from '../../system/run.ts';
+import type { FetchedImager } from './fetch-imager.ts';
+
+/** The machine that this runs on, which Imprint did not install. `root` is another than `/` in tests. */
+export interface ForeignMachine {
+  processes: Processes;
+  root: string;
+}
+
+/** Bytes that stay free beside the imager. */
+const reserve = 16 << 20;
+const directoryName = 'imprint-imager';
+
+/**
+ * Has the GRUB of a machine that Imprint did not install start the imager at the next boot, and only then: by `custom.cfg` and `next_entry`, as `grub-reboot` does. Nothing that
+ * the distribution wrote is changed. Cut anywhere, the machine boots as ever. Errors: `grub-unfit`, `disk-full`, `io-failed`, `process-failed`, `tool-missing`.
+ */
+export async function stageImagerByGrub(
+  { processes, root }: ForeignMachine,
+  start: Omit<ImagerStart, 'record'>,
+  fetch: () => Promise<FetchedImager>,
+): Promise<FetchedImager> {
+  const grub = await findForeignGrub(processes, root);
+  const imager = await fetch();
+  const { record, vmlinuz, initrd } = imager;
+  const menu = {
+    uuid: grub.uuid,
+    directory: `${grub.path}/${directoryName}`,
+    words: imagerWords({ ...start, record }),
+  };
+  const { custom, text } = await readCustom(grub);
+  const changed = withImagerMenu(text, menu);
+  await checkGrubScript(processes, changed);
+  // What an earlier call left is not counted on: it is about to be replaced.
+  await forget(processes, grub);
+  await expectRoom(grub.directory, vmlinuz.length + initrd.length);
+  const at = (name: string) => join(grub.directory, directoryName, name);
+  const files = [
+    { path: at('vmlinuz'), content: vmlinuz },
+    { path: at('initrd.img'), content: initrd },
+    { path: custom, content: changed },
+  ];
+  await writeFilesDurably(files, grub.directory);
+  for (const { path, content } of files) {
+    if (!Buffer.from(content).equals(await readFile(path))) throw unfit(`${path} reads back differently`);
+  }
+  await setNextEntry(processes, grub, imagerMenuId);
+  return imager;
+}
+
+/** Takes it back; whether there was anything to take back. Errors as above. */
+export async function unstageImagerByGrub({ processes, root }: ForeignMachine): Promise<boolean> {
+  return await forget(processes, await findForeignGrub(processes, root));
+}
+
+/** The choice first: from then on the machine boots as ever. */
+async function forget(processes: Processes, grub: ForeignGrub): Promise<boolean> {
+  const { custom, text } = await readCustom(grub);
+  const without = withImagerMenu(text, undefined);
+  if (without === text) return false;
+  await setNextEntry(processes, grub, undefined);
+  if (without.trim() === '') await rm(custom);
+  else await writeFilesDurably([{ path: custom, content: without }], grub.directory);
+  await rm(join(grub.directory, directoryName), { recursive: true, force: true });
+  return true;
+}
+
+async function readCustom({ directory }: ForeignGrub): Promise<{ custom: string; text: string }> {
+  const custom = join(directory, 'custom.cfg');
+  const text = await readFile(custom, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  });
+  return { custom, text };
+}
+
+async function expectRoom(directory: string, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(directory);
+  if (bavail * bsize < bytes + reserve) throw new ImprintError('disk-full', { path: directory });
+}
