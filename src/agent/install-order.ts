@@ -114,10 +114,7 @@ export async function carryOut(
     return { kind: 'installed' };
   } catch (thrown) {
     const error = toImprintError(thrown);
-    // The disk may turn out to be in use at the first touch, before anything was written.
-    const first = current?.kind === 'wipe-disk' || current?.kind === 'clear-partitions';
-    const untouched = !writing || (error.code === 'disk-in-use' && first);
-    if (untouched && isRefusal(error)) return { kind: 'refused', error };
+    if (!writing && isRefusal(error)) return { kind: 'refused', error };
     return { kind: 'failed', error, ...(current === undefined ? {} : { step: describeStep(current) }) };
   }
 }

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import { constants, mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/foundation/clock.ts';
@@ -77,7 +77,8 @@ async function install(context: InstallContext, steps: readonly Step[], last?: S
   await until(() =>
     attempt().then(
       () => true,
-      (error) => (error.code === 'disk-in-use' ? false : Promise.reject(error)),
+      (error) =>
+        error.code === 'disk-in-use' || /the kernel holds the disk/.test(error.message) ? false : Promise.reject(error),
     ),
   );
 }
@@ -240,6 +241,36 @@ describe.skipIf(!isRoot)('an install by a layout of one’s own', { timeout: 120
       expect(fstab).toMatch(/^UUID=\S+\t\/srv\/data\txfs\tnofail\t0 0$/m);
       expect(fstab).toMatch(/^UUID=\S+\t\/home\text4\tdefaults\t0 2$/m);
     });
+  });
+
+  it('writes to none of several disks while another is in use', async () => {
+    await using disk = await loopDisk(2 * 1024 ** 3);
+    await using other = await loopDisk(1024 ** 3);
+    const context = await contextFor(disk, content, addHomes);
+    const yaml = `disks:
+  - { name: d, erase: [linux], partitions: [{ name: bios, role: bios-boot }, { name: esp, role: esp }, { name: boot, role: boot }, { name: root, role: root }] }
+  - { name: e, match: ${other.device}, partitions: [{ name: home, role: home }] }
+`;
+    const steps = await stepsOn(disk, yaml, other);
+    expect(steps.flatMap((step) => (step.kind === 'wipe-disk' ? [step.disk] : []))).toEqual([
+      disk.device,
+      other.device,
+    ]);
+    const marked = Buffer.alloc(512, 7);
+    await using handle = await open(disk.device, 'r+');
+    await handle.write(marked, 0, 512, 0);
+    await handle.sync();
+    {
+      await using _held = await open(other.device, constants.O_RDONLY | constants.O_EXCL);
+      const attempt = Task.run(
+        'install',
+        () => {},
+        (task) => executeInstall('web01', steps, context, task),
+      );
+      await expect(attempt).rejects.toMatchObject({ code: 'disk-in-use', details: { disk: other.device } });
+    }
+    const { buffer } = await handle.read(Buffer.alloc(512), 0, 512, 0);
+    expect(buffer.equals(marked)).toBe(true);
   });
 
   it('touches nothing where the layout cannot be had', async () => {

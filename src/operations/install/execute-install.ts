@@ -3,6 +3,7 @@ import { ImprintError, toImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import { describeStep, type Step } from '../../planning/step.ts';
 import { unmountTree } from '../../system/mount.ts';
+import { openDiskExclusively } from '../../system/partition.ts';
 import { executeStep } from './executors.ts';
 import { bootDirectory, hostDirectory, type InstallContext } from './install-context.ts';
 
@@ -15,7 +16,7 @@ export interface InstallHooks {
  * Carries out an install. The journal is the task's events, one part for each step. Whatever happens, nothing stays mounted.
  * After a failure or a cut the disk boots nothing, and the same steps begin again from the first.
  *
- * Errors: those of the restore and of the disk as they are; what a step's tools said as `step-failed`.
+ * Errors: `disk-in-use` before anything is written; those of the restore as they are; what a step's tools said as `step-failed`.
  */
 export async function executeInstall(
   machine: string,
@@ -26,6 +27,7 @@ export async function executeInstall(
 ): Promise<void> {
   task.expect(steps.length, 'steps');
   try {
+    await requireDisks(machine, steps);
     for (const step of steps) {
       hooks.reached?.(step);
       await executeNamed(machine, step, context, task);
@@ -42,9 +44,24 @@ export async function executeInstall(
   }
 }
 
+/** Of several disks none is written while another is in use. */
+async function requireDisks(machine: string, steps: readonly Step[]): Promise<void> {
+  for (const step of steps) {
+    if (step.kind !== 'wipe-disk' && step.kind !== 'clear-partitions') continue;
+    try {
+      await (await openDiskExclusively(step.disk)).close();
+    } catch (thrown) {
+      const error = toImprintError(thrown);
+      // Whatever else is wrong with it is told with the step that finds it.
+      if (error.code !== 'disk-in-use') continue;
+      const details = { disk: step.disk, machine, use: 'the kernel holds it' };
+      throw new ImprintError('disk-in-use', details, { cause: error });
+    }
+  }
+}
+
 /** Errors that say all by themselves, also in the middle of an install; the rest is told with its step. */
 const selfExplaining: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'disk-in-use',
   'store-unreachable',
   'corrupt-pack',
   'corrupt-manifest',
@@ -60,15 +77,10 @@ async function executeNamed(machine: string, step: Step, context: InstallContext
       await executeStep(step, context, part);
     } catch (thrown) {
       const error = toImprintError(thrown);
-      if (error.code === 'disk-in-use' && (step.kind === 'wipe-disk' || step.kind === 'clear-partitions')) {
-        throw new ImprintError(
-          'disk-in-use',
-          { disk: step.disk, machine, use: 'the kernel holds it' },
-          { cause: error },
-        );
-      }
       if (selfExplaining.has(error.code)) throw error;
-      throw new ImprintError('step-failed', { step: name, machine, problem: error.message }, { cause: error });
+      // By then something may have been written, whatever the error itself says.
+      const problem = error.code === 'disk-in-use' ? 'the kernel holds the disk' : error.message;
+      throw new ImprintError('step-failed', { step: name, machine, problem }, { cause: error });
     }
   });
 }
