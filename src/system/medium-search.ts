@@ -1,4 +1,4 @@
-import { open, readdir, readFile } from 'node:fs/promises';
+import { constants, open, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import type { Clock } from '../foundation/clock.ts';
@@ -22,7 +22,7 @@ const lsblkSchema = z.object({
 });
 const recordSchema = z.looseObject({ id: z.string() });
 const fileSystems = ['vfat', 'ext2', 'ext3', 'ext4', 'iso9660'];
-/** More than a `local.cfg` may have, so that a longer one is seen to be too long. */
+/** More than a `local.cfg` may have, so that a longer one is seen to be too long; and more than the record of a medium. */
 const readLimit = (64 << 10) + 1;
 
 /**
@@ -81,10 +81,10 @@ export async function mountMedium(
 }
 
 async function readRecord(directory: string): Promise<string | undefined> {
-  const text = await readFile(join(directory, mediumPaths.record), 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
+  const bytes = await readPlain(join(directory, mediumPaths.record));
+  if (bytes === undefined) return undefined;
   try {
-    return recordSchema.parse(JSON.parse(text)).id;
+    return recordSchema.parse(JSON.parse(bytes.toString('utf8'))).id;
   } catch {
     return undefined;
   }
@@ -93,9 +93,19 @@ async function readRecord(directory: string): Promise<string | undefined> {
 async function readSettings(directory: string): Promise<SettingsPlace['files']> {
   const files: { name: string; content: Uint8Array }[] = [];
   for (const name of (await readdir(directory).catch(() => [])).filter(isSettingsName).sort()) {
-    await using file = await open(join(directory, name), 'r');
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(readLimit), 0, readLimit, 0);
-    files.push({ name, content: buffer.subarray(0, bytesRead) });
+    const content = await readPlain(join(directory, name));
+    if (content !== undefined) files.push({ name, content });
   }
   return files;
+}
+
+/** What a file begins with; undefined where there is none, or something else of its name: a pipe that nobody writes to would be waited for for ever. */
+async function readPlain(path: string): Promise<Buffer | undefined> {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const opened = await open(path, flags).catch(() => undefined);
+  if (opened === undefined) return undefined;
+  await using file = opened;
+  if (!(await file.stat()).isFile()) return undefined;
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(readLimit), 0, readLimit, 0);
+  return buffer.subarray(0, bytesRead);
 }

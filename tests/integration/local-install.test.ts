@@ -150,6 +150,8 @@ describe.skipIf(process.getuid?.() !== 0)('findSettings', () => {
       join(place.directory, 'files/local.cfg'),
       'HOSTNAME=web01\r\nIPADDR=10.0.0.5/24\r\nMONITOR_SERVER=x\r\n',
     );
+    // Nobody ever writes to it: whoever opened it to read would wait for ever.
+    await systemProcesses.run('mkfifo', [join(place.directory, 'files/local-52-54-00-12-34-56.cfg')]);
     const tree = ['-q', '-t', 'ext4', '-L', 'imprint-cfg', '-d', join(place.directory, 'files'), place.device];
     await systemProcesses.run('mke2fs', tree);
     const search = {
