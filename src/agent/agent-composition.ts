@@ -8,6 +8,7 @@ import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import { parsePublicKey } from '../image/signature.ts';
 import { agentFiles } from '../machine/agent-files.ts';
 import { parseAgentSettings } from '../machine/agent-settings.ts';
+import { readHostRoom, relieveHost } from '../operations/update/host-room.ts';
 import { rememberServerTime } from '../operations/update/machine-clock.ts';
 import { keepServerRules } from '../operations/update/machine-rules.ts';
 import { proveTrial } from '../operations/update/prove-trial.ts';
@@ -22,6 +23,7 @@ import { agentClient } from './agent-client.ts';
 import { type Agent, runAgent } from './agent-loop.ts';
 import { runOrder } from './run-order.ts';
 import { sendObject } from './send-object.ts';
+import { watchRoom } from './watch-room.ts';
 
 const processes = systemProcesses;
 const clock = systemClock;
@@ -32,7 +34,16 @@ const timeKept = 12 * 3600 * 1000;
 /** The agent of this machine, until the signal ends it. */
 export async function runAgentHere(program: string, signal: AbortSignal): Promise<void> {
   const log = (message: string) => void process.stdout.write(`${message}\n`);
-  await runAgent(await compose(program, signal, log));
+  const agent = await compose(program, signal, log);
+  await Promise.all([runAgent(agent), watchHost(agent)]);
+}
+
+/** Where image files share blocks, and only there. */
+async function watchHost({ signal, log }: Agent): Promise<void> {
+  if ((await readHostRoom('/').catch(() => undefined)) === undefined) return;
+  // What runs may get another name meanwhile: an image that somebody dropped.
+  const relieve = () => relieveHost('/', () => findThisMachine({ processes, clock }));
+  await watchRoom({ clock, signal, log, relieve });
 }
 
 async function compose(program: string, signal: AbortSignal, log: (message: string) => void): Promise<Agent> {

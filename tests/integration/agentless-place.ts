@@ -21,6 +21,7 @@ import { renderPointer, renderTries } from '../../src/machine/boot-pointer-block
 import { renderBootFailure } from '../../src/machine/boot-records.ts';
 import { renderEntryConfig } from '../../src/machine/boot-script-grub.ts';
 import { type InstalledLayout, imagePath } from '../../src/machine/installed-layout.ts';
+import type { RootFileSystem } from '../../src/machine/root-file-system.ts';
 import { bootWords } from '../../src/machine/trial.ts';
 import { tryLock } from '../../src/native/files.ts';
 import type { ThisMachine } from '../../src/operations/update/this-machine.ts';
@@ -41,6 +42,8 @@ export interface AgentlessState {
   goodBefore?: string;
   /** Answer of `systemctl is-system-running`. */
   system?: string;
+  /** Of the host partition. Default: ext4, where its image files share nothing. */
+  host?: 'xfs' | 'btrfs';
 }
 
 /** A boot partition, a host partition and a root for the shell of an image without an agent, all on loop devices. */
@@ -53,12 +56,13 @@ export class AgentlessPlace implements Disposable {
   readonly #uuid: string;
   readonly #holders: ChildProcess[] = [];
 
-  constructor({ pointer, tries, goodBefore = pointer.good, system = 'running' }: AgentlessState) {
+  constructor({ pointer, tries, goodBefore = pointer.good, system = 'running', host }: AgentlessState) {
     this.#uuid = randomUUID();
-    this.#device = this.#loop('boot', this.#bootTree(pointer, tries, goodBefore), this.#uuid);
-    this.#hostDevice = this.#loop('host', this.#hostTree());
+    this.#device = this.#loop('boot', this.#bootTree(pointer, tries, goodBefore, host ?? 'ext4'), this.#uuid);
+    this.#hostDevice = host === undefined ? this.#loop('host', this.#hostTree()) : this.#emptyLoop('host', host);
     mkdirSync(this.host);
     execFileSync('mount', ['-o', 'noatime', this.#hostDevice, this.host]);
+    if (host !== undefined) execFileSync('cp', ['-a', `${this.#hostTree()}/.`, this.host]);
     this.#write('root/boot/vmlinuz-6.1.0-test', 'kernel of the dropped image');
     this.#write('root/boot/initrd.img-6.1.0-test', 'its initial RAM disk');
     mkdirSync(join(this.directory, 'root/etc/imprint/health.d'), { recursive: true });
@@ -179,11 +183,11 @@ export class AgentlessPlace implements Disposable {
     spawnSync('fsfreeze', ['--unfreeze', this.host]);
   }
 
-  #bootTree(pointer: BootPointer, tries: TrialCount, goodBefore: string): string {
+  #bootTree(pointer: BootPointer, tries: TrialCount, goodBefore: string, host: RootFileSystem): string {
     this.#write('boot/imprint/a.env', renderPointer(pointer));
     this.#write('boot/imprint/b.env', renderPointer({ sequence: pointer.sequence - 1, good: goodBefore, tries: 0 }));
     this.#write('boot/imprint/tries.env', renderTries(tries));
-    this.#write('boot/imprint/layout.json', JSON.stringify(layout));
+    this.#write('boot/imprint/layout.json', JSON.stringify(layoutOn(host)));
     this.#write('boot/imprint/failure.json', renderBootFailure(undefined));
     for (const letter of ['a', 'b'] as const) {
       const entry = entryFor(letter);
@@ -204,6 +208,13 @@ export class AgentlessPlace implements Disposable {
     const file = join(this.directory, `${name}.img`);
     execFileSync('truncate', ['-s', '16M', file]);
     execFileSync('mke2fs', ['-q', '-F', '-t', 'ext4', ...(uuid === undefined ? [] : ['-U', uuid]), '-d', tree, file]);
+    return execFileSync('losetup', ['--find', '--show', file], { encoding: 'utf8' }).trim();
+  }
+
+  #emptyLoop(name: string, type: 'xfs' | 'btrfs'): string {
+    const file = join(this.directory, `${name}.img`);
+    execFileSync('truncate', ['-s', '320M', file]);
+    execFileSync(`mkfs.${type}`, ['-q', '-f', file]);
     return execFileSync('losetup', ['--find', '--show', file], { encoding: 'utf8' }).trim();
   }
 
@@ -244,10 +255,10 @@ function entryFor(letter: 'a' | 'b'): BootEntry {
   };
 }
 
-const layout: InstalledLayout = {
+const layoutOn = (fileSystem: RootFileSystem): InstalledLayout => ({
   ...{ format: 1, layout: 'files', boot: '99999999-2222-4333-8444-555555555555', esp: 'ABCD-1234', slots: [] },
-  host: { uuid: hostUuid, partitionUuid: '22222222-2222-4333-8444-555555555555', fileSystem: 'ext4' },
-};
+  host: { uuid: hostUuid, partitionUuid: '22222222-2222-4333-8444-555555555555', fileSystem },
+});
 
 /** Text of a file on the host partition, or what a link there says. */
 export function hostLink(place: AgentlessPlace, name: string): string {

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { machineSlots } from '../../contract/operations/updates.ts';
+import { formatBytes } from '../../foundation/bytes.ts';
 import { showSlots } from '../../operations/update/show-slots.ts';
 import type { Invocation } from '../command.ts';
 import { printTable } from '../print-table.ts';
@@ -25,7 +26,7 @@ export async function run(session: Session, _invocation: Invocation): Promise<vo
 
 function describe(session: Session, output: Output): string {
   const { paint } = session.stdout;
-  const { slots, empty, situation, failure, left, unmerged } = output;
+  const { slots, empty, situation, failure, left, unmerged, room } = output;
   const table = printTable(
     session.stdout,
     [{ title: 'SLOT' }, { title: 'VERSION' }, { title: 'IS' }, { title: 'KERNEL' }, { title: 'ENTRY' }],
@@ -42,7 +43,11 @@ function describe(session: Session, output: Output): string {
   );
   const said = situations[situation] === undefined ? '' : `\n${situations[situation]}\n`;
   const why = failure === undefined ? '' : `\n${paint('yellow', `${failure.entry} was given up`)}: ${failure.reason}\n`;
-  return table + said + why + describeUnmerged(unmerged);
+  const short =
+    room === undefined || room.free >= room.wanted
+      ? ''
+      : `\n${paint('yellow', `/hostpart has only ${formatBytes(room.free)} left`)}, and should have ${formatBytes(room.wanted)}: the image files on it share blocks, and the root that runs gets errors where it is full. Remove something; before that, the agent removes the version to go back to.\n`;
+  return table + said + why + short + describeUnmerged(unmerged);
 }
 
 function describeUnmerged(unmerged: readonly string[]): string {

@@ -142,6 +142,8 @@ export const machineSlots = defineOperation({
     empty: z.array(z.string()),
     /** Files of the version that an update in place did not put over the machine’s: paths below `/var/lib/imprint/unmerged`. */
     unmerged: z.array(z.string()),
+    /** Of a host partition whose image files share blocks: bytes that are free, and that should be. */
+    room: z.object({ free: z.number(), wanted: z.number() }).optional(),
     failure: z.object({ entry: z.string(), reason: z.string(), time: z.string() }).optional(),
   }),
   errors: ['machine-unmanaged'],

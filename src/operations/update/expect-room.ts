@@ -6,14 +6,14 @@ import { hostMounts, hostPaths, imagePath } from '../../machine/installed-layout
 import { entriesThatStay } from '../../planning/choose-slot.ts';
 import { rootSpace } from '../../planning/install-space.ts';
 import { findPartition } from '../../system/find-partition.ts';
-import { hostReserve } from './fill-file-slot.ts';
+import { hostReserve, sharedReserve } from './fill-file-slot.ts';
 import { requirePartitionRoom } from './fill-partition-slot.ts';
 import { imageOf } from './settle-boot.ts';
 import type { UpdateWork } from './update-work.ts';
 
 /**
  * Refuses a version that has no room in the slot, before anything of it is fetched and before the menu forgets what lies there. A file slot on xfs and btrfs
- * begins as a clone, whose need is only known once the versions were compared: it is refused then, by `fillFileSlot`. Errors: `slot-unfit`.
+ * begins as a clone, whose need is only known once the versions were compared: it is refused then, by `fillFileSlot`, and here where the reserve is not there. Errors: `slot-unfit`.
  */
 export async function expectSlotRoom(
   work: Pick<UpdateWork, 'machine' | 'view' | 'source' | 'digest'>,
@@ -33,13 +33,13 @@ async function expectHostRoom(
   fileSystem: string,
 ): Promise<void> {
   const { pointer, entries, running } = view;
-  if (fileSystem !== 'ext4' && running !== undefined) return;
+  const shared = fileSystem !== 'ext4' && running !== undefined;
   const host = join(machine.root, hostMounts.host);
   const staying = entriesThatStay({ pointer, entries, running: running?.id }, digest);
   const kept = staying.map((id) => imageOf(entries, id));
   const { bavail, bsize } = await statfs(host);
   const free = bavail * bsize + (await bytesOfOthers(join(host, hostPaths.images), kept));
-  const needed = rootSpace(source.version.record.stats) + hostReserve;
+  const needed = shared ? sharedReserve : rootSpace(source.version.record.stats) + hostReserve;
   if (free >= needed) return;
   throw new ImprintError('slot-unfit', {
     slot: imagePath(digest),

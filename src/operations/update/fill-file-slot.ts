@@ -34,8 +34,10 @@ export interface FillFileRequest extends FillRequest {
 
 /** The file that is being filled; nothing boots it, and what a cut leaves of it is begun anew. */
 const filling = `${hostPaths.images}/filling.img`;
-/** Of the host partition, beside what is written: the running image, where it shares blocks, takes new ones as it goes on. */
+/** Of the host partition, beside what is written. */
 export const hostReserve = 96 << 20;
+/** The same where image files share blocks: a block that is shared takes a new one when the system that runs writes to it. */
+export const sharedReserve = 256 << 20;
 
 /**
  * Fills an image file with a version, `images/HEX.img`. Where the host's file system can share blocks between files (xfs, btrfs) it begins as a
@@ -91,7 +93,8 @@ async function fill(request: FillFileRequest, image: ImageFill): Promise<FilledS
   const { host, file, target, uuid, reused } = image;
   const root = { slot: 'file', uuid, fileSystem: 'ext4' as const };
   // Blocks of a clone become its own when they are written: then they need room.
-  const planned = async (bytes: number) => void (await requireFree(request, host, reused ? bytes : 0));
+  const planned = async (bytes: number) =>
+    void (await requireFree(request, host, reused ? bytes : 0, reused ? sharedReserve : hostReserve));
   const filled = await withImage(request, file, false, (place) => fillTree(request, place, root, planned));
   await flushFile(file);
   // Read past the page cache of the host's file system, which would answer with what was written.
@@ -188,13 +191,18 @@ async function makeEmpty(request: FillFileRequest, host: string, file: string, u
 }
 
 /** Bytes that may be taken of the host partition; refuses where `needed` are not there. */
-async function requireFree({ content }: FillFileRequest, host: string, needed: number): Promise<number> {
+async function requireFree(
+  { content }: FillFileRequest,
+  host: string,
+  needed: number,
+  reserve = hostReserve,
+): Promise<number> {
   const { bavail, bsize } = await statfs(host);
-  const free = bavail * bsize - hostReserve;
+  const free = bavail * bsize - reserve;
   if (free >= needed) return free;
   throw new ImprintError('slot-unfit', {
     slot: imagePath(content.digest),
-    problem: `${host} has ${formatBytes(bavail * bsize)} free, and ${formatBytes(needed + hostReserve)} are needed`,
+    problem: `${host} has ${formatBytes(bavail * bsize)} free, and ${formatBytes(needed + reserve)} are needed`,
   });
 }
 

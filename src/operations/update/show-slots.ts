@@ -6,12 +6,14 @@ import type { Slot } from '../../contract/update.ts';
 import type { BootEntry } from '../../machine/boot-pointer.ts';
 import { triesLeft } from '../../machine/decide-boot.ts';
 import { unmergedPath } from '../../machine/unmerged-files.ts';
+import { readHostRoom } from './host-room.ts';
 import { lookAtMachine, type MachineView, type ThisMachine } from './this-machine.ts';
 
 /** `imprint slots`: what lies in the slots of this machine, and what boots. Errors: `machine-unmanaged`. */
 export async function showSlots(machine: ThisMachine): Promise<z.input<typeof machineSlots.output>> {
   const view = await lookAtMachine(machine);
   const { layout, pointer, tries, entries, situation, failure } = view;
+  const room = await readHostRoom(machine.root);
   const full = new Set(entries.map(({ slot }) => slot));
   return {
     layout: layout.layout,
@@ -20,6 +22,7 @@ export async function showSlots(machine: ThisMachine): Promise<z.input<typeof ma
     slots: entries.map((entry) => showSlot(entry, view)),
     unmerged: await listUnmerged(machine.root),
     empty: layout.slots.map(({ name }) => name).filter((name) => !full.has(name)),
+    ...(room === undefined ? {} : { room }),
     ...(failure === undefined ? {} : { failure: { entry: failure.entry, reason: failure.reason, time: failure.time } }),
   };
 }
