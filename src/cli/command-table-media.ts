@@ -172,6 +172,26 @@ export const mediaCommands: readonly CommandDefinition[] = [
     load: () => import('./commands/key-remove.ts'),
   },
   {
+    name: 'key test',
+    group: 'Media',
+    summary: 'start every ISO file of a key in a virtual machine',
+    description:
+      'Chooses each in the menu of the key, on a BIOS and on UEFI, and says how far it came: by what it says on the serial line, and by a picture of its screen. ' +
+      'The key is not written. Needs QEMU (and OVMF for UEFI), but no KVM: it is used where it works.',
+    arguments: [keyArgument],
+    options: [
+      { flags: '--iso <name>', description: 'only this one; repeatable', repeat: true },
+      { flags: '--firmware <which>', description: 'bios, uefi or both (default: both)' },
+      { flags: '--limit <seconds>', description: 'what each start may take (default: 300)' },
+      { flags: '--output <directory>', description: 'where logs and pictures go (default: a new one in /tmp)' },
+    ],
+    examples: [
+      ['imprint key test key.img', 'before the image goes onto twenty sticks'],
+      ['imprint key test /dev/sdb --iso debian-live-12.5.0-amd64-gnome.iso --firmware uefi', 'one of them'],
+    ],
+    load: () => import('./commands/key-test.ts'),
+  },
+  {
     name: 'key grow',
     group: 'Media',
     summary: 'let the room for ISO files reach to the end of the key',

@@ -482,6 +482,12 @@ export const errorCatalogue = {
     message: '{iso} is not what it should be: {problem}.',
     hint: 'Fetch it again, from its makers; should that not help, use another stick.',
   },
+  'iso-not-started': {
+    exit: 5,
+    http: 422,
+    message: '{count} did not come up: {isos}.',
+    hint: 'What each said and showed lies in {directory}. More time: --limit SECONDS',
+  },
   'key-damaged': {
     exit: 5,
     http: 500,

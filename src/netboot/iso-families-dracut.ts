@@ -1,6 +1,8 @@
 import type { IsoFamily } from './iso-family.ts';
 
 const dracut = 'rd.live.image iso-scan/filename=$iso';
+/** Without it dracut 059 mounts no root that lies in the squashfs itself; older ones without OverlayFS pass it over. */
+const overlay = 'rd.live.overlay.overlayfs=1';
 
 /** What is built with archiso or dracut, and the installers beside them. */
 export const dracutFamilies: readonly IsoFamily[] = [
@@ -149,14 +151,14 @@ export const dracutFamilies: readonly IsoFamily[] = [
         title: 'Live system',
         kernels: ['/images/pxeboot/vmlinuz', '/isolinux/vmlinuz', '/isolinux/vmlinuz0', '/boot/vmlinuz'],
         initrds: [['/images/pxeboot/initrd.img', '/isolinux/initrd.img', '/isolinux/initrd0.img', '/boot/initrd.img']],
-        options: `root=live:UUID=$isouuid ${dracut}`,
+        options: `root=live:UUID=$isouuid ${overlay} ${dracut}`,
       },
       {
         kind: 'linux',
         title: 'Live system, simplest graphics',
         kernels: ['/images/pxeboot/vmlinuz', '/isolinux/vmlinuz', '/isolinux/vmlinuz0', '/boot/vmlinuz'],
         initrds: [['/images/pxeboot/initrd.img', '/isolinux/initrd.img', '/isolinux/initrd0.img', '/boot/initrd.img']],
-        options: `root=live:UUID=$isouuid ${dracut} nomodeset`,
+        options: `root=live:UUID=$isouuid ${overlay} ${dracut} nomodeset`,
       },
     ],
     source: 'dracut.cmdline(7): root=live:UUID, iso-scan/filename',

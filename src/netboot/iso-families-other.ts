@@ -88,6 +88,7 @@ export const otherFamilies: readonly IsoFamily[] = [
     entries: [{ kind: 'program', title: 'Test the memory', firmware: 'uefi', path: '/EFI/BOOT/bootx64.efi' }],
     refusal:
       'For a BIOS this ISO holds the image of a floppy disk, which GRUB cannot start. The key’s own memory test does the same.',
+    test: { words: 'console=ttyS0,115200', runs: ['Memtest86\\+'] },
     source: 'memtest86+ 6: El Torito floppy emulation for BIOS',
   },
   {
@@ -100,6 +101,7 @@ export const otherFamilies: readonly IsoFamily[] = [
     ],
     refusal:
       'For UEFI this ISO holds iPXE in the image of a file system, which GRUB cannot start from. Start it on a BIOS, or write it onto another stick.',
+    test: { runs: ['iPXE \\d|initialising devices\\.\\.\\.ok|Open Source Network Boot Firmware'] },
     source: 'iPXE: bin/ipxe.lkrn follows the Linux boot protocol',
   },
   {
@@ -126,6 +128,8 @@ export const otherFamilies: readonly IsoFamily[] = [
       { kind: 'config', title: 'Its own menu', firmware: 'bios', path: '/boot/grub/grub.cfg', takesPath: false },
     ],
     refusal: 'It is for machines with a BIOS.',
+    // The one screen of it that our own menu, which is GRUB's too, does not show.
+    test: { runs: ['GNU/Hurd'] },
     source: 'grub-mkrescue(1)',
   },
 ];

@@ -16,8 +16,17 @@ export interface IsoFamily {
   entries: readonly IsoEntry[];
   /** Why the ISO cannot be started from a file, or not on this kind of firmware; whole sentences. */
   refusal?: string;
+  /** How `key test` has it speak and follows its start, where that differs from a Linux system on a serial line. */
+  test?: IsoTest;
   /** Where the facts come from. */
   source: string;
+}
+
+export interface IsoTest {
+  /** Words that put it onto the first serial line, only while it is tested; default: those of a Linux kernel, and none for programs. */
+  words?: string;
+  /** What it says when it runs, beside what most systems say (`iso-progress.ts`); regular expressions. */
+  runs?: readonly string[];
 }
 
 export type IsoEntry = { title: string; firmware?: 'bios' | 'uefi' } & (

@@ -5,7 +5,8 @@ import type { IsoEntry, IsoFamily } from './iso-family.ts';
  * The part of a key's menu that starts ISO files, as GRUB script made from the table of families. It looks into a file only when that is chosen, so the menu is
  * there at once, and it knows files that people copied by hand as well as those that `key add` put there.
  *
- * It goes by the exported variables `isos` (the partition with the files, `hd0,gpt3`) and `iso_path` (of the file on it), and works on `(loop)`.
+ * It goes by the exported variables `isos` (the partition with the files, `hd0,gpt3`) and `iso_path` (of the file on it), and works on `(loop)`. `imprint_words`, which
+ * nothing sets but `imprint key test`, come after a kernel's own.
  */
 export function renderIsoScript(): string {
   return [
@@ -22,7 +23,7 @@ export function renderIsoScript(): string {
 /** Opens the file, and lets `family` say what it is: the id of a family, or nothing. */
 export function renderDetection(): string[] {
   return [
-    'loopback -d loop',
+    'if [ -d (loop)/ ]; then loopback -d loop; fi',
     'set family=',
     'if loopback loop "($isos)$iso_path"; then true; else set family=unreadable; fi',
     'probe --set=uuid --fs-uuid ($isos)',
@@ -77,7 +78,12 @@ function topOf(path: string): string {
 
 function renderFamily({ id, entries, refusal }: IsoFamily, isFirst: boolean): string[] {
   const lines = entries.flatMap((entry) => {
-    const rendered = [`menuentry ${quote(entry.title)} {`, ...renderEntry(entry).map((line) => `  ${line}`), '}'];
+    const menuentry = [`menuentry ${quote(entry.title)} {`, ...renderEntry(entry).map((line) => `  ${line}`), '}'];
+    // Programs have one name each; of several that a family knows, only those are shown that are there.
+    const rendered =
+      entry.kind === 'program'
+        ? [`if [ -f (loop)${entry.path} ]; then`, ...menuentry.map((line) => `  ${line}`), 'fi']
+        : menuentry;
     if (entry.firmware === undefined) return rendered;
     const platform = entry.firmware === 'bios' ? 'pc' : 'efi';
     return [`if [ "$grub_platform" = ${platform} ]; then`, ...rendered.map((line) => `  ${line}`), 'fi'];
@@ -92,7 +98,7 @@ function renderFamily({ id, entries, refusal }: IsoFamily, isFirst: boolean): st
 const besideLines = [
   'if [ "$family" = beside ]; then',
   "  menuentry 'With the kernel beside it' {",
-  '    linux "($isos)$iso_path.vmlinuz" iso-scan/filename=$iso_path findiso=$iso_path',
+  '    linux "($isos)$iso_path.vmlinuz" iso-scan/filename=$iso_path findiso=$iso_path $imprint_words',
   '    initrd "($isos)$iso_path.initrd"',
   '  }',
   'elif [ "$family" = unreadable ]; then',
@@ -124,8 +130,8 @@ export function renderEntry(entry: IsoEntry): string[] {
       ];
     case 'program':
       return [
-        `if [ "$grub_platform" = efi ]; then chainloader (loop)${entry.path}`,
-        `else linux16 (loop)${entry.path}; fi`,
+        `if [ "$grub_platform" = efi ]; then chainloader (loop)${entry.path} $imprint_words`,
+        `else linux16 (loop)${entry.path} $imprint_words; fi`,
       ];
     case 'linux':
       return linuxLines(entry);
@@ -137,7 +143,7 @@ function linuxLines(entry: Extract<IsoEntry, { kind: 'linux' }>): string[] {
     ...pick('kernel', [entry.kernels]),
     ...pick('initrds', entry.initrds),
     "echo 'Loading; nothing is written. From an old USB port this takes a minute.'",
-    `if linux "$kernel" ${entry.options.replaceAll('$iso', '"$iso"').replaceAll('"$iso"uuid', '$isouuid')}; then`,
+    `if linux "$kernel" ${entry.options.replaceAll('$iso', '"$iso"').replaceAll('"$iso"uuid', '$isouuid')} $imprint_words; then`,
     `  initrd $initrds${entry.whole === undefined ? '' : ` newc:${entry.whole}:"($isos)$iso_path"`}`,
     'elif [ "$lockdown" = y ]; then',
     ...wrap(

@@ -27,6 +27,7 @@ const packages: Readonly<Record<string, string>> = {
   mke2fs: 'e2fsprogs',
   mksquashfs: 'squashfs-tools',
   mkswap: 'util-linux',
+  OVMF: 'ovmf',
   mmd: 'mtools',
   mmdebstrap: 'mmdebstrap',
   mount: 'mount',

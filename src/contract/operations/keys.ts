@@ -157,3 +157,51 @@ export const keyGrow = defineOperation({
   long: true,
 });
 export type KeyGrowOutput = z.infer<(typeof keyGrow)['output']>;
+
+export const keyTestInputSchema = z.object({
+  key: targetSchema,
+  /** Names on the key; none: all of them. */
+  isos: z.array(z.string().min(1)).default([]),
+  firmware: z.enum(['bios', 'uefi', 'both'], 'must be bios, uefi or both').default('both'),
+  /** Seconds that one start may take. */
+  limit: z.coerce.number().int().min(10).max(36_000).default(300),
+  /** Where logs and pictures go; absent: a new directory among those for temporary files. */
+  directory: z.string().min(1).optional(),
+});
+export type KeyTestInput = z.infer<typeof keyTestInputSchema>;
+
+export const keyTestResultSchema = z.object({
+  iso: z.string(),
+  firmware: z.enum(['bios', 'uefi']),
+  /** `refused`: the key says why not, as it should. `unclear`: it was started, and the picture shows how far it came. */
+  verdict: z.enum(['runs', 'refused', 'unclear', 'failed']),
+  /** How far it came. */
+  stage: z.enum(['nothing', 'menu', 'refused', 'chosen', 'kernel', 'initramfs', 'running']),
+  /** The line that shows it. */
+  said: z.string().optional(),
+  /** What it failed at, as far as is known. */
+  problem: z.string().optional(),
+  seconds: z.number(),
+  /** What it said on its serial line. */
+  log: z.string(),
+  /** Its screen at the end. */
+  picture: z.string().optional(),
+});
+export type KeyTestResult = z.infer<typeof keyTestResultSchema>;
+
+export const keyTest = defineOperation({
+  name: 'key.test',
+  summary: 'Start every ISO file of a key in a virtual machine',
+  input: keyTestInputSchema,
+  output: z.object({
+    key: z.string(),
+    directory: z.string(),
+    accelerator: z.enum(['kvm', 'tcg']),
+    results: z.array(keyTestResultSchema),
+  }),
+  errors: ['key-not-found', 'device-refused', 'iso-not-found', 'iso-not-started', 'tool-missing', 'process-failed'],
+  effect: 'read',
+  runsOn: 'anywhere',
+  long: true,
+});
+export type KeyTestOutput = z.infer<(typeof keyTest)['output']>;

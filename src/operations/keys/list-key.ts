@@ -8,13 +8,14 @@ import { readKeyIndex } from './key-index.ts';
 import { authoritiesOfKey, type IsoLook, lookAtIso } from './look-at-iso.ts';
 import { openKey, unusedOf } from './open-key.ts';
 
-/** `imprint key list`: what is on a key; with `verify` every file is read. Errors: those of `keyList`, `io-failed`. */
+/** `imprint key list`: what is on a key; with `verify` every file is read; with `asItIs` the key is not written. Errors: those of `keyList`, `io-failed`. */
 export async function listKey(
-  context: Context,
+  context: Pick<Context, 'processes'>,
   { key: path, verify }: KeyListInput,
   task: Task,
+  options: { asItIs?: boolean } = {},
 ): Promise<KeyListOutput> {
-  const key = await openKey(context, path, task);
+  const key = await openKey(context, path, task, options);
   const isos: KeyListOutput['isos'] = (await readKeyIndex(key.partition)).sort((left, right) =>
     left.name < right.name ? -1 : 1,
   );

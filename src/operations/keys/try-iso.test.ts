@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest';
+import type { Clock } from '../../foundation/clock.ts';
+import { type IsoTrial, isEchoed, type TriedMachine, tryIso } from './try-iso.ts';
+
+const menu = 'GNU GRUB  version 2.06\r\n';
+
+/** A machine that answers what is typed; its clock runs with the sleeps. */
+function fakeMachine(answer: (typed: string) => string, options: { loses?: number } = {}) {
+  let said = menu;
+  let line = '';
+  let now = 0;
+  let loses = options.loses ?? 0;
+  const typed: string[] = [];
+  const machine: TriedMachine = {
+    isRunning: true,
+    said: async (from = 0) => said.slice(from),
+    screenText: async () => '',
+    type: async (text) => {
+      for (const character of text) {
+        if (character === 'c' && line === '' && typed.length === 0) {
+          said += 'grub> ';
+          typed.push('c');
+        } else if (character === '\n') {
+          typed.push(line);
+          said += `\r\n${answer(line) || 'grub> '}`;
+          line = '';
+        } else if (loses > 0 && line.length === 5) loses -= 1;
+        else {
+          line += character;
+          said += character;
+        }
+      }
+    },
+  };
+  const clock: Clock = {
+    now: () => now,
+    sleep: async (milliseconds) => {
+      now += milliseconds;
+    },
+  };
+  return { machine, clock, typed, signal: { signal: new AbortController().signal, tell: () => {} } };
+}
+
+const live: IsoTrial = { iso: { name: 'live.iso', family: 'debian-live' }, firmware: 'bios', limit: 120 };
+const starts = (after: string) => (typed: string) =>
+  typed.startsWith('configfile') ? menu : typed === '' ? after : '';
+
+describe('tryIso', () => {
+  it('chooses the file, starts its first entry and reads how far it comes', async () => {
+    const { machine, clock, typed, signal } = fakeMachine(starts('Linux version 6.1\r\nlive login: '));
+    expect(await tryIso(machine, live, clock, signal)).toEqual({
+      verdict: 'runs',
+      stage: 'running',
+      said: 'live login:',
+    });
+    expect(typed).toContain('iso_path=/live.iso');
+    expect(typed).toContain('imprint_words="$imprint_words console=ttyS0,115200"');
+    expect(typed.slice(-2)).toEqual(['configfile $prefix/iso.cfg', '']);
+  });
+
+  it('types again what was lost', async () => {
+    const { machine, clock, typed, signal } = fakeMachine(starts('live login: '), { loses: 1 });
+    expect((await tryIso(machine, live, clock, signal)).verdict).toBe('runs');
+    expect(typed.slice(1, 3)).toEqual([
+      'imprit_words="$imprint_words console=tty0"',
+      'imprint_words="$imprint_words console=tty0"',
+    ]);
+  });
+
+  it('says what it failed at', async () => {
+    const { machine, clock, signal } = fakeMachine(starts('Linux version 6.1\r\nBegin: Mounting …\r\n(initramfs) '));
+    expect(await tryIso(machine, live, clock, signal)).toEqual({
+      verdict: 'failed',
+      stage: 'initramfs',
+      said: 'Begin: Mounting …',
+      problem: '(initramfs)',
+    });
+  });
+
+  it('gives up when the time is over', async () => {
+    const { machine, clock, signal } = fakeMachine(starts('Linux version 6.1\r\n'));
+    const outcome = await tryIso(machine, live, clock, signal);
+    expect(outcome).toMatchObject({ verdict: 'failed', stage: 'kernel', problem: 'its time was over' });
+    expect(clock.now()).toBeLessThan(130_000);
+  });
+
+  it('takes the key’s own refusal for what it is', async () => {
+    const refusal = 'This ISO cannot be started from its file. It is of no family';
+    const { machine, clock, signal } = fakeMachine((typed) => (typed.startsWith('configfile') ? refusal : ''));
+    const trial: IsoTrial = { ...live, iso: { name: 'strange.iso' } };
+    expect(await tryIso(machine, trial, clock, signal)).toEqual({ verdict: 'refused', stage: 'refused' });
+  });
+
+  it('says honestly that a menu of the ISO’s own cannot be heard', async () => {
+    const { machine, clock, signal } = fakeMachine(starts(`${menu}EFI stub: Loaded initrd`));
+    const trial: IsoTrial = { ...live, iso: { name: 'own.iso', family: 'loopback' }, firmware: 'uefi' };
+    expect(await tryIso(machine, trial, clock, signal)).toMatchObject({ verdict: 'unclear', stage: 'kernel' });
+  });
+
+  it('refuses a name that it cannot type', async () => {
+    const { machine, clock, signal } = fakeMachine(() => '');
+    const trial: IsoTrial = { ...live, iso: { name: 'ä b.iso', family: 'debian-live' } };
+    expect(await tryIso(machine, trial, clock, signal)).toMatchObject({ verdict: 'failed', stage: 'menu' });
+  });
+});
+
+it('knows an echo that comes twice', () => {
+  expect(isEchoed('sseett  aa==bb', 'set a=b')).toBe(true);
+  expect(isEchoed('set a=', 'set a=b')).toBe(false);
+});
