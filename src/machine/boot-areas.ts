@@ -15,9 +15,9 @@ const largestBiosBoot = 64 * 2 ** 20;
  * code in the first sector last.
  */
 export function bootAreas(structure: DiskStructure): WantedArea[] {
-  const { partitions, ranges } = structure;
+  const { partitions, ranges, size: diskSize } = structure;
   const biosBoot = partitions
-    .filter((partition) => isBiosBoot(partition) && partition.size <= largestBiosBoot)
+    .filter(({ start, size, type }) => isBiosBoot({ type }) && size <= largestBiosBoot && start + size <= diskSize)
     .map(({ number, start, size }): WantedArea => {
       return { part: 'bios-boot', name: `partition-${number}`, offset: start, length: size };
     });

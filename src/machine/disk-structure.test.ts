@@ -154,6 +154,12 @@ describe.each([512, 4096])('a GPT with sectors of %i bytes', (sector) => {
     expect(mendedTable(reader(disk), look(disk, sector))).toEqual([]);
   });
 
+  it('has what is left of it where the disk was cut off', () => {
+    const found = look(gptDisk(sector).subarray(0, size - 40_960), sector);
+    expect(found.ranges.map(({ name }) => name)).toEqual(['primary-rows', 'primary', 'record']);
+    expect(found.problems).toEqual(['the backup of the partition table is gone']);
+  });
+
   it('is none where both are damaged', () => {
     const disk = gptDisk(sector);
     for (const at of [primary + 20, backup + 57]) disk[at] = 0xff;
@@ -176,16 +182,24 @@ describe('whatever lies on a disk', () => {
       { maxLength: 10 },
     );
     fc.assert(
-      fc.property(fc.constantFrom(mbrDisk, gptDisk), flips, near, (make, anywhere, telling) => {
-        const disk = make();
-        for (const [at, value] of [...anywhere, ...telling]) disk[at] = value;
-        const found = look(disk);
-        for (const { offset, length } of found.ranges) {
-          expect(offset).toBeGreaterThanOrEqual(0);
-          expect(length).toBeGreaterThan(0);
-        }
-        for (const { offset, length } of bootAreas(found)) expect(offset >= 0 && length > 0).toBe(true);
-      }),
+      fc.property(
+        fc.constantFrom(mbrDisk, gptDisk),
+        fc.constantFrom(0, 512, 40_000),
+        flips,
+        near,
+        (make, lost, anywhere, telling) => {
+          const disk = make().subarray(0, size - lost);
+          for (const [at, value] of [...anywhere, ...telling]) disk[at] = value;
+          const found = look(disk);
+          for (const { offset, length } of found.ranges) {
+            expect(offset).toBeGreaterThanOrEqual(0);
+            expect(length).toBeGreaterThan(0);
+            expect(offset + length).toBeLessThanOrEqual(disk.length);
+          }
+          for (const { offset, length } of bootAreas(found))
+            expect(offset >= 0 && length > 0 && offset + length <= disk.length).toBe(true);
+        },
+      ),
       { numRuns: 300 },
     );
   });

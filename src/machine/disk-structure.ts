@@ -149,7 +149,9 @@ function gptStructure(
   for (const { number, start, size: length } of partitions) {
     if (length === 0 || start + length > size) problems.push(`partition ${number} does not fit on the disk`);
   }
-  return { label: 'gpt', size, sectorSize, id: copy.uuid, partitions, ranges: gptRanges(copy, sectorSize), problems };
+  // Of a disk that was cut off, the other copy lies behind its end.
+  const ranges = gptRanges(copy, sectorSize).filter(({ offset, length }) => offset >= 0 && offset + length <= size);
+  return { label: 'gpt', size, sectorSize, id: copy.uuid, partitions, ranges, problems };
 }
 
 /** Where both copies lie, known from either. */

@@ -9,12 +9,18 @@ const bios = { core: bytes, code: bytes, whole: true };
 const broken = { ...program, whole: false };
 
 describe('mending makes anew', () => {
-  it.each<[string, MendQuestion, string[], RegExp?]>([
+  it.each<[string, Omit<MendQuestion, 'size'>, string[], RegExp?]>([
     ['nothing where all is whole', { table: [], all: false, own: { bios, esp } }, []],
     [
       'the table alone, on a disk of somebody else',
       { table, all: false },
       ['make anew the partition table, from its backup'],
+    ],
+    [
+      'nothing behind the end of a disk that was cut off',
+      { table: [{ what: 'the backup of the partition table', pieces: [{ ...bytes, offset: 1 }] }], all: false },
+      [],
+      /ends before the place of the backup/,
     ],
     [
       'all that is broken, the code last',
@@ -55,7 +61,7 @@ describe('mending makes anew', () => {
       ['write EFI', 'make anew GRUB’s core', 'make anew the boot code'],
     ],
   ])('%s', (_, question, does, left = /^$/) => {
-    const plan = planBootMend(question);
+    const plan = planBootMend({ size: 1, ...question });
     expect(plan.steps.map(describeMendStep)).toEqual(does.map((words) => expect.stringContaining(words)));
     expect(plan.left.join()).toMatch(left);
   });

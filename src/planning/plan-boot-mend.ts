@@ -8,6 +8,8 @@ export type MendStep =
 
 /** What there is, and what should be. */
 export interface MendQuestion {
+  /** Bytes of the disk. */
+  size: number;
   /** Of the table, from what is whole of it. */
   table: readonly { what: string; pieces: readonly PlacedBytes[] }[];
   /** Makes anew also what looks whole. */
@@ -35,9 +37,14 @@ export interface MendPlan {
 }
 
 /** What is made anew, the first sector's code last. Pure. */
-export function planBootMend({ table, all, own }: MendQuestion): MendPlan {
-  const steps: MendStep[] = table.map(({ what, pieces }) => ({ kind: 'write-bytes', what, pieces }));
+export function planBootMend({ size, table, all, own }: MendQuestion): MendPlan {
+  const steps: MendStep[] = [];
   const left: string[] = [];
+  for (const { what, pieces } of table) {
+    if (pieces.every(({ offset, bytes }) => offset + bytes.length <= size))
+      steps.push({ kind: 'write-bytes', what, pieces });
+    else left.push(`The disk ends before the place of ${what}: make its table fit (sfdisk --relocate gpt-bak-std).`);
+  }
   const { esp, bios } = own ?? {};
   if (esp !== undefined && (all || esp.state !== 'same' || !esp.program.whole)) {
     const { partition, offset, fresh, program, state, mounted } = esp;

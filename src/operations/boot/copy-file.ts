@@ -21,8 +21,8 @@ const mostBytes = 8 * 2 ** 30;
 const recordLimit = 64 << 20;
 
 /**
- * Writes a safety copy: a tar in gzip, first its record, then a page on how to do without Imprint, then every member. It appears whole, and is on
- * the disk when the promise resolves. Errors: `disk-full`, `io-failed`, `read-only`, `interrupted`.
+ * Writes a safety copy: a tar in gzip, first its record, then a page on how to do without Imprint, then every member. It was opened once when it appears, and
+ * is on the disk when the promise resolves. Errors: `disk-full`, `io-failed`, `read-only`, `interrupted`.
  */
 export async function writeCopy(
   file: string,
@@ -42,6 +42,7 @@ export async function writeCopy(
       bytes += piece.length;
     }
     await target.sync();
+    await proveCopy(aside, record.disk.path, signal);
     await rename(aside, file);
     await syncDirectory(dirname(file));
     return { bytes, sha256: hash.digest('hex') };
@@ -50,6 +51,18 @@ export async function writeCopy(
     const failure = thrown as NodeJS.ErrnoException;
     // The name that the user knows.
     throw toImprintError(failure.code === undefined ? failure : Object.assign(failure, { path: file }));
+  }
+}
+
+/** What was read twice must have been the same. Errors: `io-failed`. */
+async function proveCopy(file: string, disk: string, signal: AbortSignal): Promise<void> {
+  try {
+    await (await openCopy(file, signal))[Symbol.asyncDispose]();
+  } catch (thrown) {
+    const error = toImprintError(thrown);
+    if (error.code !== 'boot-copy-invalid') throw error;
+    const problem = 'what it boots from changed meanwhile; try again';
+    throw new ImprintError('io-failed', { operation: 'copying from', path: disk, problem }, { cause: error });
   }
 }
 

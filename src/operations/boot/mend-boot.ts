@@ -39,7 +39,12 @@ export async function prepareMend(context: BootContext, input: Input, task: Task
   const scan = await scanBoot(disk, around);
   const table = mendedTable((offset, length) => disk.read(offset, length), scan.structure);
   const own = await lookAtOwnBoot(processes, disk, scan, task.signal);
-  const { steps, left } = planBootMend({ table, all: input.all, ...(own === undefined ? {} : { own }) });
+  const { steps, left } = planBootMend({
+    size: disk.size,
+    table,
+    all: input.all,
+    ...(own === undefined ? {} : { own }),
+  });
   const remarks = own === undefined ? [whyLittle(scan.structure.label)] : [];
   const time = new Date(clock.now()).toISOString().replace(/\..*$/, '').replaceAll(/[-:]/g, '').replace('T', '-');
   const undo = resolve(input.undo ?? `boot-before-${time}.tar.gz`);

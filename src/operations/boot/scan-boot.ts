@@ -71,6 +71,8 @@ export async function scanBoot(disk: BootDisk, around: ScanSurroundings): Promis
     signal.throwIfAborted();
     const space = fatAt(disk, partition);
     if (space === undefined) missing.push(`partition ${partition.number}, an ESP, holds no FAT that can be read`);
+    else if (partition.start + space.size > disk.size)
+      missing.push(`partition ${partition.number}, an ESP, ends behind the end of the disk`);
     else volumes.push(volumeOf(disk, partition, space, contents));
   }
   const environments: BootCopy['environments'] = [];
