@@ -166,6 +166,12 @@ describe.skipIf(process.geteuid?.() !== 0)('an update in place', () => {
     applyInPlace(root, id);
     const back = { reference: 'test:1', kernelOptions: [`imprint.journal=undo:${id}`] };
     requireReachable(root, back);
+    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', join(root, 'etc')]);
+    try {
+      expect(() => requireReachable(root, back)).toThrow('/etc is a file system of its own');
+    } finally {
+      execFileSync('umount', [join(root, 'etc')]);
+    }
     for (const [flag, path] of [
       ['+i', 'etc/changed'],
       ['+a', 'etc'],

@@ -4,6 +4,7 @@ import type { BootEntry } from '../../../machine/boot-pointer.ts';
 import { inPlaceDirectory, journalOfEntry } from '../../../machine/in-place-journal.ts';
 import { applyInPlace, listInPlace, undoInPlace } from './apply-in-place.ts';
 import { lockedPath, lockedProblem } from './locked-paths.ts';
+import { mountedOver } from './other-file-systems.ts';
 import { readJournal, readState, updatePaths } from './root-paths.ts';
 
 /**
@@ -18,7 +19,7 @@ export function isAsEntry(root: string, { kernelOptions }: Pick<BootEntry, 'kern
 
 /**
  * Throws `in-place-unfit` where a root could not be brought to what an entry boots, so that its initramfs would never come to an end: what is needed for it is
- * gone, or somebody protects a path from changes.
+ * gone, somebody protects a path from changes, or has mounted something over it.
  */
 export function requireReachable(root: string, entry: Pick<BootEntry, 'kernelOptions' | 'reference'>): void {
   const journal = journalOfEntry(entry.kernelOptions);
@@ -27,6 +28,11 @@ export function requireReachable(root: string, entry: Pick<BootEntry, 'kernelOpt
   if (isAsEntry(root, entry)) return;
   const paths = updatePaths(rawPath(root), journal.id);
   const { files, directories } = readJournal(paths);
+  const mounted = mountedOver(paths.root, [...files, ...directories]);
+  if (mounted !== undefined) {
+    const hint = 'Unmount it, then try again.';
+    throw new ImprintError('in-place-unfit', { reference: entry.reference, problem: mounted, hint });
+  }
   const locked = lockedPath(paths.root, [...files, ...directories]);
   if (locked === undefined) return;
   const hint = 'Take that away, then try again.';

@@ -2,6 +2,7 @@ import { displayPath, type RawPath, rawPath } from '../../../foundation/brand.ts
 import { ImprintError } from '../../../foundation/errors.ts';
 import { inPlaceDirectory } from '../../../machine/in-place-journal.ts';
 import { agentPaths } from '../../../machine/installed-layout.ts';
+import { isDirectory } from '../../../native/status.ts';
 import { isOnRoot } from './compare-root.ts';
 import { look } from './root-paths.ts';
 
@@ -21,6 +22,28 @@ export function otherFileSystemProblem(root: string): string | undefined {
       const found = look(`${base}/${part}`);
       if (found === undefined) break;
       if (!onRoot(found)) return mountedProblem(`/${displayPath(part as RawPath)}`, `holds /${path}`);
+      if (end < 0) break;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Why a journal's paths cannot all change: a directory on the way to one of them is a file system of its own by now, or a path is. In words for people;
+ * undefined where all is well. `root`: without a slash at the end.
+ */
+export function mountedOver(root: string, paths: Iterable<RawPath>): string | undefined {
+  const onRoot = isOnRoot((root === '' ? '/' : root) as RawPath);
+  const seen = new Set<string>();
+  for (const path of paths) {
+    for (let end = path.indexOf('/'); ; end = path.indexOf('/', end + 1)) {
+      const part = end < 0 ? path : path.slice(0, end);
+      if (end > 0 && seen.has(part)) continue;
+      seen.add(part);
+      const found = look(`${root}/${part}`);
+      // Behind a link lies what another path names.
+      if (found === undefined || (end > 0 && !isDirectory(found.mode))) break;
+      if (!onRoot(found)) return mountedProblem(`/${displayPath(part as RawPath)}`, 'holds what would have to change');
       if (end < 0) break;
     }
   }
