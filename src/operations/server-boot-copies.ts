@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { z } from 'zod';
@@ -11,12 +11,13 @@ import {
   keptBootCopySchema,
 } from '../contract/operations/boot-copies.ts';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
-import { ifThere } from '../store/directory-files.ts';
 import { writeFilesDurably } from '../store/durable.ts';
 import { openCopy } from './boot/copy-file.ts';
+import { changing } from './changing.ts';
 import type { Context } from './context.ts';
 import type { DataPaths } from './data-paths.ts';
 import { findMachine } from './find-machines.ts';
+import { readNumbered, removeNumbered } from './numbered-records.ts';
 
 /** Of each machine. */
 const keptCopies = 10;
@@ -26,31 +27,33 @@ export async function keepBootCopy(
   context: Context,
   input: z.output<typeof bootCopyKeep.input>,
 ): Promise<z.input<typeof bootCopyKeep.output>> {
-  const { name } = await findMachine((await context.database()).machines, input.machine);
   const content = Buffer.from(input.content, 'base64');
   const { created, disk } = await recordOf(content);
-  const directory = directoryOf(context.paths, name);
-  const [last] = await copiesOf(context.paths, name);
-  const copy: KeptBootCopy = {
-    ...{ number: (last?.number ?? 0) + 1, bytes: content.length, created, disk },
-    sha256: createHash('sha256').update(content).digest('hex'),
-    received: context.clock.now(),
-  };
-  try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    const files = [
-      { path: join(directory, `${copy.number}.tar.gz`), content },
-      { path: join(directory, `${copy.number}.json`), content: `${JSON.stringify(copy)}\n` },
-    ];
-    await writeFilesDurably(files, directory);
-    for (const { number } of (await copiesOf(context.paths, name)).slice(keptCopies)) {
-      for (const suffix of ['.json', '.tar.gz']) await rm(join(directory, `${number}${suffix}`), { force: true });
+  // In a transaction, so that two at once do not get one number.
+  const kept = await changing(context, async ({ machines, time }) => {
+    const { name } = await findMachine(machines, input.machine);
+    const directory = directoryOf(context.paths, name);
+    const [last] = await copiesOf(context.paths, name);
+    const copy: KeptBootCopy = {
+      ...{ number: (last?.number ?? 0) + 1, bytes: content.length, created, disk, received: time },
+      sha256: createHash('sha256').update(content).digest('hex'),
+    };
+    try {
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      const files = [
+        { path: join(directory, `${copy.number}.tar.gz`), content },
+        { path: join(directory, `${copy.number}.json`), content: `${JSON.stringify(copy)}\n` },
+      ];
+      await writeFilesDurably(files, directory);
+      await removeNumbered(directory, (await copiesOf(context.paths, name)).slice(keptCopies), '.tar.gz');
+    } catch (thrown) {
+      throw toImprintError(thrown);
     }
-  } catch (thrown) {
-    throw toImprintError(thrown);
-  }
-  context.log.info({ machine: name, number: copy.number, bytes: content.length }, 'a safety copy was kept');
-  return { machine: name, copy };
+    return { machine: name, copy };
+  });
+  const { number, bytes } = kept.copy;
+  context.log.info({ machine: kept.machine, number, bytes }, 'a safety copy was kept');
+  return kept;
 }
 
 /** The newest first. */
@@ -80,15 +83,8 @@ export async function forgetBootCopies(paths: DataPaths, machine: string): Promi
   await rm(directoryOf(paths, machine), { recursive: true, force: true });
 }
 
-async function copiesOf(paths: DataPaths, machine: string): Promise<KeptBootCopy[]> {
-  const directory = directoryOf(paths, machine);
-  const names = (await ifThere(readdir(directory))) ?? [];
-  const found: KeptBootCopy[] = [];
-  for (const name of names.filter((each) => /^[1-9]\d{0,8}\.json$/.test(each))) {
-    const parsed = keptBootCopySchema.safeParse(parseJson(await readFile(join(directory, name), 'utf8')));
-    if (parsed.success) found.push(parsed.data);
-  }
-  return found.sort((one, other) => other.number - one.number);
+function copiesOf(paths: DataPaths, machine: string): Promise<KeptBootCopy[]> {
+  return readNumbered(directoryOf(paths, machine), keptBootCopySchema);
 }
 
 async function recordOf(content: Uint8Array) {
@@ -105,12 +101,4 @@ async function recordOf(content: Uint8Array) {
 
 function directoryOf({ bootCopies }: DataPaths, machine: string): string {
   return join(bootCopies, machine.toLowerCase());
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,5 +1,5 @@
 import { createPublicKey, hash, type KeyObject, verify } from 'node:crypto';
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type AgentObject,
@@ -17,19 +17,13 @@ import { writeFilesDurably } from '../store/durable.ts';
 import { changing } from './changing.ts';
 import type { Context } from './context.ts';
 import type { DataPaths } from './data-paths.ts';
+import { readNumbered, removeNumbered } from './numbered-records.ts';
 import { findByMacs } from './recognise-machine.ts';
 import { parseObjectFile } from './update/object-file.ts';
 
 /** The objects of a machine that the server keeps, the newest first. */
 export async function listObjects(paths: DataPaths, machine: string): Promise<ServerObject[]> {
-  const directory = directoryOf(paths, machine);
-  const names = (await ifThere(readdir(directory))) ?? [];
-  const objects: ServerObject[] = [];
-  for (const name of names.filter((each) => /^[1-9]\d{0,8}\.json$/.test(each))) {
-    const parsed = keptObjectSchema.safeParse(parseJson(await readFile(join(directory, name), 'utf8')));
-    if (parsed.success) objects.push(parsed.data);
-  }
-  return objects.sort((one, other) => other.number - one.number);
+  return readNumbered(directoryOf(paths, machine), keptObjectSchema);
 }
 
 /** What a machine's agent is told of its object; undefined: it stays on the machine. */
@@ -85,9 +79,7 @@ export async function takeObject(context: Context, report: AgentObject): Promise
         ],
         directory,
       );
-      for (const { number } of (await listObjects(context.paths, machine.name)).slice(keptObjects)) {
-        for (const suffix of ['.json', '.object']) await rm(join(directory, `${number}${suffix}`), { force: true });
-      }
+      await removeNumbered(directory, (await listObjects(context.paths, machine.name)).slice(keptObjects), '.object');
     } catch (thrown) {
       throw toImprintError(thrown);
     }
@@ -151,13 +143,5 @@ function isSigned(statement: string, signature: string, key: KeyObject | undefin
     return key !== undefined && verify(null, Buffer.from(statement), key, Buffer.from(signature, 'base64'));
   } catch {
     return false;
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

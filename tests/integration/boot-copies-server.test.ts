@@ -40,6 +40,9 @@ it('keeps safety copies at the server, gives them back, and forgets them with th
   });
   expect(refused).toMatchObject({ status: 422, body: { error: { code: 'boot-copy-invalid' } } });
   expect((await imprint('boot', 'save')).status).toBe(2);
+  const content = (await readFile(join(image.directory, 'here.tar.gz'))).toString('base64');
+  const atOnce = await Promise.all([1, 2].map(() => server.call('boot-copy.keep', { machine: 'web01', content })));
+  expect(atOnce.map(({ body }) => (body as { copy: { number: number } }).copy.number).sort()).toEqual([3, 4]);
   await server.call('machine.rm', { machines: 'web01' });
   expect(await readdir(join(data, 'boot-copies'))).toEqual([]);
 });
