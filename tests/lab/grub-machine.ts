@@ -1,7 +1,7 @@
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../../src/foundation/clock.ts';
-import { layPartitions, partitionPath } from '../../src/machine/partition-table.ts';
+import { type PartitionTable, partitionPath } from '../../src/machine/partition-table.ts';
 import { makeEsp } from '../../src/system/filesystem.ts';
 import { installBiosBoot, installUefiBoot } from '../../src/system/grub.ts';
 import { type BootPartitionWish, makeBootPartition } from '../../src/system/make-boot-partition.ts';
@@ -12,7 +12,6 @@ import type { LoopDisk } from '../integration/loop-disk.ts';
 import { accelerator } from './accelerator.ts';
 import { SerialConsole } from './serial.ts';
 
-const mebibyte = 1024 ** 2;
 const ovmf = '/usr/share/OVMF';
 const uuid = (number: number) => `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;
 
@@ -25,21 +24,23 @@ export interface GrubDisk {
   host: string;
 }
 
-/** Makes a disk (128 MiB and more) that boots on either firmware into our GRUB, with a boot partition of 64 MiB and an empty rest. */
+/** Makes a disk of 256 MiB that boots on either firmware into our GRUB, with a boot partition of 64 MiB and an empty rest. */
 export async function grubDisk(
   disk: LoopDisk,
   wish: Omit<BootPartitionWish, 'device' | 'uuid' | 'mountAt'>,
 ): Promise<GrubDisk> {
-  const size = 256 * mebibyte;
-  const table = layPartitions({ size, sectorSize: 512 }, uuid(0), [
-    { role: 'bios-boot', size: mebibyte, uuid: uuid(1) },
-    { role: 'esp', size: 36 * mebibyte, uuid: uuid(2) },
-    { role: 'boot', size: 64 * mebibyte, uuid: uuid(4) },
-    { role: 'host', size: 'rest', uuid: uuid(5) },
-  ]);
+  const sectors = (mebibytes: number) => mebibytes * 2048;
+  const bios = { number: 1, role: 'bios-boot', start: sectors(1), size: sectors(1), uuid: uuid(1) } as const;
+  const table: PartitionTable = {
+    ...{ uuid: uuid(0), sectorSize: 512 },
+    partitions: [
+      bios,
+      { number: 2, role: 'esp', start: sectors(2), size: sectors(36), uuid: uuid(2) },
+      { number: 3, role: 'boot', start: sectors(38), size: sectors(64), uuid: uuid(4) },
+      { number: 4, role: 'host', start: sectors(102), size: sectors(153), uuid: uuid(5) },
+    ],
+  };
   await writePartitionTable(systemProcesses, disk.device, table, systemClock);
-  const [bios, , ,] = table.partitions;
-  if (bios === undefined) throw new Error('no partition');
   const partition = (number: number) => partitionPath(disk.device, number);
   await makeEsp(systemProcesses, partition(2), '1234ABCD');
   await makeBootPartition(systemProcesses, {
@@ -48,8 +49,8 @@ export async function grubDisk(
     uuid: grubBootUuid,
     mountAt: join(disk.directory, 'boot'),
   });
-  const { start, size: sectors } = bios;
-  const target = { disk: disk.device, partition: partition(1), start, size: sectors, bootUuid: grubBootUuid };
+  const { start, size } = bios;
+  const target = { disk: disk.device, partition: partition(1), start, size, bootUuid: grubBootUuid };
   await installBiosBoot(systemProcesses, target);
   await installUefiBoot(systemProcesses, { esp: partition(2), bootUuid: grubBootUuid });
   return { boot: partition(3), host: partition(4) };
