@@ -19,6 +19,8 @@ export interface Imager {
   readFacts(): Promise<MachineFacts>;
   /** Called with each verified answer's time: a bare machine's clock may be years off. */
   setTime?(time: number): Promise<void>;
+  /** The fixed address that this machine was given, which the installed system is to have, too. Throws where it fits no card. */
+  network?(facts: MachineFacts): Installer['network'];
   /** Called before an order is begun: the machine is not what it was any more. */
   ordered?(): Promise<void>;
   /** Ends the loop. */
@@ -123,15 +125,17 @@ async function install(imager: Imager, order: InstallOrder, facts: MachineFacts)
     },
   });
   const ticking = setInterval(() => screen.tick(), 1000);
-  const result = await carryOut(order, facts, installer, (work) =>
-    Task.run(
-      `install ${order.image} on ${order.name}`,
-      (event) => {
-        spool.push(event);
-        screen.event(event);
-      },
-      work,
-      { id: order.id, signal, progressInterval: 250, clock },
+  const result = await withNetwork(imager, facts, (network) =>
+    carryOut(order, facts, { ...installer, ...(network && { network }) }, (work) =>
+      Task.run(
+        `install ${order.image} on ${order.name}`,
+        (event) => {
+          spool.push(event);
+          screen.event(event);
+        },
+        work,
+        { id: order.id, signal, progressInterval: 250, clock },
+      ),
     ),
   );
   clearInterval(ticking);
@@ -149,6 +153,20 @@ async function install(imager: Imager, order: InstallOrder, facts: MachineFacts)
   );
   await (order.options.afterwards === 'poweroff' ? power.powerOff() : power.reboot());
   await clock.sleep(slowest, imager.signal);
+}
+
+async function withNetwork(
+  imager: Imager,
+  facts: MachineFacts,
+  work: (network: Installer['network']) => Promise<OrderResult>,
+): Promise<OrderResult> {
+  let network: Installer['network'];
+  try {
+    network = imager.network?.(facts);
+  } catch (thrown) {
+    return { kind: 'refused', error: toImprintError(thrown) };
+  }
+  return work(network);
 }
 
 function showResult(screen: ConsoleScreen, order: InstallOrder, result: OrderResult, takenBack: boolean): void {

@@ -14,3 +14,12 @@ it.each([
 it('knows the medium that it came from', () => {
   expect(imagerSettings([], {}, 'imprint.medium=ee48dbbd3448fbab loglevel=4').medium).toBe('ee48dbbd3448fbab');
 });
+
+it('knows the fixed address that it was given', () => {
+  const words = 'BOOTIF=01-52-54-00-09-00-2A imprint.net.address=10.9.0.42/24 imprint.net.gateway=10.9.0.1';
+  expect(imagerSettings([], {}, `${words} imprint.net.dns=10.9.0.2 imprint.net.dns=10.9.0.3`).address).toEqual({
+    mac: '52:54:00:09:00:2a',
+    network: { address: '10.9.0.42', prefix: 24, gateway: '10.9.0.1', dns: ['10.9.0.2', '10.9.0.3'] },
+  });
+  expect(imagerSettings([], {}, 'BOOTIF=01-52-54-00-09-00-2A').address).toBeUndefined();
+});

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { freemem } from 'node:os';
+import type { MachineFacts } from '../contract/machine.ts';
 import { systemClock } from '../foundation/clock.ts';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import { parsePublicKey } from '../image/signature.ts';
@@ -20,7 +21,7 @@ import { fetchObject } from './fetch-object.ts';
 import { type Imager, runImager } from './imager-loop.ts';
 import { type ImagerSettings, imagerSettings } from './imager-settings.ts';
 import { readImagerTrust } from './imager-trust.ts';
-import { runLocalInstall } from './local-install.ts';
+import { fixedNetwork, runLocalInstall } from './local-install.ts';
 import { type FoundSettings, findSettings, readFoundSettings } from './local-settings.ts';
 import { serverClient } from './server-client.ts';
 
@@ -94,7 +95,11 @@ async function work(settings: ImagerSettings, screen: ConsoleScreen, signal: Abo
   const { install, image, hostName } = local;
   if (install !== undefined && image !== undefined && hostName !== undefined)
     return runLocalInstall({ ...localInstall, settings: { ...local, install, image, hostName } });
-  if (server !== undefined) return runImager({ ...parts, server: serverClient(server, parts.installer.key), screen });
+  if (server !== undefined) {
+    const address = local.network !== undefined ? local : (settings.address ?? {});
+    const network = (facts: MachineFacts) => fixedNetwork(address, source, facts);
+    return runImager({ ...parts, server: serverClient(server, parts.installer.key), screen, network });
+  }
   if (medium?.store === undefined || problem !== undefined) throw noServer(problem !== undefined);
   const carried = await openStore(medium.store);
   const chosen = await askInstall(await carried.versions(), { screen, question, signal });

@@ -100,7 +100,7 @@ async function prepare(local: LocalInstall): Promise<Prepared> {
     ...{ recordSignature: signature ?? '', store, options: optionsOf(settings) },
   };
   const facts = await local.readFacts();
-  const network = networkOf(local, facts);
+  const network = fixedNetwork(settings, local.source, facts);
   const opened = await installer.openStore(store, signal);
   try {
     // Before anybody is asked for a yes.
@@ -116,11 +116,14 @@ async function prepare(local: LocalInstall): Promise<Prepared> {
   }
 }
 
-/** The address that the settings give, for the one card that is meant. Throws `local-config-wrong`, also where they mean another machine. */
-function networkOf({ settings, source }: LocalInstall, facts: MachineFacts): InstallQuestion['network'] {
-  const { network, domain, mac } = settings;
+/** The address that settings give, for the one card that is meant; `source` is where they stood. Throws `local-config-wrong`, also where they mean another machine. */
+export function fixedNetwork(
+  { network, domain, mac, device }: Pick<Settings, 'network' | 'domain' | 'mac' | 'device'>,
+  source: string,
+  facts: MachineFacts,
+): InstallQuestion['network'] {
   if (network === undefined && mac === undefined) return undefined;
-  const card = chooseInterface(facts.interfaces, settings);
+  const card = chooseInterface(facts.interfaces, { mac, device });
   if (card.kind === 'problem') throw new ImprintError('local-config-wrong', { file: source, problems: card.problem });
   if (network === undefined) return undefined;
   return { ...network, mac: card.mac, interface: card.name, ...(domain !== undefined && { domain }) };

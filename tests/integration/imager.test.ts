@@ -39,7 +39,7 @@ interface Bare {
 async function bareMachine(
   server: RunningServer,
   disks: readonly LoopDisk[],
-  more: { key?: PublicKey; onRestore?: (part: Task) => Promise<void>; directory: string },
+  more: { key?: PublicKey; onRestore?: (part: Task) => Promise<void>; directory: string } & Partial<Imager>,
 ): Promise<Bare> {
   const key = more.key ?? parsePublicKey(await readFile(join(server.data, 'keys/server.pub'), 'utf8'));
   const paths = disks.map(({ device }) => device);
@@ -58,6 +58,8 @@ async function bareMachine(
     clock: systemClock,
     signal: end.signal,
     power: { reboot: ended('rebooted'), powerOff: ended('off') },
+    ...(more.network && { network: more.network }),
+    ...(more.ordered && { ordered: more.ordered }),
     readFacts: async (): Promise<MachineFacts> => {
       const facts = await readMachineFacts(systemProcesses, paths);
       const interfaces = [{ name: 'eth0', mac }];
@@ -126,8 +128,16 @@ describe.skipIf(process.getuid?.() !== 0)('a bare machine', { timeout: 120_000 }
   const state = (wanted: string) => until(wanted, async () => (await machine())?.state === wanted);
 
   it('is discovered, and untouched until it is ordered; then it is installed and restarts', async () => {
-    const bare = await bareMachine(server, [disk], { directory: disk.directory });
+    let ordered = false;
+    const bare = await bareMachine(server, [disk], {
+      directory: disk.directory,
+      network: () => ({ mac, interface: 'eth0', address: '10.0.0.5', prefix: 24, dns: [] }),
+      ordered: async () => {
+        ordered = true;
+      },
+    });
     await state('discovered');
+    expect(ordered).toBe(false);
     expect((await systemProcesses.run('blkid', ['-p', disk.device], { accept: [0, 2] })).stdout).toBe('');
     const discovered = (await machine()).name;
     await server.call('machine.approve', { machine: discovered, name: 'web01', image: 'golden' });
@@ -136,6 +146,9 @@ describe.skipIf(process.getuid?.() !== 0)('a bare machine', { timeout: 120_000 }
     expect((await machine()).state).toBe('installed');
     expect(bare.console()).toMatch(/\[ ok \] +\d+\/\d+ restore golden:1/);
     expect(bare.console()).toContain('web01 is installed: restarting');
+    expect(ordered).toBe(true);
+    // Where it had a fixed address, so has the system that was ordered.
+    expect(bare.console()).toMatch(/\[ ok \] .*give it the address 10\.0\.0\.5\/24 \(52:54:00:00:00:01\)/);
 
     const target = join(disk.directory, 'look');
     await mkdir(target);
