@@ -695,17 +695,17 @@ export const errorCatalogue = {
     message: 'The imager cannot be made: {problem}.',
     hint: '{hint}',
   },
-  'step-failed': {
-    exit: 1,
-    http: 500,
-    message: 'Step “{step}” failed on {machine}: {problem}',
-    hint: 'The machine stays up with a shell on its console; install it again when the cause is mended.',
-  },
   'imager-unfit': {
     exit: 1,
     http: 502,
     message: 'The imager of {server} cannot be used: {problem}. Nothing was changed.',
     hint: 'Make it again on the server: imprint media netboot',
+  },
+  'step-failed': {
+    exit: 1,
+    http: 500,
+    message: 'Step “{step}” failed on {machine}: {problem}',
+    hint: 'The machine stays up with a shell on its console; install it again when the cause is mended.',
   },
   'io-failed': {
     exit: 1,
