@@ -188,6 +188,9 @@ function fileSystemProblems(layout: Layout, devices: readonly LayoutDevice[]): L
   return problems;
 }
 
+/** Where every system mounts what lies on no disk, or the ESP. */
+const takenPlaces = /^\/(dev|proc|sys)(\/|$)|^\/(run|boot\/efi)$/;
+
 function mountProblems(devices: readonly LayoutDevice[]): LayoutProblem[] {
   const mounts = devices.flatMap((device) => {
     const made = fileSystemOf(device);
@@ -206,6 +209,8 @@ function mountProblems(devices: readonly LayoutDevice[]): LayoutProblem[] {
   const problems = mounts.flatMap(({ mount, ref, path }): LayoutProblem[] => {
     const other = seen.get(mount);
     seen.set(mount, ref);
+    if (takenPlaces.test(mount))
+      return [{ path, problem: `${ref} cannot lie on ${mount}: every system mounts something of its own there` }];
     return other === undefined ? [] : [{ path, problem: `${other} is mounted on ${mount} already` }];
   });
   const root = devices.find(({ role }) => role === 'root');

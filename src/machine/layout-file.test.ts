@@ -139,6 +139,8 @@ const mistakes: [what: string, from: string, to: string, said: RegExp][] = [
   ['a long label', 'label: data', 'label: data-of-the-house', /longer than the 12 bytes of xfs/],
   ['a label twice', 'label: data', 'label: IMPRINT-BOOT', /boot has the label “IMPRINT-BOOT”, too/],
   ['a mount point twice', 'mount: /data', 'mount: /', /\/ already/],
+  ['a mount point of every system', 'mount: /data', 'mount: /dev/data', /data cannot lie on \/dev\/data/],
+  ['the mount point of the ESP', 'mount: /data', 'mount: /boot/efi', /data cannot lie on \/boot\/efi/],
   ['subvolumes of xfs', 'label: data,', 'label: data, subvolumes: [{ name: a }],', /xfs has no subvolumes/],
   ['a file system on swap', 'role: swap, size', 'role: swap, fileSystem: { type: ext4 }, size', /needs no fileSystem/],
   [
