@@ -42,11 +42,12 @@ function prepare(workshop: Workshop, trees: DebianTrees): string {
   return workshop.prepared('ostree-origin', (directory) => {
     const repository = quoted(join(directory, 'repo'));
     const client = quoted(join(directory, 'client'));
-    const commit = (tree: string) => `ostree commit --repo=${repository} --branch=bench --tree=dir=${quoted(tree)}`;
+    const commit = (tree: string) =>
+      `ostree commit --fsync=false --repo=${repository} --branch=bench --tree=dir=${quoted(tree)}`;
     return [
       `ostree init --repo=${repository} --mode=archive && ostree init --repo=${client} --mode=bare`,
       commit(trees.before),
-      `ostree pull-local --repo=${client} ${repository} bench`,
+      `ostree pull-local --disable-fsync --repo=${client} ${repository} bench`,
       `${commit(trees.after)} && ostree summary --repo=${repository} -u`,
     ];
   });
