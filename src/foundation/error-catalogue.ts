@@ -474,7 +474,7 @@ export const errorCatalogue = {
     exit: 5,
     http: 409,
     message: '{disk} will not boot as it is: {problem}.',
-    hint: 'Each fault is named above. Bring back what was kept: imprint boot restore FILE',
+    hint: 'Each fault is named above. Bring back what was kept: imprint boot restore FILE; where nothing was: imprint boot mend --dry-run',
   },
   'iso-corrupt': {
     exit: 5,
