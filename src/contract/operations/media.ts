@@ -13,7 +13,6 @@ export const netbootMediaInputSchema = z.object({
 });
 export type NetbootMediaInput = z.infer<typeof netbootMediaInputSchema>;
 /** The same before defaults were filled in. */
-export type NetbootMediaRequest = z.input<typeof netbootMediaInputSchema>;
 
 export const netbootMediaOutputSchema = z.object({
   /** Where the files lie: `DATA/netboot`. */
