@@ -1,3 +1,4 @@
+import { machineNameSchema } from '../contract/machine.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { StoredVersion } from '../store/store.ts';
 import type { ConsoleQuestion } from './console-question.ts';
@@ -14,8 +15,6 @@ export interface InstallQuestions {
   readonly question: ConsoleQuestion;
   readonly signal: AbortSignal;
 }
-
-const name = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 
 /**
  * Asks somebody at the machine what it is to become: for a medium that carries versions, where no `local.cfg` says which and no server is named. Nothing is written by the
@@ -42,7 +41,7 @@ export async function askInstall(
   const hostName = await ask(
     { screen, question, signal },
     `${image}. What is this machine to be called? Type its name and Enter.`,
-    (said) => (name.test(said.toLowerCase()) ? said.toLowerCase() : undefined),
+    (said) => (machineNameSchema.safeParse(said).success ? said.toLowerCase() : undefined),
     'A name has letters, digits, dots and hyphens.',
   );
   return { image, hostName };

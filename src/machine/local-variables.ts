@@ -1,3 +1,4 @@
+import { machineNameSchema } from '../contract/machine.ts';
 import { ipv4ToNumber } from '../foundation/node-range.ts';
 import { parseDiskRule } from './disk-rule.ts';
 import type { LocalSettings } from './local-config.ts';
@@ -15,14 +16,14 @@ const notName = 'it is no name of a machine (letters, digits, dots and hyphens)'
 const notAddress = 'it is no IPv4 address';
 /** As of the server's orders (`diskRuleSchema`). */
 const longestRule = 500;
-const name = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
+const isName = (value: string) => machineNameSchema.safeParse(value).success;
 
 /** All variables, in the order of the template. Names are SystemImager's where it has one for the same thing. */
 export const localVariables: Readonly<Record<string, LocalVariable>> = {
   HOSTNAME: {
     says: 'name of the machine',
     example: 'web01',
-    apply: (settings, value) => (name.test(value) ? keep(settings, { hostName: value.toLowerCase() }) : notName),
+    apply: (settings, value) => (isName(value) ? keep(settings, { hostName: value.toLowerCase() }) : notName),
   },
   IPADDR: {
     says: 'its address, where there is no DHCP',
@@ -47,7 +48,7 @@ export const localVariables: Readonly<Record<string, LocalVariable>> = {
   DOMAINNAME: {
     says: 'domain in which names are looked up',
     example: 'example.org',
-    apply: (settings, value) => (name.test(value) ? keep(settings, { domain: value.toLowerCase() }) : notName),
+    apply: (settings, value) => (isName(value) ? keep(settings, { domain: value.toLowerCase() }) : notName),
   },
   DEVICE: {
     says: 'interface to use, where the machine has several',

@@ -1,3 +1,4 @@
+import { machineNameSchema } from '../contract/machine.ts';
 import { parseMacAddress } from '../foundation/brand.ts';
 import { ipv4ToNumber } from '../foundation/node-range.ts';
 
@@ -80,5 +81,5 @@ function parseKea(text: string): RawLease[] {
 }
 
 function isName(name: string | undefined): name is string {
-  return name !== undefined && /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i.test(name);
+  return machineNameSchema.safeParse(name).success;
 }

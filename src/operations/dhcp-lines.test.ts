@@ -22,6 +22,7 @@ describe('makeDhcpLines', () => {
   it('refuses what would confuse machines', () => {
     const one = { mac: mac(1), address: '10.0.0.21', name: 'web01' };
     expect(() => make({ hosts: [one, { ...one, mac: mac(2), address: '10.0.0.22' }] })).toThrow('have one name, web01');
+    expect(() => make({ hosts: [{ ...one, name: 'web01\ndhcp-script=/bin/sh' }] })).toThrow('must match pattern');
     expect(() => make({ hosts: [one, { ...one, mac: mac(2), name: 'web02' }] })).toThrow('have one address, 10.0.0.21');
   });
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { macSchema } from '../machine.ts';
+import { machineNameSchema, macSchema } from '../machine.ts';
 import { defineOperation } from '../operation.ts';
 
 export const dhcpLinesInputSchema = z.object({
@@ -11,8 +11,8 @@ export const dhcpLinesInputSchema = z.object({
     .transform((url) => url.replace(/\/+$/, '')),
   /** Address of the TFTP server; absent: the image server's own, where its URL has one. */
   tftp: z.ipv4({ error: 'must be an IPv4 address' }).optional(),
-  /** Machines that are to have a fixed address. */
-  hosts: z.array(z.object({ mac: macSchema, address: z.ipv4(), name: z.string().optional() })).default([]),
+  /** Machines that are to have a fixed address. A name stands in the lines as it is: nothing in it may end one. */
+  hosts: z.array(z.object({ mac: macSchema, address: z.ipv4(), name: machineNameSchema.optional() })).default([]),
 });
 export type DhcpLinesInput = z.infer<typeof dhcpLinesInputSchema>;
 
