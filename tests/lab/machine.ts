@@ -24,6 +24,10 @@ export interface MachineOptions {
   readonly disks: readonly string[];
   /** Where everything that is written to the first disk is logged, as `write-log.ts` reads it; a new file. */
   readonly writeLog?: string;
+  /** A medium that it tries first: an ISO (`*.iso`) in an optical drive, anything else on a USB stick. Nothing is written to it. */
+  readonly medium?: string;
+  /** UEFI with Secure Boot on and Microsoft's keys. */
+  readonly secureBoot?: boolean;
   /** Tries its first disk first, not the network. */
   readonly fromDisk?: boolean;
   /**
@@ -116,7 +120,14 @@ async function qemuArguments(options: MachineOptions, mac: string, tap: string):
   const args = [
     // Under TCG the plain qemu64 is the fastest: its SHA-256 runs in code that TCG translates well.
     ...['-accel', accel, '-cpu', accel === 'kvm' ? 'host' : 'qemu64', '-smp', '1'],
-    ...['-machine', 'q35,graphics=off', '-m', String(options.memory ?? 1024), '-name', options.name],
+    ...[
+      '-machine',
+      `q35,graphics=off${options.secureBoot ? ',smm=on' : ''}`,
+      '-m',
+      String(options.memory ?? 1024),
+      '-name',
+      options.name,
+    ],
     ...['-nodefaults', '-display', 'none', '-serial', 'stdio', '-no-user-config'],
     ...['-object', 'rng-random,id=rng0,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=rng0'],
     ...[
@@ -125,17 +136,18 @@ async function qemuArguments(options: MachineOptions, mac: string, tap: string):
     ],
   ];
   if (uefi) args.push(...(await uefiArguments(options)));
+  if (options.medium !== undefined) args.push(...mediumArguments(options.medium));
   if (options.watchdog) args.push('-device', 'i6300esb', '-action', 'watchdog=reset');
   if (options.kernel) {
     const { kernel, initrd, commandLine } = options.kernel;
     args.push('-kernel', kernel, '-initrd', initrd, '-append', commandLine);
   }
   // BIOS: QEMU's iPXE in the card's ROM. UEFI: the firmware's own PXE client, so the card gets no ROM.
-  const bootFirst = options.kernel || options.fromDisk ? '' : ',bootindex=1';
+  const bootFirst = options.kernel || options.fromDisk || options.medium ? '' : ',bootindex=1';
   args.push('-netdev', `tap,id=net0,ifname=${tap},script=no,downscript=no`);
   args.push(
     '-device',
-    `virtio-net-pci,netdev=net0,mac=${mac}${uefi || options.fromDisk ? ',romfile=' : ''}${bootFirst}`,
+    `virtio-net-pci,netdev=net0,mac=${mac}${uefi || options.fromDisk || options.medium ? ',romfile=' : ''}${bootFirst}`,
   );
   options.disks.forEach((disk, index) => {
     const logged = index === 0 ? options.writeLog : undefined;
@@ -152,14 +164,24 @@ function format(disk: string): string {
   return `format=${disk.endsWith('.raw') ? 'raw' : 'qcow2'}`;
 }
 
+function mediumArguments(medium: string): string[] {
+  const drive = `if=none,id=medium,file=${medium},format=raw,readonly=on`;
+  if (medium.endsWith('.iso'))
+    return ['-drive', `${drive},media=cdrom`, '-device', 'ide-cd,drive=medium,bus=ide.0,bootindex=0'];
+  return ['-drive', drive, '-device', 'qemu-xhci', '-device', 'usb-storage,drive=medium,removable=on,bootindex=0'];
+}
+
 async function uefiArguments(options: MachineOptions): Promise<string[]> {
-  const variables = join(options.directory, `${options.name}.vars.fd`);
+  const keys = options.secureBoot ? '.ms' : '';
+  const variables = join(options.directory, `${options.name}${keys}.vars.fd`);
   // Own variables for each machine, kept from boot to boot as in a real one.
-  await copyFile(join(ovmf, 'OVMF_VARS_4M.fd'), variables, 1).catch((error: NodeJS.ErrnoException) => {
+  await copyFile(join(ovmf, `OVMF_VARS_4M${keys}.fd`), variables, 1).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
   });
+  const code = join(ovmf, `OVMF_CODE_4M${keys}.fd`);
   return [
-    ...['-drive', `if=pflash,unit=0,readonly=on,format=raw,file=${join(ovmf, 'OVMF_CODE_4M.fd')}`],
+    ...(options.secureBoot ? ['-global', 'driver=cfi.pflash01,property=secure,value=on'] : []),
+    ...['-drive', `if=pflash,unit=0,readonly=on,format=raw,file=${code}`],
     ...['-drive', `if=pflash,unit=1,format=raw,file=${variables}`],
   ];
 }
