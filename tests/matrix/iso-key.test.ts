@@ -33,7 +33,10 @@ const dracutRoot = 'initrd-switch-root.target';
 /** What each must come to, on BIOS and on UEFI. */
 const expected: Record<keyof IsoFiles, readonly [bios: Expected, uefi?: Expected]> = {
   // What has no second was not seen to its end on UEFI yet.
-  live: [{ ...runs, log: liveRoot }],
+  live: [
+    { ...runs, log: liveRoot },
+    { ...runs, log: liveRoot },
+  ],
   dracut: [
     { ...runs, log: dracutRoot },
     { ...runs, log: dracutRoot },
