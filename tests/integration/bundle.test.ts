@@ -20,6 +20,7 @@ afterAll(() => rm(scratch, { recursive: true, force: true }));
 it('is one file for each entry, the same bytes at every build', async () => {
   expect(files).toEqual([
     'agent.mjs',
+    'bundle-plan-worker.mjs',
     'bundle-worker.mjs',
     'content-worker.mjs',
     'imager.mjs',
