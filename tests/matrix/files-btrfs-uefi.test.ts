@@ -1,3 +1,3 @@
 import { testRow } from './update-row.ts';
 
-testRow({ number: 65, firmware: 'uefi', options: { layout: 'files', fileSystem: 'btrfs' } }, ['inOne']);
+testRow({ number: 65, firmware: 'uefi', options: { layout: 'files', fileSystem: 'btrfs' } }, ['inOne', 'badVersions']);

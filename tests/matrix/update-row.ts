@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { failed } from '../e2e/prepared.ts';
 import { type UpdatedMachine, UpdateLaboratory, type UpdateRow } from '../e2e/update-story.ts';
 import { type SabotageName, sabotages } from '../lab/sabotage.ts';
-import { badVersionsCase } from './bad-versions-case.ts';
+import { badStartsCase, badVersionsCase } from './bad-versions-case.ts';
 import { fileCases } from './file-cases.ts';
 import { record } from './table.ts';
 import { expectToRun, type UpdateCase } from './update-case.ts';
@@ -50,8 +50,9 @@ const everywhere = {
     },
   },
   badVersions: badVersionsCase,
+  badStarts: badStartsCase,
   ...Object.fromEntries(Object.keys(sabotages).map((name) => [name, survives(name as SabotageName)])),
-} as { readonly [Name in 'commit' | 'inOne' | 'release' | 'badVersions' | SabotageName]: UpdateCase };
+} as { readonly [Name in 'commit' | 'inOne' | 'release' | 'badVersions' | 'badStarts' | SabotageName]: UpdateCase };
 
 function survives(name: SabotageName): UpdateCase {
   return {
