@@ -21,7 +21,7 @@ export interface Imager {
   setTime?(time: number): Promise<void>;
   /** The fixed address that this machine was given, which the installed system is to have, too. Throws where it fits no card. */
   network?(facts: MachineFacts): Installer['network'];
-  /** Called before an order is begun: the machine is not what it was any more. */
+  /** Called before an order is begun. From then on the machine must not restart by itself into the system that it had. */
   ordered?(): Promise<void>;
   /** Ends the loop. */
   readonly signal: AbortSignal;

@@ -13,7 +13,8 @@ export interface DiskSize {
   sectorSize: number;
 }
 
-type Content = Pick<VersionStats, 'contentBytes' | 'entries'>;
+/** Of a version what its room depends on. */
+export type Content = Pick<VersionStats, 'contentBytes' | 'entries'>;
 
 /** Bytes of the small partitions in front of the rest. */
 export interface BootSpace {

@@ -1,7 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { systemClock } from '../../src/foundation/clock.ts';
 import type { BootEntry, BootPointer, TrialCount } from '../../src/machine/boot-pointer.ts';
 import {
   choosePointer,
@@ -13,9 +12,8 @@ import {
 import { renderBootFunctions, renderEntryConfig, scriptModules } from '../../src/machine/boot-script-grub.ts';
 import { type BootDecision, decideBoot } from '../../src/machine/decide-boot.ts';
 import { makeRootFileSystem } from '../../src/system/filesystem.ts';
-import { mountDevice, unmountTree } from '../../src/system/mount.ts';
 import { systemProcesses } from '../../src/system/run.ts';
-import { type LoopDisk, loopDisk } from './loop-disk.ts';
+import { type LoopDisk, loopDisk, onDisk } from './loop-disk.ts';
 
 const ids = ['a-1', 'b-2', 'c-3', 'x-9'] as const;
 
@@ -274,19 +272,4 @@ async function grubSays(disk: LoopDisk, states: readonly State[]): Promise<Map<n
     said.set(Number(number), Object.fromEntries(words.split('; ').map((word) => word.split(':'))));
   }
   return said;
-}
-
-/** The file system with the states, mounted for a moment. */
-async function onDisk<Result>(disk: LoopDisk, work: (root: string) => Promise<Result>): Promise<Result> {
-  const { device } = disk;
-  const directory = join(disk.directory, 'look');
-  // GRUB has written to the file behind the loop device.
-  await systemProcesses.run('blockdev', ['--flushbufs', device]);
-  await mountDevice(systemProcesses, { device, directory, type: 'ext4', options: 'rw,noatime' });
-  try {
-    return await work(directory);
-  } finally {
-    await unmountTree(systemProcesses, directory, systemClock);
-    await systemProcesses.run('blockdev', ['--flushbufs', device]);
-  }
 }

@@ -9,7 +9,6 @@ import { expectSlotRoom } from '../../src/operations/update/expect-room.ts';
 import { readHostRoom, relieveHost } from '../../src/operations/update/host-room.ts';
 import { showSlots } from '../../src/operations/update/show-slots.ts';
 import { lookAtMachine } from '../../src/operations/update/this-machine.ts';
-import type { UpdateWork } from '../../src/operations/update/update-work.ts';
 import { AgentlessPlace, entryOf, hostLink, images } from './agentless-place.ts';
 
 const [a, b] = [entryOf('a'), entryOf('b')];
@@ -80,7 +79,7 @@ describe.skipIf(process.geteuid?.() !== 0)('a host partition that runs full unde
     const stray = { ...here, words: { entry: a, sequence: 5 } };
     expect(await relieveHost(place.directory, async () => stray)).toBeUndefined();
     expect((await place.look()).pointer).toEqual(settled.pointer);
-    const source = { version: { record: { stats: { bytes: 1, entries: 1 } } } } as unknown as UpdateWork['source'];
+    const source = { version: { record: { stats: { contentBytes: 1, entries: 1 } } } };
     const work = {
       machine: here,
       view: await lookAtMachine(here),

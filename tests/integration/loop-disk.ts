@@ -2,7 +2,7 @@ import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../src/foundation/clock.ts';
-import { unmountTree } from '../../src/system/mount.ts';
+import { mountDevice, unmountTree } from '../../src/system/mount.ts';
 import { systemProcesses } from '../../src/system/run.ts';
 
 /** A disk made of a sparse file, and a directory beside it; both go with `await using`. */
@@ -30,4 +30,18 @@ export async function loopDisk(bytes: number): Promise<LoopDisk> {
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Its ext4, mounted for a moment: what others wrote to the file behind it (GRUB's own programs) is seen, and they see what `work` writes. */
+export async function onDisk<Result>(disk: LoopDisk, work: (root: string) => Promise<Result>): Promise<Result> {
+  const { device } = disk;
+  const directory = join(disk.directory, 'look');
+  await systemProcesses.run('blockdev', ['--flushbufs', device]);
+  await mountDevice(systemProcesses, { device, directory, type: 'ext4', options: 'rw,noatime' });
+  try {
+    return await work(directory);
+  } finally {
+    await unmountTree(systemProcesses, directory, systemClock);
+    await systemProcesses.run('blockdev', ['--flushbufs', device]);
+  }
 }

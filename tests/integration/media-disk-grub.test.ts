@@ -1,12 +1,10 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { systemClock } from '../../src/foundation/clock.ts';
 import type { ImagerRecord } from '../../src/machine/imager-record.ts';
 import { stageImagerByGrub, unstageImagerByGrub } from '../../src/operations/media/imager-by-grub.ts';
-import { mountDevice, unmountTree } from '../../src/system/mount.ts';
 import { systemProcesses } from '../../src/system/run.ts';
-import { type LoopDisk, loopDisk } from './loop-disk.ts';
+import { type LoopDisk, loopDisk, onDisk } from './loop-disk.ts';
 
 /** The lines of Debian's `grub.cfg` that concern us, as `grub-mkconfig` writes them. */
 const debian = {
@@ -129,17 +127,4 @@ async function grubDoes(disk: LoopDisk, head: readonly string[]): Promise<string
   await systemProcesses.run('blockdev', ['--flushbufs', disk.device]);
   const told = stdout.replaceAll(/\s*[\r\n]\s*/g, '\n').matchAll(/DOES (.*?) END/gs);
   return [...told].map((match) => (match[1] ?? '').replaceAll(/\s+/g, ' ').replace(/ +on/, ' on'));
-}
-
-async function onDisk<Result>(disk: LoopDisk, work: (root: string) => Promise<Result>): Promise<Result> {
-  const { device } = disk;
-  const directory = join(disk.directory, 'root');
-  await systemProcesses.run('blockdev', ['--flushbufs', device]);
-  await mountDevice(systemProcesses, { device, directory, type: 'ext4', options: 'rw,noatime' });
-  try {
-    return await work(directory);
-  } finally {
-    await unmountTree(systemProcesses, directory, systemClock);
-    await systemProcesses.run('blockdev', ['--flushbufs', device]);
-  }
 }

@@ -4,21 +4,23 @@ import { formatBytes } from '../../foundation/bytes.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import { hostMounts, hostPaths, imagePath } from '../../machine/installed-layout.ts';
 import { entriesThatStay } from '../../planning/choose-slot.ts';
-import { rootSpace } from '../../planning/install-space.ts';
+import { type Content, rootSpace } from '../../planning/install-space.ts';
 import { findPartition } from '../../system/find-partition.ts';
 import { hostReserve, sharedReserve } from './fill-file-slot.ts';
 import { requirePartitionRoom } from './fill-partition-slot.ts';
 import { imageOf } from './settle-boot.ts';
 import type { UpdateWork } from './update-work.ts';
 
+/** What of an update the room depends on: of the version only its size. */
+export interface SlotWork extends Pick<UpdateWork, 'machine' | 'view' | 'digest'> {
+  readonly source: { readonly version: { readonly record: { readonly stats: Content } } };
+}
+
 /**
  * Refuses a version that has no room in the slot, before anything of it is fetched and before the menu forgets what lies there. A file slot on xfs and btrfs
  * begins as a clone, whose need is only known once the versions were compared: it is refused then, by `fillFileSlot`, and here where the reserve is not there. Errors: `slot-unfit`.
  */
-export async function expectSlotRoom(
-  work: Pick<UpdateWork, 'machine' | 'view' | 'source' | 'digest'>,
-  slot: string,
-): Promise<void> {
+export async function expectSlotRoom(work: SlotWork, slot: string): Promise<void> {
   const { machine, view, source } = work;
   const { layout } = view;
   if (layout.host !== undefined) return expectHostRoom(work, layout.host.fileSystem);
@@ -28,10 +30,7 @@ export async function expectSlotRoom(
   await requirePartitionRoom(source.version.record.stats, slot, device);
 }
 
-async function expectHostRoom(
-  { machine, view, source, digest }: Pick<UpdateWork, 'machine' | 'view' | 'source' | 'digest'>,
-  fileSystem: string,
-): Promise<void> {
+async function expectHostRoom({ machine, view, source, digest }: SlotWork, fileSystem: string): Promise<void> {
   const { pointer, entries, running } = view;
   const shared = fileSystem !== 'ext4' && running !== undefined;
   const host = join(machine.root, hostMounts.host);

@@ -1,8 +1,7 @@
-import type { VersionStats } from '../../contract/image.ts';
 import { formatBytes } from '../../foundation/bytes.ts';
 import { ImprintError, toImprintError } from '../../foundation/errors.ts';
 import type { PartitionSlot } from '../../machine/installed-layout.ts';
-import { rootSpace } from '../../planning/install-space.ts';
+import { type Content, rootSpace } from '../../planning/install-space.ts';
 import { hasExt4Errors } from '../../system/ext4-state.ts';
 import { makeRootFileSystem } from '../../system/filesystem.ts';
 import { findPartition, probeFileSystem } from '../../system/find-partition.ts';
@@ -82,7 +81,7 @@ async function fill(
 }
 
 /** Refuses a version that a partition cannot hold. Errors: `slot-unfit`. */
-export async function requirePartitionRoom(stats: VersionStats, slot: string, device: string): Promise<void> {
+export async function requirePartitionRoom(stats: Content, slot: string, device: string): Promise<void> {
   const [size, needed] = [await deviceSize(device), rootSpace(stats)];
   if (size >= needed) return;
   const problem = `it holds ${formatBytes(size)}, and at least ${formatBytes(needed)} are needed`;
