@@ -55,12 +55,12 @@ export function sshDestination(target: SshTarget): string {
   return target.user === undefined ? target.host : `${target.user}@${target.host}`;
 }
 
-/** Arguments that every call of ssh gets: no questions, no forwarding, and a dead line noticed within about 35 seconds: a golden machine that is busy may well be silent for 15. */
+/** Arguments that every call of ssh gets: no questions, no forwarding, and a dead line noticed within about 70 seconds: a golden machine that is busy, or whose disks are, may well be silent for 30. */
 export function sshArguments(target: SshTarget): string[] {
   const options = [
     'BatchMode=yes',
     'ConnectTimeout=15',
-    'ServerAliveInterval=5',
+    'ServerAliveInterval=10',
     'ServerAliveCountMax=6',
     'ControlPersist=no',
     'ClearAllForwardings=yes',

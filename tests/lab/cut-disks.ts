@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { systemClock } from '../../src/foundation/clock.ts';
+import { unmountTree } from '../../src/system/mount.ts';
 import { systemProcesses } from '../../src/system/run.ts';
 import { type Cut, type Region, unflushed } from './cut-plan.ts';
 import type { WriteLog } from './write-log.ts';
@@ -82,7 +84,7 @@ export class CutDisks implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#flushed.close();
-    await run('umount', [this.directory]);
+    await unmountTree(systemProcesses, this.directory, systemClock);
     await rm(this.#work, { recursive: true, force: true });
   }
 

@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { systemClock } from '../../src/foundation/clock.ts';
+import { unmountTree } from '../../src/system/mount.ts';
 import { systemProcesses } from '../../src/system/run.ts';
 import type { Region } from './cut-plan.ts';
 
@@ -43,7 +45,8 @@ export async function mountFile(file: string, region?: Region, options: readonly
   return {
     path,
     async [Symbol.asyncDispose]() {
-      await systemProcesses.run('umount', [path], { timeout: 60_000 });
+      // A loop device lives on for as long as anybody on this computer looks at it, and keeps the file system that its file lies on busy.
+      await unmountTree(systemProcesses, path, systemClock);
       await rm(path, { recursive: true });
     },
   };

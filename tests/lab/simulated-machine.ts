@@ -16,6 +16,7 @@ import { imageOf, settleBoot } from '../../src/operations/update/settle-boot.ts'
 import { softWordsPath, type ThisMachine } from '../../src/operations/update/this-machine.ts';
 import { updateMachine } from '../../src/operations/update/update-machine.ts';
 import { BootPartition } from '../../src/system/boot-partition.ts';
+import { unmountTree } from '../../src/system/mount.ts';
 import { systemProcesses } from '../../src/system/run.ts';
 import { bringAsInitramfs } from './in-place-boot.ts';
 import { partitionPlaces, placeOfFile } from './partition-file.ts';
@@ -88,7 +89,7 @@ export class SimulatedMachine {
 
   async shutDown(): Promise<void> {
     for (const directory of this.#mounted.splice(0).reverse()) {
-      await systemProcesses.run('umount', [directory], { timeout: 120_000 });
+      await unmountTree(systemProcesses, directory, systemClock);
     }
     await systemProcesses.run('blockdev', ['--flushbufs', this.#device], { timeout: 60_000 });
   }
