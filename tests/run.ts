@@ -9,7 +9,7 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
 interface Check {
   readonly name: string;
@@ -28,6 +28,25 @@ interface Outcome {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  /** What failed, a line or two each. */
+  readonly failures: readonly string[];
+}
+
+/** What counts of a report as vitest's `json` reporter writes it. */
+interface Report {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numPendingTests: number;
+  readonly numTodoTests: number;
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly message: string;
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName: string;
+      readonly failureMessages: readonly string[];
+    }[];
+  }[];
 }
 
 const root = join(import.meta.dirname, '..');
@@ -86,7 +105,8 @@ async function perform(check: Check, output: 'shown' | 'held'): Promise<Outcome>
   if (output === 'held') process.stdout.write(`${title}\n${said}`);
   const seconds = (performance.now() - began) / 1000;
   const counted = check.project === undefined ? undefined : await count(report);
-  if (counted === undefined) return { check, seconds, passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 };
+  if (counted === undefined)
+    return { check, seconds, passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0, failures: [] };
   // Vitest may fail with no test failed: an error outside any test, a file that does not load.
   return { check, seconds, ...counted, failed: ok ? counted.failed : Math.max(1, counted.failed) };
 }
@@ -133,15 +153,33 @@ function run(
   });
 }
 
-async function count(report: string): Promise<{ passed: number; failed: number; skipped: number } | undefined> {
+async function count(report: string): Promise<Omit<Outcome, 'check' | 'seconds'> | undefined> {
   try {
-    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = JSON.parse(
+    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(
       await readFile(report, 'utf8'),
-    );
-    return { passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests + numTodoTests };
+    ) as Report;
+    return {
+      passed: numPassedTests,
+      failed: numFailedTests,
+      skipped: numPendingTests + numTodoTests,
+      failures: testResults.flatMap(failuresOf),
+    };
   } catch {
     return undefined;
   }
+}
+
+/** The summary has them again, shortened: what a test printed may be all that is seen of the end of a long run. */
+function failuresOf({ name, message, assertionResults }: Report['testResults'][number]): string[] {
+  const file = relative(root, name);
+  const failed = assertionResults.filter(({ status }) => status === 'failed');
+  if (failed.length === 0) return message === '' ? [] : [`${file}: ${shortened(message)}`];
+  return failed.map(({ fullName, failureMessages }) => `${file}: ${fullName}: ${shortened(failureMessages[0] ?? '')}`);
+}
+
+function shortened(message: string): string {
+  const line = (message.split(/\n\s+at /)[0] ?? '').replace(/\s+/g, ' ');
+  return line.length <= 400 ? line : `${line.slice(0, 250)} … ${line.slice(-150)}`;
 }
 
 async function inTurn(checks: readonly Check[], output: 'shown' | 'held'): Promise<Outcome[]> {
@@ -160,6 +198,7 @@ function summarise(outcomes: readonly Outcome[], seconds: number): boolean {
       `${failed > 0 ? '✗' : '✓'} ${check.name.padEnd(14)}${counts} ${seconds.toFixed(1).padStart(8)} s${left}`,
     );
   }
+  for (const failure of outcomes.flatMap(({ failures }) => failures)) console.log(`✗ ${failure}`);
   console.log(`in ${seconds.toFixed(0)} s`);
   console.log(`${sum((outcome) => outcome.passed)} passed, ${sum((outcome) => outcome.failed)} failed`);
   return outcomes.every((outcome) => outcome.failed === 0);
