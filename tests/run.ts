@@ -179,7 +179,7 @@ function failuresOf({ name, message, assertionResults }: Report['testResults'][n
 
 function shortened(message: string): string {
   const line = (message.split(/\n\s+at /)[0] ?? '').replace(/\s+/g, ' ');
-  return line.length <= 400 ? line : `${line.slice(0, 250)} … ${line.slice(-150)}`;
+  return line.length <= 900 ? line : `${line.slice(0, 200)} … ${line.slice(-700)}`;
 }
 
 async function inTurn(checks: readonly Check[], output: 'shown' | 'held'): Promise<Outcome[]> {

@@ -139,9 +139,9 @@ describe('a machine with an agent', () => {
     await machine('up03', mac);
     const agent = await talkingAgent(mac);
     await agent.hello();
-    await server.call('update.order', { machines: 'up03', image: 'web:2', notBefore: Date.now() + 1500 });
+    await server.call('update.order', { machines: 'up03', image: 'web:2', notBefore: Date.now() + 4000 });
     expect(await agent.hello()).toMatchObject({ kind: 'wait' });
-    await sleep(1600);
+    await sleep(4100);
     const order = await agent.hello();
     expect(order.kind).toBe('update');
     const restarted = await talkingAgent(mac);

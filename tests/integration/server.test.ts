@@ -219,7 +219,7 @@ describe('a machine', () => {
     const ordered = await server.call('install.order', { machines: 'web01', image: 'web', options: { swap: 1024 } });
     expect(ordered.body.orders).toMatchObject([{ machine: 'web01', image: 'web:1' }]);
     const order = await asking;
-    expect(Date.now() - before).toBeLessThan(3000);
+    expect(Date.now() - before).toBeLessThan(15_000);
     const { record, signature, recordText } = await server.store.resolve('web:1');
     expect(order).toMatchObject({
       kind: 'install',
@@ -479,7 +479,7 @@ describe('starting and stopping', () => {
     await server.stop();
     expect(await waiting).toMatchObject({ kind: 'wait' });
     await stream.catch(() => {});
-    expect(Date.now() - before).toBeLessThan(3000);
+    expect(Date.now() - before).toBeLessThan(15_000);
     const again = await startServer({ keepData: server.data });
     const [placed] = (await again.call('install.order', { machines: 'web01' })).body.orders;
     await again.stop();
