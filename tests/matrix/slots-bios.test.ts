@@ -4,5 +4,6 @@ testRow({ number: 61, firmware: 'bios', options: { layout: 'slots', fileSystem: 
   'commit',
   'brokenInit',
   'startHangs',
+  'badVersions',
   'release',
 ]);
