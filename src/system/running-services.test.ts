@@ -15,3 +15,13 @@ test('a service that does not come to an end of its restart keeps no other from 
     'systemctl try-restart other.service',
   ]);
 });
+
+test('a service that has failed since is started again where it is to run as before', async () => {
+  const processes = fakeProcesses(() => undefined);
+  expect(await restartServices(processes, ['nginx.service'], { stopped: true })).toEqual([]);
+  expect(processes.commands).toEqual([
+    'systemctl daemon-reload',
+    'systemctl reset-failed nginx.service',
+    'systemctl restart nginx.service',
+  ]);
+});

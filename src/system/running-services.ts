@@ -32,10 +32,14 @@ export async function runningUnits(proc = '/proc'): Promise<Set<string>> {
 }
 
 /**
- * Has systemd read its units anew, and restarts those services that run. One that fails to start is told, and does not keep the others
- * from it. Returns what failed, in words.
+ * Has systemd read its units anew, and restarts those services that run; `stopped`: also those that do not, which they did before a restart failed. One that
+ * fails to start is told, and does not keep the others from it. Returns what failed, in words.
  */
-export async function restartServices(processes: Processes, units: readonly string[]): Promise<string[]> {
+export async function restartServices(
+  processes: Processes,
+  units: readonly string[],
+  { stopped = false }: { stopped?: boolean } = {},
+): Promise<string[]> {
   const problems: string[] = [];
   const attempt = async (args: string[]) => {
     try {
@@ -47,6 +51,8 @@ export async function restartServices(processes: Processes, units: readonly stri
     }
   };
   await attempt(['daemon-reload']);
-  for (const unit of units) await attempt(['try-restart', unit]);
+  // What has failed too often is not started again, whatever has become of its files.
+  if (stopped) await attempt(['reset-failed', ...units]);
+  for (const unit of units) await attempt([stopped ? 'restart' : 'try-restart', unit]);
   return problems;
 }

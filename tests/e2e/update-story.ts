@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { InstallOptions } from '../../src/contract/machine.ts';
+import type { InstallOptions, MachineState } from '../../src/contract/machine.ts';
 import { systemProcesses } from '../../src/system/run.ts';
 import { installDisk } from '../lab/installed-disk.ts';
 import { Laboratory } from '../lab/laboratory.ts';
@@ -229,6 +229,13 @@ export class UpdatedMachine implements AsyncDisposable {
   /** Why the version that was tried last was given up, as the agent told when it had settled; empty where none was. */
   failure(): Promise<string> {
     return this.shell(`${agentSays} | sed -n 's/.* was given up: //p' | tail -n 1`);
+  }
+
+  /** Waits until the server shows it in this state, as its agent reports it. Returns the problem that is shown with it. */
+  async reports(state: MachineState, patience = 3 * minute): Promise<string> {
+    const mac = macAddress(this.#row.number);
+    const shown = await this.#lab.untilMachine(mac, `is ${state}`, patience, (machine) => machine.state === state);
+    return shown.problem?.message ?? '';
   }
 
   /** Updates it, while it is off, to a version that is bad in this way, and waits until the one before runs again. Returns the reason that it noted. */

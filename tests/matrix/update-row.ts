@@ -4,6 +4,7 @@ import { type UpdatedMachine, UpdateLaboratory, type UpdateRow } from '../e2e/up
 import { type SabotageName, sabotages } from '../lab/sabotage.ts';
 import { badStartsCase, badVersionsCase } from './bad-versions-case.ts';
 import { fileCases } from './file-cases.ts';
+import { inPlaceCases } from './in-place-cases.ts';
 import { record } from './table.ts';
 import { expectToRun, type UpdateCase } from './update-case.ts';
 
@@ -67,7 +68,7 @@ function survives(name: SabotageName): UpdateCase {
   };
 }
 
-const allCases = { ...everywhere, ...fileCases };
+const allCases = { ...everywhere, ...fileCases, ...inPlaceCases };
 type CaseName = keyof typeof allCases;
 
 /**

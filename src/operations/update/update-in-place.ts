@@ -219,9 +219,13 @@ async function finish(work: InPlaceWork, entry: BootEntry, effects: InPlaceEffec
   };
 }
 
-async function restartChanged({ machine, task }: InPlaceWork, units: readonly string[]): Promise<void> {
+async function restartChanged(
+  { machine, task }: InPlaceWork,
+  units: readonly string[],
+  options: { stopped?: boolean } = {},
+): Promise<void> {
   if (units.length === 0) return;
-  const failed = await task.part('restart services', () => restartServices(machine.processes, units));
+  const failed = await task.part('restart services', () => restartServices(machine.processes, units, options));
   for (const problem of failed) task.warn(problem);
 }
 
@@ -243,6 +247,7 @@ async function prove(work: InPlaceWork, entry: BootEntry, restarted: readonly st
   await boot.writeFailure({ sequence: pointer.sequence, entry: entry.id, reason, time });
   await boot.writePointer(withoutTrial(pointer));
   undoInPlace(root, plan.id);
-  await restartChanged(work, restarted);
+  // All of them ran before.
+  await restartChanged(work, restarted, { stopped: true });
   throw new ImprintError('trial-failed', { reference, reason });
 }
