@@ -5,4 +5,5 @@ testRow({ number: 63, firmware: 'bios', options: { layout: 'files', fileSystem: 
   'badVersions',
   'byHand',
   'droppedBroken',
+  'release',
 ]);

@@ -5,5 +5,5 @@ testRow({ number: 61, firmware: 'bios', options: { layout: 'slots', fileSystem: 
   'brokenInit',
   'startHangs',
   'badVersions',
-  'release',
+  'releaseReverted',
 ]);

@@ -8,6 +8,16 @@ import { inPlaceCases } from './in-place-cases.ts';
 import { record } from './table.ts';
 import { expectToRun, type UpdateCase } from './update-case.ts';
 
+/** Which release it is, and who. */
+const lookAtRelease = '. /etc/os-release; echo $VERSION_CODENAME; hostname';
+
+async function becomesTrixie(machine: UpdatedMachine): Promise<void> {
+  await machine.updateOff('trixie');
+  await machine.isUp();
+  await machine.settles('settled');
+  expect(await machine.shell(lookAtRelease)).toBe(`trixie\n${machine.name}`);
+}
+
 /** Every kind of machine has these. */
 const everywhere = {
   commit: {
@@ -36,24 +46,32 @@ const everywhere = {
     },
   },
   release: {
-    title: 'another release of the distribution, and back',
+    title: 'another release of the distribution, and from there to a version of the first',
     async story(machine: UpdatedMachine) {
-      const look = '. /etc/os-release; echo $VERSION_CODENAME; hostname';
-      await machine.updateOff('trixie');
-      await machine.isUp();
-      await machine.settles('settled');
-      expect(await machine.shell(look)).toBe(`trixie\n${machine.name}`);
+      await becomesTrixie(machine);
+      await machine.updateOff('good3');
+      await expectToRun(machine, 'web:3');
+      expect(await machine.shell(lookAtRelease)).toBe(`bookworm\n${machine.name}`);
+      return 'trixie was committed; web:3, which is bookworm, was tried on it and committed';
+    },
+  },
+  releaseReverted: {
+    title: 'another release of the distribution, and back by command',
+    async story(machine: UpdatedMachine) {
+      await becomesTrixie(machine);
       await machine.imprint('revert --reboot none');
       await machine.reboot();
       await expectToRun(machine, 'web:2');
-      expect(await machine.shell(look)).toBe(`bookworm\n${machine.name}`);
+      expect(await machine.shell(lookAtRelease)).toBe(`bookworm\n${machine.name}`);
       return 'trixie, then bookworm';
     },
   },
   badVersions: badVersionsCase,
   badStarts: badStartsCase,
   ...Object.fromEntries(Object.keys(sabotages).map((name) => [name, survives(name as SabotageName)])),
-} as { readonly [Name in 'commit' | 'inOne' | 'release' | 'badVersions' | 'badStarts' | SabotageName]: UpdateCase };
+} as { readonly [Name in EverywhereName | SabotageName]: UpdateCase };
+
+type EverywhereName = 'commit' | 'inOne' | 'release' | 'releaseReverted' | 'badVersions' | 'badStarts';
 
 function survives(name: SabotageName): UpdateCase {
   return {
