@@ -4,4 +4,5 @@ testRow({ number: 66, firmware: 'bios', options: { layout: 'single', fileSystem:
   'inOne',
   'badStarts',
   'serviceRestarted',
+  'release',
 ]);
