@@ -1,3 +1,7 @@
 import { testRow } from './update-row.ts';
 
-testRow({ number: 64, firmware: 'bios', options: { layout: 'files', fileSystem: 'xfs' } }, ['inOne', 'agentless']);
+testRow({ number: 64, firmware: 'bios', options: { layout: 'files', fileSystem: 'xfs' } }, [
+  'inOne',
+  'badVersions',
+  'agentless',
+]);
