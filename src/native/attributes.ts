@@ -50,29 +50,43 @@ export function setModifiedTime(path: RawPath | number, seconds: number, nanosec
 /** XFS shows the ACLs that all file systems have as `system.posix_acl_…` once more under these names, in its own form. */
 const shownTwice: ReadonlySet<string> = new Set(['trusted.SGI_ACL_FILE', 'trusted.SGI_ACL_DEFAULT']);
 
-/** Extended attributes of a path (a symbolic link itself), sorted by name. Names are latin1 of their bytes. */
-export function readXattrs(path: RawPath): { name: string; value: Uint8Array }[] {
+/** Extended attributes of a path (a symbolic link itself) or an open file, sorted by name. Names are latin1 of their bytes. */
+export function readXattrs(path: RawPath | number): { name: string; value: Uint8Array }[] {
+  if (typeof path === 'number') {
+    const listed = Number(call.flistxattr(path, names.pointer, BigInt(names.size)));
+    if (listed === 0) return [];
+    return collectXattrs(path, listed, (name) => call.fgetxattr(path, name, values.pointer, BigInt(values.size)));
+  }
   return withPath(path, firstPath, (pointer) => {
-    const length = Number(call.llistxattr(pointer, names.pointer, BigInt(names.size)));
-    if (length === 0) return [];
-    if (length < 0) return [95, 38].includes(lastErrno()) ? [] : fail('listxattr', path);
-    const found: { name: string; value: Uint8Array }[] = [];
-    for (let at = 0; at < length; ) {
-      const end = names.bytes.indexOf(0, at);
-      const name = names.bytes.toString('latin1', at, end);
-      const start = at;
-      at = end + 1;
-      if (shownTwice.has(name)) continue;
-      const size = Number(call.lgetxattr(pointer, names.at(start), values.pointer, BigInt(values.size)));
-      // One that went away in between is no longer there; anything else is a failure.
-      if (size >= 0) {
-        found.push({ name, value: new Uint8Array(values.bytes.subarray(0, size)) });
-      } else if (lastErrno() !== 61) {
-        fail('getxattr', path);
-      }
-    }
-    return found.sort((left, right) => (left.name < right.name ? -1 : 1));
+    const listed = Number(call.llistxattr(pointer, names.pointer, BigInt(names.size)));
+    if (listed === 0) return [];
+    return collectXattrs(path, listed, (name) => call.lgetxattr(pointer, name, values.pointer, BigInt(values.size)));
   });
+}
+
+/** What `read` gives of the names that were listed in `length` bytes. */
+function collectXattrs(
+  path: RawPath | number,
+  length: number,
+  read: (name: bigint) => bigint,
+): { name: string; value: Uint8Array }[] {
+  if (length < 0) return [95, 38].includes(lastErrno()) ? [] : fail('listxattr', failOn(path));
+  const found: { name: string; value: Uint8Array }[] = [];
+  for (let at = 0; at < length; ) {
+    const end = names.bytes.indexOf(0, at);
+    const name = names.bytes.toString('latin1', at, end);
+    const start = at;
+    at = end + 1;
+    if (shownTwice.has(name)) continue;
+    const size = Number(read(names.at(start)));
+    // One that went away in between is no longer there; anything else is a failure.
+    if (size >= 0) {
+      found.push({ name, value: new Uint8Array(values.bytes.subarray(0, size)) });
+    } else if (lastErrno() !== 61) {
+      fail('getxattr', failOn(path));
+    }
+  }
+  return found.sort((left, right) => (left.name < right.name ? -1 : 1));
 }
 
 /** Sets an extended attribute of a path (a symbolic link itself) or an open file. */

@@ -45,6 +45,8 @@ function bind() {
       futimens: { arguments: ['i32', 'pointer'], return: 'i32' },
       llistxattr: { arguments: ['pointer', 'pointer', 'u64'], return: 'i64' },
       lgetxattr: { arguments: ['pointer', 'pointer', 'pointer', 'u64'], return: 'i64' },
+      flistxattr: { arguments: ['i32', 'pointer', 'u64'], return: 'i64' },
+      fgetxattr: { arguments: ['i32', 'pointer', 'pointer', 'u64'], return: 'i64' },
       lsetxattr: { arguments: ['pointer', 'pointer', 'pointer', 'u64', 'i32'], return: 'i32' },
       fsetxattr: { arguments: ['i32', 'pointer', 'pointer', 'u64', 'i32'], return: 'i32' },
       lremovexattr: { arguments: ['pointer', 'pointer'], return: 'i32' },

@@ -6,7 +6,7 @@ import { close, open, openFlags, truncate, tryOpen } from '../native/files.ts';
 import { systemError } from '../native/library.ts';
 import { link, makeDirectory, makeNode, removeDirectory, symlink, unlink } from '../native/nodes.ts';
 import { chunkPlaces } from './chunk-places.ts';
-import { putAttributes, putAttributesOfNew } from './entry-attributes.ts';
+import { putAttributes } from './entry-attributes.ts';
 import { creationMode, explain } from './set-attributes.ts';
 
 const { writeOnly, create, exclusive, noFollow } = openFlags;
@@ -82,7 +82,7 @@ export class ConvergeWriter {
     try {
       if (entry.segments !== undefined) truncate(fd, entry.size ?? 0);
       await this.#chunks(fd, entry, undefined, content);
-      this.warnings.push(...putAttributesOfNew(entry, place, fd));
+      this.warnings.push(...putAttributes(entry, place, fd));
     } catch (error) {
       throw explain(error, place);
     } finally {

@@ -1,7 +1,7 @@
 import type { RawPath } from '../foundation/brand.ts';
 import { type Entry, typeOfMode } from '../image/entry.ts';
 import { readXattrs, removeXattr } from '../native/attributes.ts';
-import { type FileStatus, readLink, statusOf } from '../native/status.ts';
+import { type FileStatus, readLink, status, statusOf } from '../native/status.ts';
 import { explain, setAttributes } from './set-attributes.ts';
 
 /** Whether owner, mode, time and extended attributes of what is there are those of an entry of the same type. */
@@ -28,30 +28,30 @@ export function isOfKind(entry: Entry, path: RawPath, status: FileStatus): boole
 }
 
 /**
- * Makes the attributes of what is there those of the entry, whatever they were: also what came from a directory's default ACL or set-group-id bit.
- * Returns what this file system cannot keep.
+ * Makes the attributes of what is there those of the entry, whatever they were: also what came from a directory's default ACL or set-group-id bit. Owner and mode
+ * that it has already are not set once more. `fd`: where it is open. Returns what this file system cannot keep.
  */
-export function putAttributes(entry: Entry, path: RawPath): string[] {
-  const { mode, uid, gid, mtime, xattrs } = entry;
-  removeOthers(entry, path);
-  // Nobody's own: owner and mode are set in any case.
-  const anyone = { uid: -1, gid: -1, umask: 0o7777 };
-  const kind = entry.type === 'symlink' ? 'symlink' : 'other';
-  return setAttributes(path, path, { mode, uid, gid, ...mtime, xattrs }, anyone, kind);
+export function putAttributes(entry: Entry, path: RawPath, fd?: number): string[] {
+  const { type, mode, uid, gid, mtime, xattrs } = entry;
+  const place = fd ?? path;
+  removeOthers(entry, path, place);
+  const found = statusAt(place, path);
+  const creator = { uid: found.uid, gid: found.gid, umask: 0 };
+  const kind = type === 'symlink' ? 'symlink' : (found.mode & 0o7777) === mode ? 'file' : 'other';
+  return setAttributes(place, path, { mode, uid, gid, ...mtime, xattrs }, creator, kind);
 }
 
-/** The same for a file that was just made and is still open: what it has already is not set once more, which is most of what it costs to make a small one. */
-export function putAttributesOfNew(entry: Entry, path: RawPath, fd: number): string[] {
-  const { mode, uid, gid, mtime, xattrs } = entry;
-  removeOthers(entry, path);
-  const made = statusOf(fd);
-  const creator = { uid: made.uid, gid: made.gid, umask: (made.mode & 0o7777) === mode ? 0 : 0o7777 };
-  return setAttributes(fd, path, { mode, uid, gid, ...mtime, xattrs }, creator, 'file');
-}
-
-function removeOthers({ xattrs }: Entry, path: RawPath): void {
+function statusAt(place: RawPath | number, path: RawPath): FileStatus {
   try {
-    const there = readXattrs(path);
+    return typeof place === 'number' ? statusOf(place) : status(place);
+  } catch (error) {
+    throw explain(error, path);
+  }
+}
+
+function removeOthers({ xattrs }: Entry, path: RawPath, place: RawPath | number): void {
+  try {
+    const there = readXattrs(place);
     if (there.length === 0) return;
     const wanted = new Set(xattrs?.map(({ name }) => name));
     for (const { name } of there) if (!wanted.has(name)) removeIfThere(path, name);
