@@ -41,7 +41,7 @@ async function converge(content: Awaited<ReturnType<typeof fetchUpdate>>, task: 
   await convergeTree({
     target: rawPath(target),
     from: before,
-    to: { digest: content.digest, entries: () => content.entries(), content: (name) => content.content(name) },
+    to: content,
     task,
   });
 }

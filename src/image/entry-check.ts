@@ -1,4 +1,4 @@
-import { comparePaths, type Entry } from './entry.ts';
+import { compareAt, type Entry, sharedStart } from './entry.ts';
 import { FormatError } from './format-error.ts';
 import { chunkLimit } from './pack.ts';
 import { SortedPaths } from './sorted-paths.ts';
@@ -15,6 +15,8 @@ export class EntryCheck {
   #previous: string | undefined;
   readonly #directories: string[] = [];
   readonly #linkable = new SortedPaths();
+  /** Length of the start that all paths since the last one in `#linkable` share with it. */
+  #shared = 0;
 
   /** Throws a `FormatError` that names the path. */
   check(entry: Entry): void {
@@ -22,7 +24,10 @@ export class EntryCheck {
     const problem = this.#place(path, type === 'directory') ?? this.#attributes(entry);
     if (problem !== undefined) throw new FormatError(`${JSON.stringify(path)} ${problem}`);
     if (type === 'directory') this.#directories.push(path);
-    else if (type !== 'hardlink') this.#linkable.push(path);
+    else if (type !== 'hardlink') {
+      this.#linkable.push(path, this.#shared);
+      this.#shared = path.length;
+    }
     this.#previous = path;
   }
 
@@ -32,17 +37,21 @@ export class EntryCheck {
   }
 
   #place(path: string, directory: boolean): string | undefined {
-    if (this.#previous === undefined) return path === '' && directory ? undefined : 'comes before the root directory';
+    const previous = this.#previous;
+    if (previous === undefined) return path === '' && directory ? undefined : 'comes before the root directory';
     if (path.length > pathLimit) return 'is too long';
     const slash = path.lastIndexOf('/');
-    const name = slash < 0 ? path : path.slice(slash + 1);
-    if (name === '' || name === '.' || name === '..' || slash === 0 || path.includes('\0'))
-      return 'is not a proper path';
-    if (comparePaths(this.#previous, path) >= 0) return 'is out of order';
-    const parent = slash < 0 ? '' : path.slice(0, slash);
+    if (isNoName(path, slash + 1) || slash === 0 || path.includes('\0')) return 'is not a proper path';
+    const shared = sharedStart(previous, path);
+    if (compareAt(previous, path, shared) >= 0) return 'is out of order';
+    this.#shared = Math.min(this.#shared, shared);
+    const parent = Math.max(slash, 0);
     const open = this.#directories;
-    while (open.length > 0 && open[open.length - 1] !== parent) open.pop();
-    return open.length > 0 ? undefined : 'is not in a directory';
+    for (let above = open.at(-1); above !== undefined; above = open.at(-1)) {
+      if (above.length === parent && path.startsWith(above)) return undefined;
+      open.pop();
+    }
+    return 'is not in a directory';
   }
 
   #attributes(entry: Entry): string | undefined {
@@ -61,6 +70,14 @@ export class EntryCheck {
         : 'is a hard link to what is no earlier file';
     return undefined;
   }
+}
+
+/** Whether what begins at `from` is empty, `.` or `..`. */
+function isNoName(path: string, from: number): boolean {
+  const length = path.length - from;
+  return (
+    length === 0 || (length <= 2 && (path.endsWith('/.') || path.endsWith('/..') || path === '.' || path === '..'))
+  );
 }
 
 /** Chunks must fill the segments, and the segments lie in order, apart, within the file. */

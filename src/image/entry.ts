@@ -74,16 +74,29 @@ export interface Entry {
   unknown?: Uint8Array;
 }
 
+/** Names entries of a version by their numbers in its order. */
+export type WantedEntries = (row: number) => boolean;
+
 /**
  * The order of a manifest: by path components, each by its bytes, a directory before what is in it. (Comparing whole
  * paths would put `a-b` between `a` and `a/c`; with `/` taken as the smallest byte the comparison is one pass.)
  */
 export function comparePaths(left: string, right: string): number {
+  return compareAt(left, right, sharedStart(left, right));
+}
+
+/** As `comparePaths`, of two paths of which it is known how many bytes at their start are the same. */
+export function compareAt(left: string, right: string, shared: number): number {
+  if (shared === left.length || shared === right.length) return left.length - right.length;
+  const a = left.charCodeAt(shared);
+  const b = right.charCodeAt(shared);
+  return (a === 0x2f ? -1 : a) - (b === 0x2f ? -1 : b);
+}
+
+/** How many bytes at the start of two paths are the same. */
+export function sharedStart(left: string, right: string): number {
   const shorter = Math.min(left.length, right.length);
-  for (let index = 0; index < shorter; index += 1) {
-    const a = left.charCodeAt(index);
-    const b = right.charCodeAt(index);
-    if (a !== b) return (a === 0x2f ? -1 : a) - (b === 0x2f ? -1 : b);
-  }
-  return left.length - right.length;
+  let shared = 0;
+  while (shared < shorter && left.charCodeAt(shared) === right.charCodeAt(shared)) shared += 1;
+  return shared;
 }

@@ -1,5 +1,5 @@
 import type { RawPath } from '../foundation/brand.ts';
-import { type DataSegment, type Entry, type ExtendedAttribute, entryTypes } from './entry.ts';
+import { type DataSegment, type Entry, type ExtendedAttribute, entryTypes, type WantedEntries } from './entry.ts';
 import { EntryCheck } from './entry-check.ts';
 import { FormatError } from './format-error.ts';
 import { entryField, manifestField, manifestFormat, xattrField } from './manifest-fields.ts';
@@ -7,6 +7,8 @@ import { WireReader, wireTypes } from './wire.ts';
 
 /** Length of one entry's message, at most: a file of 2 TiB, in chunks as `cutter.ts` makes them, needs some 85 MB. */
 const messageLimit = 256 << 20;
+/** Items that are given out at once: so few that they are forgotten before the collector of garbage has moved them. */
+const batchLength = 1024;
 
 /** Takes the bytes of a manifest in pieces of any length, and makes an item of each entry's message. */
 abstract class ManifestReader<Item> {
@@ -15,9 +17,14 @@ abstract class ManifestReader<Item> {
 
   /** What the messages that are complete with these bytes became. Throws a `FormatError`. */
   push(bytes: Buffer): Item[] {
+    return [...this.batches(bytes)].flat();
+  }
+
+  /** The same, some at a time. To be read to its end. */
+  *batches(bytes: Buffer): Generator<Item[]> {
     const buffer = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
     const reader = new WireReader(buffer);
-    const items: Item[] = [];
+    let items: Item[] = [];
     let from = 0;
     while (nextIsComplete(reader)) {
       const tag = reader.varint();
@@ -25,6 +32,10 @@ abstract class ManifestReader<Item> {
       if (tag === manifestField.entry * 8 + wireTypes.bytes && end !== undefined) {
         if (!this.#begun) throw new FormatError('it has no header');
         items.push(this.take(reader, end));
+        if (items.length === batchLength) {
+          yield items;
+          items = [];
+        }
       } else if (tag === manifestField.header * 8 + wireTypes.bytes && end !== undefined) {
         this.#header(reader, end);
       } else if (end !== undefined) {
@@ -35,7 +46,7 @@ abstract class ManifestReader<Item> {
       from = reader.position;
     }
     this.#rest = buffer.subarray(from);
-    return items;
+    if (items.length > 0) yield items;
   }
 
   /** Must be called after the last byte. Throws a `FormatError` where something is missing. */
@@ -80,6 +91,27 @@ export class ManifestDecoder extends ManifestReader<Entry> {
     const entry = readEntry(reader, end);
     this.#check.check(entry);
     return entry;
+  }
+}
+
+/**
+ * Gives the entries that are wanted, by their numbers, and undefined in place of each other one. Unchecked: for a manifest all of which was read, and checked, before.
+ */
+export class ManifestPicker extends ManifestReader<Entry | undefined> {
+  readonly #wanted: WantedEntries;
+  #row = 0;
+
+  constructor(wanted: WantedEntries) {
+    super();
+    this.#wanted = wanted;
+  }
+
+  protected override take(reader: WireReader, end: number): Entry | undefined {
+    const wanted = this.#wanted(this.#row);
+    this.#row += 1;
+    if (wanted) return readEntry(reader, end);
+    reader.position = end;
+    return undefined;
   }
 }
 
@@ -147,7 +179,7 @@ function readEntry(reader: WireReader, end: number): Entry {
     mtime: { seconds: 0, nanoseconds: 0 },
   };
   let hashes: Buffer | undefined;
-  const lengths: number[] = [];
+  let lengths: number[] | undefined;
   let numbers: number[] | undefined;
   const outerEnd = reader.end;
   reader.end = end;
@@ -187,14 +219,11 @@ function readEntry(reader: WireReader, end: number): Entry {
         hashes = reader.bytes();
         break;
       case entryField.chunkLengths * 8 + 2:
-        reader.packed((value) => lengths.push(value));
+        lengths = reader.numbers(lengths);
         break;
-      case entryField.segments * 8 + 2: {
-        const list: number[] = numbers ?? [];
-        reader.packed((value) => list.push(value));
-        numbers = list;
+      case entryField.segments * 8 + 2:
+        numbers = reader.numbers(numbers);
         break;
-      }
       case entryField.target * 8 + 2:
         entry.target = reader.latin1() as RawPath;
         break;
@@ -241,7 +270,12 @@ function readXattr(reader: WireReader): ExtendedAttribute {
   return xattr;
 }
 
-function putContent(entry: Entry, hashes: Buffer | undefined, lengths: number[], numbers: number[] | undefined): void {
+function putContent(
+  entry: Entry,
+  hashes: Buffer | undefined,
+  lengths: readonly number[] = [],
+  numbers: readonly number[] | undefined,
+): void {
   if ((hashes?.length ?? 0) !== lengths.length * 32) throw new FormatError('hashes and lengths of chunks do not match');
   if (hashes !== undefined) {
     const all = hashes;

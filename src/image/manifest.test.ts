@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import type { RawPath } from '../foundation/brand.ts';
 import { type ChunkReference, comparePaths, type Entry } from './entry.ts';
 import { FormatError } from './format-error.ts';
-import { ManifestDecoder } from './manifest-decoder.ts';
+import { ManifestDecoder, ManifestPicker } from './manifest-decoder.ts';
 import { ManifestEncoder } from './manifest-encoder.ts';
 import { WireWriter } from './wire.ts';
 
@@ -96,6 +96,37 @@ test('every tree comes back as it was, whatever the pieces it arrives in', () =>
       expect(encode(decode(bytes)).equals(bytes)).toBe(true);
     }),
     { numRuns: 300 },
+  );
+});
+
+test('of a tree those entries come that are wanted, each at its number', () => {
+  fc.assert(
+    fc.property(treeArbitrary, fc.func(fc.boolean()), (entries, wanted) => {
+      const picker = new ManifestPicker(wanted);
+      const picked = [...picker.batches(encode(entries))].flat();
+      picker.end();
+      expect(picked.map((entry) => entry !== undefined)).toEqual(entries.map((_, row) => wanted(row)));
+      expect(normal(picked.filter((entry) => entry !== undefined))).toEqual(
+        normal(entries.filter((_, row) => wanted(row))),
+      );
+    }),
+  );
+});
+
+test('a hard link names any earlier file, whatever lies between, and nothing else', () => {
+  fc.assert(
+    fc.property(treeArbitrary, (entries) => {
+      const linking = (target: string) =>
+        encode([
+          ...entries,
+          { ...attributes, path: '\xff'.repeat(99) as RawPath, type: 'hardlink', target: target as RawPath },
+        ]);
+      for (const { path, type } of entries) {
+        if (type === 'directory') expect(() => linking(path)).toThrow(FormatError);
+        else expect(linking(path).length).toBeGreaterThan(path.length);
+        expect(() => linking(`${path}\xfe`)).toThrow(FormatError);
+      }
+    }),
   );
 });
 

@@ -176,6 +176,16 @@ export class WireReader {
     this.end = outer;
   }
 
+  /** All numbers of a packed field, after those that there are already. */
+  numbers(list: number[] = []): number[] {
+    const length = this.length();
+    const outer = this.end;
+    this.end = this.position + length;
+    while (this.position < this.end) list.push(this.varint());
+    this.end = outer;
+    return list;
+  }
+
   /** Passes over a field's value. */
   skip(wireType: number): void {
     if (wireType === wireTypes.varint) this.#skipVarint();

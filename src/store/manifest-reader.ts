@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import type { Digest } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
-import type { Entry } from '../image/entry.ts';
+import type { Entry, WantedEntries } from '../image/entry.ts';
 import { FormatError } from '../image/format-error.ts';
-import { ManifestDecoder, ManifestSplitter } from '../image/manifest-decoder.ts';
+import { ManifestDecoder, ManifestPicker, ManifestSplitter } from '../image/manifest-decoder.ts';
 import { type ManifestFile, manifestBlockLimit, parseManifestFile } from '../image/manifest-file.ts';
 import { NativeBuffer } from '../native/native-buffer.ts';
 import { createDecompressor } from '../native/zstd.ts';
@@ -31,47 +32,83 @@ export function readManifestMessages(files: ManifestFiles, digest: Digest): Asyn
 
 /** A manifest's file as it is stored, every byte of it and its content verified. Throws `corrupt-manifest`. */
 export async function readManifestFile(files: ManifestFiles, digest: Digest): Promise<Buffer> {
-  return naming(files.location, digest, async () => {
-    const bytes = await files.read(manifestPath(digest), fileLimit);
-    if (bytes === undefined) throw new FormatError('it is missing');
+  try {
+    const bytes = await readWhole(files, digest);
     verifyContent(parseManifestFile(bytes), digest);
     return bytes;
-  });
+  } catch (error) {
+    throw corrupt(error, files.location, digest);
+  }
 }
 
 /** The entries of a manifest file that is on this machine, verified as by `readManifest`. `place` is for people. */
-export function entriesOfManifest(file: Buffer, digest: Digest, place: string): AsyncGenerator<Entry[]> {
-  return readBy(holding(file, place), digest, new ManifestDecoder());
+export async function* entriesOfManifest(file: Buffer, digest: Digest, place: string): AsyncGenerator<Entry[]> {
+  yield* new VerifiedManifest(file, digest, place).entries();
 }
 
-/** All content of a manifest file, joined and verified: what its digest is of. In memory that `make` gives. Throws `corrupt-manifest`. */
-export async function contentOfManifest(
-  file: Buffer,
-  digest: Digest,
-  place: string,
-  make: (length: number) => Buffer = Buffer.allocUnsafeSlow,
-): Promise<Buffer> {
-  return naming(place, digest, async () => {
-    const parsed = parseManifestFile(file);
-    verifyContent(parsed, digest);
-    const content = make(parsed.blocks.reduce((sum, { contentLength }) => sum + contentLength, 0));
-    let at = 0;
-    for (const bytes of contentOfBlocks(parsed)) at += bytes.copy(content, at);
-    return content;
-  });
-}
+/** A manifest's file in memory, every byte of it and its content verified: it is read as often as it is needed without being verified anew. */
+export class VerifiedManifest {
+  readonly digest: Digest;
+  readonly #file: ManifestFile;
+  readonly #place: string;
 
-function holding(file: Buffer, location: string): ManifestFiles {
-  return { location, read: async () => file };
-}
-
-async function naming<Result>(store: string, digest: Digest, work: () => Promise<Result>): Promise<Result> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof FormatError)) throw error;
-    throw new ImprintError('corrupt-manifest', { digest, store, problem: error.message }, { cause: error });
+  /** Verifies a file. `place` is for people. Throws `corrupt-manifest`. */
+  constructor(file: Buffer, digest: Digest, place: string) {
+    this.digest = digest;
+    this.#place = place;
+    this.#file = naming(place, digest, () => {
+      const parsed = parseManifestFile(file);
+      verifyContent(parsed, digest);
+      return parsed;
+    });
   }
+
+  /** Length of its content. */
+  get length(): number {
+    return this.#file.contentLength;
+  }
+
+  /**
+   * The entries in order. With `wanted` those that it names by their numbers, and undefined in place of each other one: to be asked by who has read all of
+   * them before, for only then the rules of a manifest were checked. Throws `corrupt-manifest`.
+   */
+  entries(): AsyncGenerator<Entry[]>;
+  entries(wanted: WantedEntries): AsyncGenerator<(Entry | undefined)[]>;
+  async *entries(wanted?: WantedEntries): AsyncGenerator<(Entry | undefined)[]> {
+    const reader = wanted === undefined ? new ManifestDecoder() : new ManifestPicker(wanted);
+    try {
+      // Entries hold views into a block: each has memory of its own.
+      for (const bytes of contentOfBlocks(this.#file, (length) => new NativeBuffer(length))) {
+        yield* reader.batches(bytes);
+        // Who reads millions of entries can be interrupted.
+        await setImmediate();
+      }
+      reader.end();
+    } catch (error) {
+      throw corrupt(error, this.#place, this.digest);
+    }
+  }
+
+  /** All content, joined: what the digest is of. In memory that `make` gives. */
+  content(make: (length: number) => Buffer = Buffer.allocUnsafeSlow): Buffer {
+    const content = make(this.length);
+    let at = 0;
+    for (const bytes of contentOfBlocks(this.#file)) at += bytes.copy(content, at);
+    return content;
+  }
+}
+
+function naming<Result>(place: string, digest: Digest, work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    throw corrupt(error, place, digest);
+  }
+}
+
+function corrupt(error: unknown, store: string, digest: Digest): unknown {
+  if (!(error instanceof FormatError)) return error;
+  return new ImprintError('corrupt-manifest', { digest, store, problem: error.message }, { cause: error });
 }
 
 async function* readBy<Item>(
@@ -80,9 +117,7 @@ async function* readBy<Item>(
   decoder: { push(bytes: Buffer): Item[]; end(): void },
 ): AsyncGenerator<Item[]> {
   try {
-    const bytes = await files.read(manifestPath(digest), fileLimit);
-    if (bytes === undefined) throw new FormatError('it is missing');
-    const file = parseManifestFile(bytes);
+    const file = parseManifestFile(await readWhole(files, digest));
     verifyContent(file, digest);
     for (const block of file.blocks) {
       const items = decoder.push(decompress(block.compressed, block.contentLength));
@@ -90,13 +125,14 @@ async function* readBy<Item>(
     }
     decoder.end();
   } catch (error) {
-    if (!(error instanceof FormatError)) throw error;
-    throw new ImprintError(
-      'corrupt-manifest',
-      { digest, store: files.location, problem: error.message },
-      { cause: error },
-    );
+    throw corrupt(error, files.location, digest);
   }
+}
+
+async function readWhole(files: ManifestFiles, digest: Digest): Promise<Buffer> {
+  const bytes = await files.read(manifestPath(digest), fileLimit);
+  if (bytes === undefined) throw new FormatError('it is missing');
+  return bytes;
 }
 
 function verifyContent(file: ManifestFile, digest: Digest): void {
@@ -106,12 +142,12 @@ function verifyContent(file: ManifestFile, digest: Digest): void {
   if (`sha256:${content.digest('hex')}` !== digest) throw new FormatError('its content does not match its digest');
 }
 
-/** Block by block, each valid until the next. */
-function* contentOfBlocks({ blocks }: ManifestFile): Generator<Buffer> {
+/** Block by block, in memory that `make` gives; by default each is valid until the next. */
+function* contentOfBlocks({ blocks }: ManifestFile, make = sameMemory()): Generator<Buffer> {
   const decompressor = createDecompressor();
-  const buffer = new NativeBuffer(manifestBlockLimit);
   try {
     for (const { compressed, contentLength } of blocks) {
+      const buffer = make(contentLength);
       if (decompressor.decompress(compressed, buffer, 0) !== contentLength)
         throw new FormatError('it cannot be decompressed');
       yield buffer.bytes.subarray(0, contentLength);
@@ -119,4 +155,9 @@ function* contentOfBlocks({ blocks }: ManifestFile): Generator<Buffer> {
   } finally {
     decompressor.free();
   }
+}
+
+function sameMemory(): (length: number) => NativeBuffer {
+  const buffer = new NativeBuffer(manifestBlockLimit);
+  return () => buffer;
 }

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Digest } from '../foundation/brand.ts';
 import {
@@ -13,6 +12,9 @@ import {
 } from '../image/bundle.ts';
 import { FormatError } from '../image/format-error.ts';
 import { decompress } from './zstd.ts';
+
+/** What is read of it at once. */
+const pieceLength = 1 << 20;
 
 /** A bundle all of whose bytes match its own checksum. Who opened it closes the file. */
 export interface OpenBundle {
@@ -32,7 +34,12 @@ export async function openBundle(path: string, from: Digest, to: Digest): Promis
     const end = size - bundleFooterLength;
     if (!(await readWholly(file, 0, bundleHead.length)).equals(bundleHead))
       throw new FormatError('its beginning is not that of a bundle');
-    for await (const part of createReadStream(path, { end: end - 1, highWaterMark: 1 << 20 })) sum.update(part);
+    const piece = Buffer.allocUnsafeSlow(pieceLength);
+    for (let at = 0; at < end; at += pieceLength) {
+      const part = piece.subarray(0, Math.min(pieceLength, end - at));
+      await readTo(part, file, at);
+      sum.update(part);
+    }
     if (!sum.update(hashedPartOfFooter(footerBytes)).digest().equals(footer.hash))
       throw new FormatError('it does not match its checksum');
     const stored = await readWholly(file, footer.tableOffset, footer.tableLength);
@@ -45,14 +52,17 @@ export async function openBundle(path: string, from: Digest, to: Digest): Promis
   }
 }
 
-/** `length` bytes from `offset`. Throws a `FormatError` where the file ends before. */
-export async function readWholly(file: FileHandle, offset: number, length: number): Promise<Buffer> {
+async function readWholly(file: FileHandle, offset: number, length: number): Promise<Buffer> {
   const bytes = Buffer.allocUnsafeSlow(length);
-  let done = 0;
-  while (done < length) {
-    const { bytesRead } = await file.read(bytes, done, length - done, offset + done);
+  await readTo(bytes, file, offset);
+  return bytes;
+}
+
+/** Fills `bytes` from `offset` of the file on. Throws a `FormatError` where it ends before. */
+async function readTo(bytes: Buffer, file: FileHandle, offset: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesRead } = await file.read(bytes, done, bytes.length - done, offset + done);
     if (bytesRead === 0) throw new FormatError('it is cut short');
     done += bytesRead;
   }
-  return bytes;
 }

@@ -77,6 +77,14 @@ export class ByteRows {
     return copy;
   }
 
+  /** Whether a row is these bytes. */
+  is(row: number, bytes: Uint8Array): boolean {
+    const rows = this.#bytes;
+    for (let index = 0, at = row * this.width; index < this.width; index += 1, at += 1)
+      if (rows[at] !== bytes[index]) return false;
+    return true;
+  }
+
   /** The bytes of a row; not a copy. */
   at(row: number): Buffer {
     return this.#bytes.subarray(row * this.width, (row + 1) * this.width);

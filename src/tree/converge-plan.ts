@@ -39,14 +39,12 @@ const breathBytes = 32 << 20;
  * each path. Content is read only where nothing vouches for it. Writes nothing.
  */
 export class ConvergePlan {
-  /** Of each entry of the version, in its order: an action. */
+  /** Of each entry of the version, in its order: an action. A directory in which something comes, goes or changes its kind gets its attributes again. */
   readonly actions = Column.u32();
   /** By the entry's number: chunks to be written over. */
   readonly patches = new Map<number, readonly number[]>();
   /** What is not in the version, a directory before what is in it. */
   readonly removals: { path: RawPath; directory: boolean }[] = [];
-  /** Directories in which something comes, goes or changes its kind. */
-  readonly touched = new Set<string>();
   /** Directories that stay though they are not in the version: something below them is kept. */
   readonly held = new Set<string>();
   /** Bytes of content to be written. */
@@ -57,6 +55,12 @@ export class ConvergePlan {
   kept = 0;
   /** Bytes that were read to see whether they are right. */
   checked = 0;
+
+  /** Whether there is anything to be done with the entry of this number. */
+  readonly isWork = (row: number): boolean => {
+    const action = this.actions.at(row);
+    return action !== convergeAction.keep && action !== convergeAction.leave;
+  };
 
   /** Looks at the tree. Throws system errors, those of the manifests, and what the task's signal says. */
   static async make(options: ConvergePlanOptions): Promise<ConvergePlan> {
@@ -73,6 +77,8 @@ class Maker {
   readonly #check = new ContentCheck();
   /** Device and inode of what has several names → the entry that keeps it. */
   readonly #claims = new Map<string, RawPath>();
+  /** Directories of the version that were come by so far → their numbers. */
+  readonly #directories = new Map<string, number>();
   readonly #found: Generator<WalkedEntry>;
   #actual: WalkedEntry | undefined;
 
@@ -131,7 +137,7 @@ class Maker {
   /** What the walk comes by before `path`, or to its end, is in no version. */
   #removeBefore(path: RawPath | undefined): void {
     for (let at = this.#actual; at !== undefined; at = this.#actual) {
-      if (path !== undefined && comparePaths(at.path, path) >= 0) return;
+      if (path !== undefined && (at.path === path || comparePaths(at.path, path) > 0)) return;
       this.#remove(at);
       this.#next();
     }
@@ -145,7 +151,9 @@ class Maker {
   }
 
   #touch(path: string): void {
-    this.#plan.touched.add(parentOf(path));
+    const { actions } = this.#plan;
+    const row = this.#directories.get(parentOf(path));
+    if (row !== undefined && actions.at(row) === convergeAction.keep) actions.set(row, convergeAction.attributes);
   }
 
   #isKept(path: RawPath, directory: boolean): boolean {
@@ -172,6 +180,7 @@ class Maker {
       plan.files += 1;
       plan.bytes += (entry.chunks ?? []).reduce((sum, { length }) => sum + length, 0);
     }
+    if (entry.type === 'directory') this.#directories.set(entry.path, plan.actions.length);
     plan.actions.push(action);
   }
 

@@ -1,11 +1,11 @@
+import { setImmediate } from 'node:timers/promises';
 import { type Digest, displayPath, type RawPath } from '../foundation/brand.ts';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
-import type { Entry } from '../image/entry.ts';
+import type { Entry, WantedEntries } from '../image/entry.ts';
 import { close, open, openFlags, syncFileSystem } from '../native/files.ts';
 import { status } from '../native/status.ts';
 import { ContentCheck } from './check-content.ts';
-import { ContentAhead } from './content-ahead.ts';
 import { ConvergePlan, type ConvergePlanOptions, convergeAction } from './converge-plan.ts';
 import { type ChunkSource, ConvergeWriter } from './converge-writer.ts';
 import { hasAttributes, isOfKind } from './entry-attributes.ts';
@@ -14,7 +14,8 @@ import { hasAttributes, isOfKind } from './entry-attributes.ts';
 export interface TreeContent {
   readonly digest: Digest;
   entries(): AsyncIterable<Entry[]>;
-  /** Bytes of a chunk by its hash in hexadecimal, verified. */
+  entries(wanted: WantedEntries): AsyncIterable<(Entry | undefined)[]>;
+  /** Bytes of a chunk by its hash in hexadecimal, verified; asked for one after another. */
   content: ChunkSource;
 }
 
@@ -56,23 +57,35 @@ export async function convergeTree(options: ConvergeOptions): Promise<ConvergedT
   }
 }
 
+/** Bytes written between two looks at whether to go on. */
+const breathBytes = 8 << 20;
+
 async function write({ target, to, task }: ConvergeOptions, plan: ConvergePlan): Promise<ConvergedTree> {
   const writer = new ConvergeWriter(target);
   task.expect(plan.bytes, 'bytes');
   for (const { path, directory } of plan.removals.toReversed()) writer.remove(path, directory, plan.held.has(path));
   const finish: Entry[] = [];
-  const ahead = new ContentAhead(to, plan, task.signal);
-  for await (const { entry, action, content, chunks } of ahead) {
-    const before = writer.bytes;
-    if (entry.type === 'directory') {
-      if (action === convergeAction.make) writer.makeDirectory(entry);
-      finish.push(entry);
-    } else if (action === convergeAction.attributes) writer.attributes(entry);
-    else if (action === convergeAction.link) writer.makeLink(entry);
-    else if (action === convergeAction.patch) await writer.patchFile(entry, chunks ?? [], content);
-    else if (entry.type === 'file') await writer.makeFile(entry, content);
-    else writer.makeOther(entry);
-    if (writer.bytes > before) task.advance(writer.bytes - before);
+  const content: ChunkSource = (hash) => to.content(hash);
+  let breath = 0;
+  for await (const work of workOf(to, plan)) {
+    await setImmediate();
+    for (const { entry, row } of work) {
+      task.signal.throwIfAborted();
+      const before = writer.bytes;
+      const action = plan.actions.at(row);
+      if (entry.type === 'directory') {
+        if (action === convergeAction.make) writer.makeDirectory(entry);
+        finish.push(entry);
+      } else if (action === convergeAction.attributes) writer.attributes(entry);
+      else if (action === convergeAction.link) writer.makeLink(entry);
+      else if (action === convergeAction.patch) await writer.patchFile(entry, plan.patches.get(row) ?? [], content);
+      else if (entry.type === 'file') await writer.makeFile(entry, content);
+      else writer.makeOther(entry);
+      if (writer.bytes > before) task.advance(writer.bytes - before);
+      if (writer.bytes - breath < breathBytes) continue;
+      breath = writer.bytes;
+      await setImmediate();
+    }
   }
   // The innermost first: making things in one changes its time.
   for (const entry of finish.toReversed()) writer.attributes(entry);
@@ -84,6 +97,19 @@ async function write({ target, to, task }: ConvergeOptions, plan: ConvergePlan):
     warnings: writer.warnings,
     verify: (place, verifyTask, except) => verify({ to, plan, target: place, task: verifyTask, except }),
   };
+}
+
+/** The entries of a version for which something is to be done, with their numbers, in its order. All others are passed over unread. */
+async function* workOf(to: TreeContent, plan: ConvergePlan): AsyncGenerator<{ entry: Entry; row: number }[]> {
+  let row = 0;
+  for await (const entries of to.entries(plan.isWork)) {
+    const work: { entry: Entry; row: number }[] = [];
+    for (const entry of entries) {
+      if (entry !== undefined && plan.isWork(row)) work.push({ entry, row });
+      row += 1;
+    }
+    if (work.length > 0) yield work;
+  }
 }
 
 interface Verification {
@@ -98,15 +124,10 @@ async function verify({ to, plan, target, task, except }: Verification): Promise
   const check = new ContentCheck();
   let wrong = 0;
   task.expect(plan.bytes, 'bytes');
-  let row = 0;
-  for await (const entries of to.entries()) {
+  for await (const work of workOf(to, plan)) {
     task.signal.throwIfAborted();
-    for (const entry of entries) {
-      const action = plan.actions.at(row);
-      row += 1;
-      const idle = action === convergeAction.keep || action === convergeAction.leave || entry.type === 'hardlink';
-      if (idle && !(entry.type === 'directory' && plan.touched.has(entry.path))) continue;
-      if (except?.(entry.path)) continue;
+    for (const { entry } of work) {
+      if (entry.type === 'hardlink' || except?.(entry.path)) continue;
       const before = check.bytes;
       const place = (entry.path === '' ? target : `${target}/${entry.path}`) as RawPath;
       const problem = differs(entry, place, check, except === undefined);

@@ -18,7 +18,7 @@ import { renameDurably, writing } from '../store/durable.ts';
 import { bundleLockPath, bundlePartPath, bundlePath, bundlesDirectory, manifestPath } from '../store/layout.ts';
 import { lockStore } from '../store/lock.ts';
 import { makeDirectories } from '../store/make-directories.ts';
-import { contentOfManifest } from '../store/manifest-reader.ts';
+import { VerifiedManifest } from '../store/manifest-reader.ts';
 import { compress } from '../store/zstd.ts';
 import type { PlannedBundle } from './bundle-message.ts';
 import { BundlePool } from './bundle-pool.ts';
@@ -93,7 +93,7 @@ async function writeManifest(
   task: Task,
 ): Promise<ManifestFrame[]> {
   const content = async (digest: Digest) =>
-    contentOfManifest(await store.manifestFile(digest), digest, store.path(manifestPath(digest)), shared);
+    new VerifiedManifest(await store.manifestFile(digest), digest, store.path(manifestPath(digest))).content(shared);
   const [before, after] = [await content(from), await content(to)];
   const planned = planManifestFrames(before.length, after.length);
   const jobs = planned.map(({ offset, length, prefix }) => ({

@@ -55,8 +55,10 @@ export async function contents(update: UpdateContent): Promise<Record<string, Bu
   const found: Record<string, Buffer> = {};
   for await (const batch of update.entries())
     for (const { path, type, chunks = [] } of batch) {
-      const parts = chunks.map((chunk) => update.content(Buffer.from(chunk.hash).toString('hex')));
-      if (type === 'file') found[path] = Buffer.concat(await Promise.all(parts));
+      const parts: Buffer[] = [];
+      for (const chunk of chunks)
+        parts.push(Buffer.from(await update.content(Buffer.from(chunk.hash).toString('hex'))));
+      if (type === 'file') found[path] = Buffer.concat(parts);
     }
   return found;
 }

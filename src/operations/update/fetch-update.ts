@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
-import { type Digest, digestHex } from '../../foundation/brand.ts';
+import type { Digest } from '../../foundation/brand.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import { FormatError } from '../../image/format-error.ts';
 import { ManifestFileWriter } from '../../image/manifest-file.ts';
-import { contentOfManifest, entriesOfManifest } from '../../store/manifest-reader.ts';
+import { VerifiedManifest } from '../../store/manifest-reader.ts';
 import type { ChunkLocation, Store, StoredVersion } from '../../store/store.ts';
 import { compress } from '../../store/zstd.ts';
 import type { BundleFile, WantedChunk } from './bundle-file.ts';
@@ -45,13 +44,14 @@ export async function fetchUpdate(request: FetchRequest): Promise<UpdateContent>
   const { store, version, base, task } = request;
   const digest = version.record.digest as Digest;
   const reference = `${version.record.image}:${version.record.number}`;
-  const before = { ...store.traffic };
+  const traffic = { ...store.traffic };
   const pacer = new Pacer(request.rate, task.signal);
   const passed = (length: number) => pacer.pass(length);
   await using _lease = await store.lease(digest);
   const place = await FetchPlace.open(request.place, digest);
   await using stack = new AsyncDisposableStack();
-  const local = base === undefined ? undefined : await LocalChunks.read(base, task.signal);
+  const before = base === undefined ? undefined : await readBase(base);
+  const local = base && before && (await LocalChunks.read(base.root, before, task.signal));
   stack.defer(() => local?.close());
   const patience = request.patience ?? defaultPatience;
   let bundle: BundleFile | undefined;
@@ -61,16 +61,19 @@ export async function fetchUpdate(request: FetchRequest): Promise<UpdateContent>
     bundle = await fetchBundle({ store, from, to: digest, reference, place, longest, patience, passed, task });
     if (bundle !== undefined) stack.use(bundle);
   }
+  let manifest: VerifiedManifest;
   let lack: Lack;
   try {
-    lack = await findLack(await manifestOf(request, place, bundle), digest, local, task.signal);
+    manifest = await manifestOf(request, place, before, bundle);
+    lack = await findLack(manifest, local, task.signal);
     bundle?.expect(lack.added);
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     task.warn(`The bundle of ${store.location} is of no use: ${error.message}. Content is fetched from packs.`);
     await rm(place.path('bundle'), { force: true });
     bundle = undefined;
-    lack = await findLack(await manifestOf(request, place, undefined), digest, local, task.signal);
+    manifest = await manifestOf(request, place);
+    lack = await findLack(manifest, local, task.signal);
   }
   const packs = await FetchedPacks.open(place.path('packs'));
   const missing = await findMissing(lack, local, bundle, task.signal);
@@ -87,39 +90,42 @@ export async function fetchUpdate(request: FetchRequest): Promise<UpdateContent>
       await pacer.pass(length);
     });
   const sources = { store, packs, places, passed, ...(local && { local }), ...(bundle && { bundle }) };
-  return new FetchedContent(version, place.path('manifest'), sources, before, stack.move());
+  return new FetchedContent(version, { manifest, file: place.path('manifest') }, sources, traffic, stack.move());
 }
 
-/** The manifest's file, in the place: from before, from the bundle, or from the store. Throws a `FormatError` for a bundle that is not sound. */
+/** The manifest of what this machine has. Throws `corrupt-manifest`, system errors. */
+export async function readBase({ manifestFile, digest }: LocalBase): Promise<VerifiedManifest> {
+  return new VerifiedManifest(await readFile(manifestFile), digest, manifestFile);
+}
+
+/** The manifest, which is then in the place: from an earlier try, from the bundle and the one `before`, or from the store. Throws a `FormatError` for a bundle that is not sound. */
 async function manifestOf(
-  { store, version, base }: FetchRequest,
+  { store, version }: FetchRequest,
   place: FetchPlace,
-  bundle: BundleFile | undefined,
-): Promise<Buffer> {
+  before?: VerifiedManifest,
+  bundle?: BundleFile,
+): Promise<VerifiedManifest> {
   const { manifestBytes } = version.record;
   const digest = version.record.digest as Digest;
   const path = place.path('manifest');
   try {
-    const file = await readFile(path);
-    await contentOfManifest(file, digest, path);
-    return file;
+    return new VerifiedManifest(await readFile(path), digest, path);
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     if (!missing && !(error instanceof ImprintError && error.code === 'corrupt-manifest')) throw error;
   }
   let file: Buffer;
-  if (bundle === undefined || base === undefined) file = await store.manifestFile(digest);
+  if (bundle === undefined || before === undefined) file = await store.manifestFile(digest);
   else {
-    const old = await contentOfManifest(await readFile(base.manifestFile), base.digest, base.manifestFile);
-    const content = await bundle.manifest(old, manifestBytes);
-    if (createHash('sha256').update(content).digest('hex') !== digestHex(digest))
-      throw new FormatError('its manifest does not match its digest');
     const writer = new ManifestFileWriter(compress);
-    file = Buffer.concat([...writer.add(content), ...writer.finish().out]);
+    const parts = writer.add(bundle.manifest(before.content(), manifestBytes));
+    const { out, digest: found } = writer.finish();
+    if (found !== digest) throw new FormatError('its manifest does not match its digest');
+    file = Buffer.concat([...parts, ...out]);
   }
   await place.expectRoom(file.length, digest);
   await place.write('manifest', file);
-  return file;
+  return new VerifiedManifest(file, digest, path);
 }
 
 /** Chunks of a version that are not here, each once, in the order of its manifest. */
@@ -132,14 +138,13 @@ interface Lack {
 
 /** Reads the manifest once. */
 async function findLack(
-  manifest: Buffer,
-  digest: Digest,
+  manifest: VerifiedManifest,
   local: LocalChunks | undefined,
   signal: AbortSignal,
 ): Promise<Lack> {
   const lack: Lack = { added: [], changed: [] };
   const seen = new Set<string>();
-  for await (const batch of entriesOfManifest(manifest, digest, 'manifest')) {
+  for await (const batch of manifest.entries()) {
     signal.throwIfAborted();
     for (const { chunks = [] } of batch)
       for (const { hash, length } of chunks) {
@@ -169,7 +174,7 @@ async function findMissing(
   }
   for (const name of bundle.doubtful(local)) {
     signal.throwIfAborted();
-    if ((await bundle.read(name, local)) === undefined) missing.add(name);
+    if (bundle.read(name, local) === undefined) missing.add(name);
   }
   return missing;
 }

@@ -1,11 +1,10 @@
 import { hash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import type { VersionRecord } from '../../contract/image.ts';
 import type { Digest } from '../../foundation/brand.ts';
 import { ImprintError } from '../../foundation/errors.ts';
-import type { Entry } from '../../image/entry.ts';
+import type { Entry, WantedEntries } from '../../image/entry.ts';
 import { KeptFrames } from '../../store/kept-frames.ts';
-import { entriesOfManifest } from '../../store/manifest-reader.ts';
+import type { VerifiedManifest } from '../../store/manifest-reader.ts';
 import type { ChunkLocation, Store, StoredVersion } from '../../store/store.ts';
 import { decompress } from '../../store/zstd.ts';
 import type { BundleFile } from './bundle-file.ts';
@@ -35,6 +34,7 @@ export class FetchedContent implements UpdateContent {
   readonly signature?: string;
   readonly digest: Digest;
   readonly manifestFile: string;
+  readonly #manifest: VerifiedManifest;
   readonly #sources: ContentSources;
   readonly #frames = new KeptFrames(keptBytes);
   readonly #before: { bytes: number; requests: number };
@@ -42,7 +42,7 @@ export class FetchedContent implements UpdateContent {
 
   constructor(
     version: StoredVersion,
-    manifestFile: string,
+    { manifest, file }: { manifest: VerifiedManifest; file: string },
     sources: ContentSources,
     before: { bytes: number; requests: number },
     resources: AsyncDisposable,
@@ -51,7 +51,8 @@ export class FetchedContent implements UpdateContent {
     this.recordText = version.recordText;
     if (version.signature !== undefined) this.signature = version.signature;
     this.digest = version.record.digest as Digest;
-    this.manifestFile = manifestFile;
+    this.#manifest = manifest;
+    this.manifestFile = file;
     this.#sources = sources;
     this.#before = before;
     this.#resources = resources;
@@ -62,15 +63,17 @@ export class FetchedContent implements UpdateContent {
     return { bytes: bytes - this.#before.bytes, requests: requests - this.#before.requests };
   }
 
-  async *entries(): AsyncGenerator<Entry[]> {
-    yield* entriesOfManifest(await readFile(this.manifestFile), this.digest, this.manifestFile);
+  entries(): AsyncGenerator<Entry[]>;
+  entries(wanted: WantedEntries): AsyncGenerator<(Entry | undefined)[]>;
+  entries(wanted?: WantedEntries): AsyncGenerator<(Entry | undefined)[]> {
+    return wanted === undefined ? this.#manifest.entries() : this.#manifest.entries(wanted);
   }
 
   async content(name: string): Promise<Uint8Array> {
     const { local, bundle, packs, store } = this.#sources;
     const near = local?.read(name);
-    if (near !== undefined) return Buffer.from(near);
-    const brought = local === undefined ? undefined : await bundle?.read(name, local);
+    if (near !== undefined) return near;
+    const brought = local === undefined ? undefined : bundle?.read(name, local);
     if (brought !== undefined) return brought;
     const place = await this.#locate(name);
     for (const mayBeOld of [true, false]) {

@@ -1,15 +1,13 @@
 import { hash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import type { RawPath } from '../../foundation/brand.ts';
 import { rawPath } from '../../foundation/brand.ts';
 import type { DataSegment, Entry } from '../../image/entry.ts';
 import { close, openFlags, readAt, tryOpen } from '../../native/files.ts';
 import { NativeBuffer } from '../../native/native-buffer.ts';
 import { type FileStatus, isFile, status, statusOf } from '../../native/status.ts';
-import { entriesOfManifest } from '../../store/manifest-reader.ts';
+import type { VerifiedManifest } from '../../store/manifest-reader.ts';
 import { ByteRows, Column, Paths } from '../../tree/columns.ts';
 import { readKeptConfiguration } from './kept-configuration.ts';
-import type { LocalBase } from './update-content.ts';
 
 /**
  * The content of a version that lies in a directory, by the hash of its chunks and by place. Files may have changed since: what is
@@ -46,11 +44,10 @@ export class LocalChunks {
     this.#kept = readKeptConfiguration(root);
   }
 
-  /** Reads a version's manifest. Throws `corrupt-manifest`, `io-failed`. */
-  static async read(base: LocalBase, signal: AbortSignal): Promise<LocalChunks> {
-    const chunks = new LocalChunks(base.root);
-    const file = await readFile(base.manifestFile);
-    for await (const batch of entriesOfManifest(file, base.digest, base.manifestFile)) {
+  /** Reads the manifest of the version that lies below `root`. Throws `corrupt-manifest`. */
+  static async read(root: string, manifest: VerifiedManifest, signal: AbortSignal): Promise<LocalChunks> {
+    const chunks = new LocalChunks(root);
+    for await (const batch of manifest.entries()) {
       signal.throwIfAborted();
       for (const entry of batch) chunks.#add(entry);
     }
@@ -61,7 +58,8 @@ export class LocalChunks {
   /** The bytes of a chunk (64 hexadecimal digits) where they are still there, checked. Valid until the next call. */
   read(name: string): Uint8Array | undefined {
     const key = Buffer.from(name, 'hex');
-    for (const chunk of this.#chunks(key)) {
+    for (let slot = this.#slotFrom(firstWord(key), key); slot >= 0; slot = this.#slotFrom(slot + 1, key)) {
+      const chunk = (this.#slots[slot] as number) - 1;
       const bytes = this.#readData(this.#chunkFile.at(chunk), this.#chunkAt.at(chunk), this.#chunkLength.at(chunk));
       if (bytes !== undefined && hash('sha256', bytes, 'buffer').equals(key)) return bytes;
     }
@@ -70,8 +68,7 @@ export class LocalChunks {
 
   /** Whether the version has a chunk (32 bytes), wherever its file is. */
   has(key: Uint8Array): boolean {
-    for (const _ of this.#chunks(key)) return true;
-    return false;
+    return this.#slotFrom(firstWord(key), key) >= 0;
   }
 
   /**
@@ -80,8 +77,8 @@ export class LocalChunks {
    */
   stateOf(key: Uint8Array): 'unknown' | 'there' | 'changed' {
     let known = false;
-    for (const chunk of this.#chunks(key)) {
-      if (this.#isIntact(this.#chunkFile.at(chunk))) return 'there';
+    for (let slot = this.#slotFrom(firstWord(key), key); slot >= 0; slot = this.#slotFrom(slot + 1, key)) {
+      if (this.#isIntact(this.#chunkFile.at((this.#slots[slot] as number) - 1))) return 'there';
       known = true;
     }
     if (!known) return 'unknown';
@@ -145,13 +142,13 @@ export class LocalChunks {
     }
   }
 
-  /** All places of the chunk with this hash. */
-  *#chunks(key: Uint8Array): Generator<number> {
+  /** The first slot from `start` on that leads to a place of the chunk with this hash; −1 where none does. */
+  #slotFrom(start: number, key: Uint8Array): number {
     const mask = this.#slots.length - 1;
-    for (let slot = firstWord(key) & mask; ; slot = (slot + 1) & mask) {
+    for (let slot = start & mask; ; slot = (slot + 1) & mask) {
       const chunk = (this.#slots[slot] as number) - 1;
-      if (chunk < 0) return;
-      if (this.#hashes.at(chunk).equals(key)) yield chunk;
+      if (chunk < 0) return -1;
+      if (this.#hashes.is(chunk, key)) return slot;
     }
   }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Digest } from '../../foundation/brand.ts';
 import type { ChunkLocation } from '../../store/store.ts';
-import type { FetchRequest } from './fetch-update.ts';
+import { type FetchRequest, readBase } from './fetch-update.ts';
 import { FetchedPacks } from './fetched-packs.ts';
 import { LocalChunks } from './local-chunks.ts';
 
@@ -21,7 +21,7 @@ export async function planFetch({ store, version, base, task }: Omit<FetchReques
   const digest = version.record.digest as Digest;
   const bundle = base === undefined || base.digest === digest ? undefined : await store.findBundle(base.digest, digest);
   if (bundle !== undefined && bundle !== 'later') return { bytes: bundle.length, requests: 2, bundle: 'ready' };
-  const local = base === undefined ? undefined : await LocalChunks.read(base, task.signal);
+  const local = base === undefined ? undefined : await LocalChunks.read(base.root, await readBase(base), task.signal);
   const scratch = await mkdtemp(join(tmpdir(), 'imprint-plan-'));
   try {
     const missing = new Set<string>();

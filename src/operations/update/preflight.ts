@@ -204,6 +204,6 @@ async function headOf(content: UpdateContent, { chunks = [] }: Entry): Promise<U
 
 async function bytesOf(content: UpdateContent, { chunks = [] }: Entry): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
-  for (const { hash } of chunks) pieces.push(await content.content(hexOf(hash)));
+  for (const { hash } of chunks) pieces.push(Buffer.from(await content.content(hexOf(hash))));
   return Buffer.concat(pieces);
 }

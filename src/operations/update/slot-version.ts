@@ -5,7 +5,7 @@ import { type Digest, type RawPath, rawPath } from '../../foundation/brand.ts';
 import { objectPaths } from '../../machine/carried-state.ts';
 import { agentPaths } from '../../machine/installed-layout.ts';
 import { status } from '../../native/status.ts';
-import { entriesOfManifest } from '../../store/manifest-reader.ts';
+import { VerifiedManifest } from '../../store/manifest-reader.ts';
 import { rootFiles } from '../../system/root-files.ts';
 import type { KnownTree } from '../../tree/converge-plan.ts';
 import { syncTree } from '../../tree/converge-tree.ts';
@@ -29,10 +29,9 @@ export async function readSlotVersion(root: string): Promise<SlotVersion | undef
     const record = versionRecordSchema.parse(JSON.parse(text));
     const digest = record.digest as Digest;
     const { ctimeSeconds: seconds, ctimeNanoseconds: nanoseconds } = status(rawPath(manifestFile));
-    const file = await readFile(manifestFile);
-    const entries = () => entriesOfManifest(file, digest, manifestFile);
     // Damaged: as good as none, and found before anything hangs on it.
-    for await (const batch of entries()) if (batch.length > 0) break;
+    const manifest = new VerifiedManifest(await readFile(manifestFile), digest, manifestFile);
+    const entries = () => manifest.entries();
     return { record, digest, manifestFile, known: { entries, sealed: { seconds, nanoseconds } } };
   } catch {
     return undefined;

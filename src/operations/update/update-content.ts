@@ -1,6 +1,6 @@
 import type { VersionRecord } from '../../contract/image.ts';
 import type { Digest } from '../../foundation/brand.ts';
-import type { Entry } from '../../image/entry.ts';
+import type { Entry, WantedEntries } from '../../image/entry.ts';
 
 /** A version that lies ready on this machine: its manifest, and every chunk that is not in the version that it follows. */
 export interface UpdateContent extends AsyncDisposable {
@@ -11,9 +11,13 @@ export interface UpdateContent extends AsyncDisposable {
   readonly digest: Digest;
   /** The verified manifest as a file in the form of the store; kept with the slot, as the base of the next update. */
   readonly manifestFile: string;
-  /** The manifest's entries in order. */
+  /** The manifest's entries in order: all; or those that are `wanted` by their numbers, and in place of the others undefined, or they. */
   entries(): AsyncIterable<Entry[]>;
-  /** Bytes of a chunk, verified against its hash (64 hexadecimal digits), from wherever it is cheapest. Errors: `chunk-missing`, `store-unreachable`. */
+  entries(wanted: WantedEntries): AsyncIterable<(Entry | undefined)[]>;
+  /**
+   * Bytes of a chunk, verified against its hash (64 hexadecimal digits), from wherever it is cheapest. Valid until the next call, which must wait for this one.
+   * Errors: `chunk-missing`, `store-unreachable`.
+   */
   content(hash: string): Promise<Uint8Array>;
   /** What came over the wire so far. */
   readonly transferred: { readonly bytes: number; readonly requests: number };
