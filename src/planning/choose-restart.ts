@@ -7,7 +7,7 @@ export interface RestartSituation {
   inPlace: boolean;
   /** Why what runs must be restarted; empty: it need not be. */
   reasons: readonly string[];
-  /** The kernel that runs is the new version's too. */
+  /** The kernel that runs, and its initial RAM disk, are the new version's too: what a soft reboot passes over would be committed without having been started. */
   sameKernel: boolean;
   /** The program is there. */
   hasKexec: boolean;
@@ -49,7 +49,7 @@ export function chooseRestart(situation: RestartSituation): RestartChoice {
 
 function softProblem({ inPlace, sameKernel, rootInFile, systemd }: RestartSituation): string | undefined {
   if (!inPlace) return 'another root has to be mounted';
-  if (!sameKernel) return 'the kernel is another one';
+  if (!sameKernel) return 'the kernel, or its initial RAM disk, is another one';
   if (rootInFile) return 'the root lies in an image file, whose host partition would have to stay mounted';
   if (systemd < softRebootSince) return `it needs systemd ${softRebootSince}, and this is ${systemd || 'unknown'}`;
   return undefined;

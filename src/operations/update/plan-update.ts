@@ -50,7 +50,8 @@ export async function planUpdate(work: UpdateWork): Promise<UpdatePlan> {
   if (inPlace && work.base === undefined) problems.push('it is not known which version runs');
   const reasons = inPlace ? (preview?.reasons ?? []) : [`${reference} lies in the slot ${slot}`];
   const asked = request.options.reboot ?? machine.settings.reboot;
-  const choice = await planRestart(machine, { asked, inPlace, reasons, kernelVersion: preview?.kernel ?? '' });
+  const { kernel: kernelVersion = '', kernelFileChanged = false } = preview ?? {};
+  const choice = await planRestart(machine, { asked, inPlace, reasons, kernelVersion, kernelFileChanged });
   return {
     ...(running && { from: { reference: running.reference, digest: running.digest } }),
     to: { reference, digest },

@@ -15,16 +15,23 @@ import type { UpdateWork } from './update-work.ts';
 export async function previewInPlace(
   work: UpdateWork & { base: SlotVersion },
   task: Task,
-): Promise<Pick<UpdatePlan, 'files' | 'drift' | 'services' | 'problems'> & { reasons: string[]; kernel: string }> {
+): Promise<
+  Pick<UpdatePlan, 'files' | 'drift' | 'services' | 'problems'> & {
+    reasons: string[];
+    kernel: string;
+    kernelFileChanged: boolean;
+  }
+> {
   const { source, view } = work;
   await using content = contentInStore(source.store, source.version);
   const plan = await planChanges({ ...work, task }, content);
   const [kernel] = (await readImageContent(content.entries())).kernels;
   const names = [`boot/${kernel?.kernel}`, `boot/${kernel?.initrd}`];
+  const kernelFileChanged = plan.paths.some(({ path }) => names.includes(path));
   const effects = await inPlaceEffects(plan, {
     running: view.running?.kernelVersion ?? '',
     next: kernel?.version ?? '',
-    fileChanged: plan.paths.some(({ path }) => names.includes(path)),
+    fileChanged: kernelFileChanged,
   });
   const { added, changed, removed } = plan.counts;
   return {
@@ -34,6 +41,7 @@ export async function previewInPlace(
     problems: plan.problems,
     reasons: effects.reasons,
     kernel: kernel?.version ?? '',
+    kernelFileChanged,
   };
 }
 

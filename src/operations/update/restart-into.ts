@@ -22,6 +22,8 @@ export interface RestartWish {
   reasons: readonly string[];
   /** Kernel of the new version. */
   kernelVersion: string;
+  /** In place: its file, or its initial RAM disk, is another one than that which runs, also where the version is the same. */
+  kernelFileChanged?: boolean;
 }
 
 /** `signal` is aborted when systemd has begun to stop what runs; `tell` hears where a quick way failed. */
@@ -31,10 +33,14 @@ export interface RestartHooks {
 }
 
 /** How this machine restarts for an update, by what it has. */
-export async function planRestart({ processes }: ThisMachine, wish: RestartWish): Promise<RestartChoice> {
+export async function planRestart(
+  { processes }: Pick<ThisMachine, 'processes'>,
+  wish: RestartWish,
+): Promise<RestartChoice> {
   const { kernel, ...means } = await restartMeans(processes);
-  const { asked, inPlace, reasons, kernelVersion } = wish;
-  return chooseRestart({ ...means, asked, inPlace, reasons, sameKernel: kernel === kernelVersion });
+  const { asked, inPlace, reasons, kernelVersion, kernelFileChanged = false } = wish;
+  const sameKernel = kernel === kernelVersion && !kernelFileChanged;
+  return chooseRestart({ ...means, asked, inPlace, reasons, sameKernel });
 }
 
 /** Restarts into `entry`, which the pointer has boot next. Where a quick way fails, in full, and says so. Comes back only where `signal` is aborted. */

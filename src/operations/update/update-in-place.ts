@@ -195,7 +195,8 @@ async function finish(work: InPlaceWork, entry: BootEntry, effects: InPlaceEffec
   const { machine, running, warnings, content, request, reference, digest, task } = work;
   const { reasons, services } = effects;
   const asked = request.options.reboot ?? machine.settings.reboot;
-  const wish = { asked, inPlace: true, reasons, kernelVersion: entry.kernelVersion };
+  const kernelFileChanged = kernelChange(running, entry).fileChanged;
+  const wish = { asked, inPlace: true, reasons, kernelVersion: entry.kernelVersion, kernelFileChanged };
   const choice = await planRestart(machine, wish);
   for (const remark of choice.remarks) task.warn(remark);
   const changed = [...services.restart, ...services.afterReboot];
