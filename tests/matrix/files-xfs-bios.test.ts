@@ -6,4 +6,5 @@ testRow({ number: 64, firmware: 'bios', options: { layout: 'files', fileSystem: 
   'byHand',
   'droppedBroken',
   'agentless',
+  'release',
 ]);
