@@ -31,6 +31,14 @@ afterAll(async () => {
   await laboratory?.[Symbol.asyncDispose]();
 });
 
+/** Starts a command of Imprint that restarts the machine, and leaves it: what it says comes on the console. */
+async function restartBy(machine: UpdatedMachine, command: string, says: RegExp): Promise<void> {
+  machine.mark();
+  await machine.shell(`setsid sh -c 'imprint ${command} >/dev/console 2>&1' </dev/null >/dev/null 2>&1 &`);
+  // An update comes before it.
+  await machine.says(says, 12 * minute);
+}
+
 /** Waits until it has started once more since the mark, and has proven what runs. Returns its version's tag. */
 async function settles(machine: UpdatedMachine, patience?: number): Promise<string> {
   await machine.isUp(patience);
@@ -60,10 +68,28 @@ function story(name: string, act: (machine: UpdatedMachine) => Promise<string>):
   );
 }
 
+/** GRUB names the kernel's file to the kernel; kexec does not. */
+const startedByGrub = 'grep -c BOOT_IMAGE /proc/cmdline || true';
+
 story('a kernel that stands still: the watchdog resets the machine', async (machine) => {
   await machine.updateOff('kernelHangs13');
   await machine.says(/SABOTAGE kernel hangs/);
   machine.mark();
   expect(await settles(machine, 10 * minute)).toBe('quick');
   return machine.failure();
+});
+
+story('kexec into another slot, where a soft reboot would pass over the kernel', async (machine) => {
+  await machine.powerOn();
+  expect(await settles(machine)).toBe('quick');
+  expect(await machine.shell(startedByGrub)).toBe('1');
+  await restartBy(machine, 'revert --reboot kexec', /restarting \(kexec\)/);
+  expect(await settles(machine)).toBe('otherKernel');
+  expect(await machine.shell(startedByGrub)).toBe('0');
+  // Of the same version, but another build.
+  const softly = 'imprint update --in-place --reboot soft --dry-run --image web:quick 2>/dev/null';
+  expect(await machine.shell(softly, 5 * minute)).toMatch(
+    /restart +full[\s\S]*A soft reboot is not possible: the kernel, or its initial RAM disk, is another one/,
+  );
+  return 'GRUB was passed over';
 });
