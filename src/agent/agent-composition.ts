@@ -8,6 +8,7 @@ import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import { parsePublicKey } from '../image/signature.ts';
 import { agentFiles } from '../machine/agent-files.ts';
 import { parseAgentSettings } from '../machine/agent-settings.ts';
+import { readFirstBoot } from '../operations/update/first-boot-state.ts';
 import { readHostRoom, relieveHost } from '../operations/update/host-room.ts';
 import { rememberServerTime } from '../operations/update/machine-clock.ts';
 import { keepServerRules } from '../operations/update/machine-rules.ts';
@@ -89,6 +90,7 @@ async function compose(program: string, signal: AbortSignal, log: (message: stri
       await boot.writeUpdateNote(undefined);
     },
     readFacts: () => readMachineFacts(processes),
+    readFirstBoot: () => readFirstBoot('/'),
     runOrder: (order, hooks) => runOrder(order, { processes, command: commandLineProgram(), ...hooks }),
     takeRules: async (rules) => {
       if (!(await keepServerRules('/', rules))) return;

@@ -6,6 +6,7 @@ import type { UpdateResult } from '../contract/operations/updates.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { type ErrorValue, type ImprintError, toImprintError } from '../foundation/errors.ts';
 import type { TaskEvent } from '../foundation/task.ts';
+import type { FirstBootState } from '../machine/first-boot-scripts.ts';
 import type { MachineView } from '../operations/update/this-machine.ts';
 import type { AgentClient } from './agent-client.ts';
 import { makeReport } from './agent-report.ts';
@@ -34,6 +35,8 @@ export interface Agent {
   /** Forgets the note of an update that has ended. */
   forgetNote(): Promise<void>;
   readFacts(): Promise<MachineFacts>;
+  /** How the scripts of the first boot are. Undefined: none is left to be run. */
+  readFirstBoot?(): Promise<FirstBootState | undefined>;
   runOrder(
     order: WorkOrder,
     hooks: { event(event: TaskEvent): void; staged(result: UpdateResult): void; signal: AbortSignal },
@@ -224,8 +227,9 @@ class AgentRun {
     if (this.#facts === undefined || clock.now() - this.#facts.read > factsAge) {
       this.#facts = { read: clock.now(), facts: await this.#agent.readFacts() };
     }
+    const firstBoot = await this.#agent.readFirstBoot?.().catch(() => undefined);
     const question = {
-      ...{ session, facts: this.#facts.facts, report: makeReport(program, booted, this.#view) },
+      ...{ session, facts: this.#facts.facts, report: makeReport(program, booted, this.#view, firstBoot) },
       ...{ waitSeconds: this.#outcome === undefined ? waitSeconds : 0 },
       ...(this.#order === undefined ? {} : { order: this.#order }),
       ...(this.#problem === undefined ? {} : { problem: this.#problem }),

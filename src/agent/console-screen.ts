@@ -90,6 +90,8 @@ export class ConsoleScreen {
       }
       this.#draw(false);
     }
+    // What people's scripts say.
+    if (event.kind === 'log' && inside.length > 0) this.#line(`  | ${event.message}`);
     if (event.kind === 'warning') this.#line(`  warning: ${event.message}`);
   }
 

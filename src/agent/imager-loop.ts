@@ -91,7 +91,10 @@ async function ask(
   for (let told = ''; ; ) {
     try {
       const { session } = installer;
-      const order = await server.hello({ session, facts, waitSeconds, ...(problem && { problem }) }, signal);
+      const order = await server.hello(
+        { session, facts, waitSeconds, scripts: true, ...(problem && { problem }) },
+        signal,
+      );
       return { kind: 'order', order };
     } catch (thrown) {
       signal.throwIfAborted();
@@ -126,7 +129,7 @@ async function install(imager: Imager, order: InstallOrder, facts: MachineFacts)
   });
   const ticking = setInterval(() => screen.tick(), 1000);
   const result = await withNetwork(imager, facts, (network) =>
-    carryOut(order, facts, { ...installer, ...(network && { network }) }, (work) =>
+    carryOut(order, facts, { ...installer, readFacts: imager.readFacts, ...(network && { network }) }, (work) =>
       Task.run(
         `install ${order.image} on ${order.name}`,
         (event) => {

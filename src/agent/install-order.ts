@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { type VersionRecord, versionRecordSchema } from '../contract/image.ts';
 import type { InstallOrder } from '../contract/imager-protocol.ts';
 import type { MachineFacts } from '../contract/machine.ts';
+import type { Script } from '../contract/scripts.ts';
 import type { Digest } from '../foundation/brand.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
@@ -10,10 +11,10 @@ import { parseCanonicalJson } from '../image/canonical-json.ts';
 import type { PublicKey } from '../image/signature.ts';
 import { type TrustDocument, trustOfKey } from '../image/trust-document.ts';
 import { readImageContent } from '../machine/image-content.ts';
-import { executeInstall } from '../operations/install/execute-install.ts';
+import { executeEarly, executeInstall } from '../operations/install/execute-install.ts';
 import { freshIdentity } from '../operations/install/fresh-identity.ts';
 import type { InstallAgent } from '../operations/install/install-context.ts';
-import { type InstallQuestion, planInstall } from '../planning/plan-install.ts';
+import { type InstallQuestion, planInstall, preInstallStep } from '../planning/plan-install.ts';
 import { describeStep, type Step } from '../planning/step.ts';
 import type { Store, StoredVersion } from '../store/store.ts';
 import { createGuard, type TrustMemory, type VersionGuard } from '../store/version-guard.ts';
@@ -28,6 +29,8 @@ export interface Installer {
   /** Whom the installed system reports to; absent: nobody. */
   readonly server?: string;
   readonly session: string;
+  /** Looks at the machine once more: scripts may have changed it. Absent: it is as it was. */
+  readFacts?(): Promise<MachineFacts>;
   /** UUID of the disk's new partition table; absent: a random one. */
   readonly table?: string;
   /** The address that the machine gets of its own; absent: as the image is configured. */
@@ -56,7 +59,7 @@ export type OrderResult =
  */
 export async function carryOut(
   order: InstallOrder,
-  facts: MachineFacts,
+  seen: MachineFacts,
   installer: Installer,
   run: (work: (task: Task) => Promise<void>) => Promise<void>,
 ): Promise<OrderResult> {
@@ -71,7 +74,7 @@ export async function carryOut(
         const content = await readImageContent(store.entries(version.record.digest as Digest));
         // Before anything is written: without it, it would not be the machine that was ordered.
         const object = await objectOf(order, installer, task);
-        const plan = planInstall({
+        const question = (facts: MachineFacts): InstallQuestion => ({
           name: order.name,
           facts,
           reference: order.image,
@@ -84,8 +87,9 @@ export async function carryOut(
           }),
           ...(order.object && { object: order.object.number }),
           ...(installer.network && { network: installer.network }),
+          ...(order.scripts && { scripts: order.scripts }),
+          ...(order.groups && { groups: order.groups }),
         });
-        if (plan.kind === 'refused') throw plan.error;
         const restore = async (target: string, part: Task) => {
           const report = await installer.restore({ store, version, target, task: part });
           for (const warning of report.warnings) part.warn(warning);
@@ -98,10 +102,15 @@ export async function carryOut(
             ...(version.signature === undefined ? {} : { signature: version.signature }),
             manifest: await store.manifestFile(version.record.digest as Digest),
           }),
+          ...(order.scripts === undefined ? {} : { scripts: order.scripts }),
           ...(agent === undefined ? {} : { agent }),
           ...(object === undefined ? {} : { object: async () => object }),
         };
-        await executeInstall(order.name, plan.steps, context, task, {
+        const steps = await planAfterScripts(question, seen, installer, (step) =>
+          executeEarly(order.name, step, context, task),
+        );
+        await executeInstall(order.name, steps, context, task, {
+          ...(order.scripts?.some(isPreInstall) && { before: 1 }),
           reached: (step) => {
             current = step;
             writing = true;
@@ -114,10 +123,63 @@ export async function carryOut(
     return { kind: 'installed' };
   } catch (thrown) {
     const error = toImprintError(thrown);
-    if (!writing && isRefusal(error)) return { kind: 'refused', error };
+    if (!writing && (isRefusal(error) || error.code === 'script-failed')) return { kind: 'refused', error };
     return { kind: 'failed', error, ...(current === undefined ? {} : { step: describeStep(current) }) };
   }
 }
+
+/**
+ * The steps that are left when what runs before the first write has run: scripts may make a disk (of a RAID controller, say), or load what it needs, so the machine is
+ * looked at again, and planned for anew. Errors: those of the plan, `script-failed`.
+ */
+async function planAfterScripts(
+  question: (facts: MachineFacts) => InstallQuestion,
+  seen: MachineFacts,
+  { readFacts, table }: Installer,
+  execute: (step: Step) => Promise<void>,
+): Promise<Step[]> {
+  const first = planInstall(question(seen));
+  const early = preInstallStep(question(seen), first.kind === 'plan' ? first.disk : undefined);
+  if (early === undefined) {
+    if (first.kind === 'refused') throw first.error;
+    return first.steps;
+  }
+  // What no script can change is told before any runs.
+  if (first.kind === 'refused' && !disksFault.has(first.error.code)) throw first.error;
+  await execute(early);
+  const plan = planInstall(question((await readFacts?.()) ?? seen));
+  if (plan.kind === 'refused') throw plan.error;
+  const meant = first.kind === 'plan' ? first.disk : undefined;
+  // Somebody at the machine was asked about that disk, and no other.
+  if (table !== undefined && (meant?.path !== plan.disk.path || meant.serial !== plan.disk.serial)) {
+    const { name } = question(seen);
+    throw new ImprintError('scripts-unfit', {
+      machine: name,
+      problem: `the pre-install scripts changed the disks: ${plan.disk.path} would be written now`,
+      hint: 'Try again: it is asked about the disks as they are now.',
+    });
+  }
+  return plan.steps.filter((step) => !isEarly(step));
+}
+
+function isPreInstall({ phase, text }: Script): boolean {
+  return phase === 'pre-install' && text !== '';
+}
+
+function isEarly(step: Step): boolean {
+  return step.kind === 'run-scripts' && step.phase === 'pre-install';
+}
+
+/** Refusals for the disks as they are. */
+const disksFault: ReadonlySet<string> = new Set([
+  'disk-none',
+  'disk-ambiguous',
+  'disk-in-use',
+  'disk-too-small',
+  'disk-shared',
+  'disk-holds-data',
+  'layout-unsolvable',
+]);
 
 /** What the server kept of the machine, as its signed order names it. Errors: `object-unfit`, `server-unreachable`. */
 async function objectOf(order: InstallOrder, { fetchObject }: Installer, task: Task): Promise<Uint8Array | undefined> {

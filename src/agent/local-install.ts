@@ -17,6 +17,7 @@ import type { Store, StoredVersion } from '../store/store.ts';
 import type { Power } from '../system/power.ts';
 import type { ConsoleQuestion } from './console-question.ts';
 import type { ConsoleScreen } from './console-screen.ts';
+import { findScripts } from './find-scripts.ts';
 import { carryOut, guardOf, type Installer, type OrderResult } from './install-order.ts';
 import type { FoundSettings } from './local-settings.ts';
 
@@ -95,9 +96,14 @@ async function prepare(local: LocalInstall): Promise<Prepared> {
   const { record, recordText, signature } = version;
   const image = `${record.image}:${record.number}`;
   const id = `local-${hash('sha256', JSON.stringify([settings, record.digest]), 'hex').slice(0, 16)}`;
+  const { groups = [] } = settings;
+  const reader = { name: settings.hostName, image: record.image, groups };
+  const scripts = await findScripts(store, reader, { key: installer.key, signal });
   const order: InstallOrder = {
     ...{ kind: 'install', id, name: settings.hostName, image, digest: record.digest as Digest, record: recordText },
     ...{ recordSignature: signature ?? '', store, options: optionsOf(settings) },
+    ...(scripts.length > 0 && { scripts }),
+    groups,
   };
   const facts = await local.readFacts();
   const network = fixedNetwork(settings, local.source, facts);
@@ -106,7 +112,15 @@ async function prepare(local: LocalInstall): Promise<Prepared> {
     // Before anybody is asked for a yes.
     await guardOf(installer).check(version, 'use', opened);
     const content = await readImageContent(opened.entries(record.digest as Digest));
-    const question = { name: settings.hostName, facts, reference: image, record, content, options: order.options };
+    const question = {
+      name: settings.hostName,
+      facts,
+      reference: image,
+      record,
+      content,
+      options: order.options,
+      scripts,
+    };
     const plan = planInstall({ ...question, fresh: freshIdentity() });
     if (plan.kind === 'refused') throw plan.error;
     const { disk } = plan;
@@ -190,6 +204,7 @@ async function isAllowed(local: LocalInstall, prepared: Prepared): Promise<boole
     ...(prepared.network === undefined
       ? []
       : [`  address  ${prepared.network.address}/${prepared.network.prefix} on ${prepared.network.interface}`]),
+    ...scriptLines(order),
     `  layout   ${order.options.layout ?? 'single'}, ${order.options.fileSystem ?? 'ext4'}`,
     '',
     ...(again ? ['Take the medium out and restart the machine, and it starts from its disk.'] : []),
@@ -202,15 +217,24 @@ async function isAllowed(local: LocalInstall, prepared: Prepared): Promise<boole
   return false;
 }
 
+function scriptLines({ scripts = [] }: InstallOrder): string[] {
+  const names = scripts.filter(({ text }) => text !== '').map(({ phase, name }) => `${name} (${phase})`);
+  return names.length === 0 ? [] : [`  scripts  ${names.join(', ')}`];
+}
+
 async function install(local: LocalInstall, { order, facts, table, network }: Prepared): Promise<OrderResult> {
   const { installer, screen, clock, signal } = local;
   screen.status(`${order.name}: installing ${order.image}`);
   const ticking = setInterval(() => screen.tick(), 1000);
   try {
-    return await carryOut(order, facts, { ...installer, table, ...(network && { network }) }, (work) =>
-      Task.run(`install ${order.image} on ${order.name}`, (event) => screen.event(event), work, {
-        ...{ id: order.id, signal, progressInterval: 250, clock },
-      }),
+    return await carryOut(
+      order,
+      facts,
+      { ...installer, readFacts: local.readFacts, table, ...(network && { network }) },
+      (work) =>
+        Task.run(`install ${order.image} on ${order.name}`, (event) => screen.event(event), work, {
+          ...{ id: order.id, signal, progressInterval: 250, clock },
+        }),
     );
   } finally {
     clearInterval(ticking);

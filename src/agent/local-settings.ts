@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { diskRuleSchema, rootFileSystemSchema, slotCountSchema, slotLayoutSchema } from '../contract/machine.ts';
+import { groupsSchema } from '../contract/scripts.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { chooseSettings, type SettingsChoice } from '../machine/choose-settings.ts';
 import type { LocalSettings } from '../machine/local-config.ts';
@@ -23,6 +24,7 @@ const settingsSchema = z.object({
   mac: z.string().optional(),
   server: z.string().optional(),
   image: z.string().optional(),
+  groups: groupsSchema.optional(),
   install: z.enum(['confirm', 'unattended']).optional(),
   disk: diskRuleSchema.optional(),
   layout: slotLayoutSchema.optional(),

@@ -22,7 +22,7 @@ interface OrderSchema<Order> {
 export interface SignedWire<Order extends SignedOrder> {
   readonly url: string;
   /** Asks `hello`; the answer was signed by our key and answers this very question. */
-  ask(question: { waitSeconds: number }, signal?: AbortSignal): Promise<Order>;
+  ask(question: { waitSeconds: number }, signal?: AbortSignal, what?: 'hello' | 'scripts'): Promise<Order>;
   tell(what: 'events' | 'outcome' | 'object', body: unknown, signal?: AbortSignal): Promise<Reception>;
 }
 
@@ -50,10 +50,10 @@ export function signedWire<Order extends SignedOrder>(
   const server = url.replace(/\/+$/, '');
   return {
     url: server,
-    async ask(question, signal) {
+    async ask(question, signal, what = 'hello') {
       const nonce = randomBytes(32).toString('hex');
       const patience = question.waitSeconds * 1000 + answerPatience;
-      const response = await post(server, `${prefix}/hello`, { ...question, nonce }, patience, signal);
+      const response = await post(server, `${prefix}/${what}`, { ...question, nonce }, patience, signal);
       if (!isOk(response)) throw unreachable(server, `it answered ${response.status} ${explain(response.text)}`);
       return openSigned(response.text, { nonce, key, server, schema });
     },
@@ -67,7 +67,7 @@ export function signedClient<Hello extends { waitSeconds: number }, Events, Outc
 ): SignedClient<Hello, Events, Outcome, Order> {
   return {
     url: wire.url,
-    hello: wire.ask,
+    hello: (question, signal) => wire.ask(question, signal),
     events: (events, signal) => wire.tell('events', events, signal),
     outcome: (outcome, signal) => wire.tell('outcome', outcome, signal),
   };

@@ -1,4 +1,5 @@
 import type { ArgumentDefinition, CommandDefinition, OptionDefinition } from './command.ts';
+import { scriptCommands } from './command-table-scripts.ts';
 
 const range: ArgumentDefinition = {
   name: 'MACHINE',
@@ -56,6 +57,7 @@ export const machineCommands: readonly CommandDefinition[] = [
       },
       { flags: '--address <address>', description: 'its IPv4 address; 10.0.0.11+ counts up through the range' },
       { flags: '--image <ref>', description: 'the image that it should have' },
+      { flags: '--group <name>', description: 'a group that it is in; repeatable', repeat: true },
       ...installOptions,
     ],
     examples: [
@@ -74,6 +76,7 @@ export const machineCommands: readonly CommandDefinition[] = [
       { flags: '--image <ref>', description: 'the image that it should have' },
       { flags: '--address <address>', description: 'its IPv4 address; 10.0.0.11+ counts up through the range' },
       { flags: '--mac <address>', description: 'all its MAC addresses; repeatable', repeat: true },
+      { flags: '--group <name>', description: 'all groups that it is in (scripts); repeatable', repeat: true },
       ...installOptions,
       {
         flags: '--keep <glob>',
@@ -149,6 +152,7 @@ export const machineCommands: readonly CommandDefinition[] = [
     ],
     load: () => import('./commands/install.ts'),
   },
+  ...scriptCommands,
   {
     name: 'status',
     group: 'Progress',

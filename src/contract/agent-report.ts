@@ -19,6 +19,15 @@ export const agentReportSchema = z.object({
   previous: agentVersionSchema.optional(),
   /** What is to be proven, and the tries that it has left. */
   trial: agentVersionSchema.extend({ left: z.number() }).optional(),
+  /** Scripts of the first boot that are not done: the one that runs, or that failed, with its last lines. */
+  firstBoot: z
+    .object({
+      state: z.enum(['running', 'failed']),
+      script: z.string().max(100).optional(),
+      status: z.number().optional(),
+      log: z.string().max(4000).optional(),
+    })
+    .optional(),
   /** Why the last trial was given up; stays until the next one succeeds. */
   failure: z.object({ image: z.string().max(300), reason: z.string().max(4000), time: z.number() }).optional(),
 });

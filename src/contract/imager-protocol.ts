@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { digestSchema } from './image.ts';
 import { installOptionsSchema, machineFactsSchema } from './machine.ts';
+import { groupsSchema, scriptSchema } from './scripts.ts';
 import { errorValueSchema, taskEventSchema } from './task-event.ts';
 
 /**
@@ -13,6 +14,7 @@ import { errorValueSchema, taskEventSchema } from './task-event.ts';
  * - `POST /imager/v1/events` `ImagerEvents` → 204. Events of one task may come again; the server drops what it has.
  * - `POST /imager/v1/outcome` `ImagerOutcome` → 204.
  * - `POST /imager/v1/object` `{order, session, number}` → the object's file, for the boot of the imager that has the order.
+ * - `POST /imager/v1/scripts` `ScriptsQuestion` → `SignedAnswer` of `ScriptsAnswer`, for installs by a `local.cfg`.
  * - `GET /store/…` the store as plain files, with ranges.
  */
 export const imagerHelloSchema = z.object({
@@ -22,6 +24,8 @@ export const imagerHelloSchema = z.object({
   session: z.string().regex(/^[0-9a-f]{32}$/),
   facts: machineFactsSchema,
   waitSeconds: z.number().min(0).max(60),
+  /** That this imager runs scripts; one that was made before it could is given no order that has some. */
+  scripts: z.literal(true).optional(),
   /** Why the imager could not act on the answer before: it cannot trust this server's key, say. Nothing was done. */
   problem: errorValueSchema.optional(),
 });
@@ -44,6 +48,9 @@ const installOrderSchema = z.object({
   /** URL of the store, seen from the machine. */
   store: z.string(),
   options: installOptionsSchema,
+  /** What is run before, in and after the install (docs/scripts.md): those of this machine, chosen, in their order. */
+  scripts: z.array(scriptSchema).optional(),
+  groups: groupsSchema.optional(),
   /** What makes the machine itself, kept by the server: fetched by `POST /imager/v1/object`, and laid over the new system. */
   object: z.object({ number: z.int().positive(), sha256: z.string().regex(/^[0-9a-f]{64}$/) }).optional(),
 });
@@ -60,6 +67,21 @@ export type ImagerOrder = z.infer<typeof imagerOrderSchema>;
 /** `payload` is the JSON text that was signed (ed25519, base64, over its UTF-8 bytes). */
 export const signedAnswerSchema = z.object({ payload: z.string(), signature: z.string() });
 export type SignedAnswer = z.infer<typeof signedAnswerSchema>;
+
+/** `POST /imager/v1/scripts`: of a machine that installs itself by a `local.cfg`, with a version of this server. */
+export const scriptsQuestionSchema = z.object({
+  nonce: z.string().regex(/^[0-9a-f]{64}$/),
+  name: z.string().max(300),
+  /** Without number or tag. */
+  image: z.string().max(300),
+  /** Empty: those that the server knows of the machine of that name. */
+  groups: groupsSchema,
+});
+export type ScriptsQuestion = z.infer<typeof scriptsQuestionSchema>;
+
+/** Its answer, as payload of a `SignedAnswer`. */
+export const scriptsAnswerSchema = z.object({ nonce: z.string(), time: z.number(), scripts: z.array(scriptSchema) });
+export type ScriptsAnswer = z.infer<typeof scriptsAnswerSchema>;
 
 export const imagerEventsSchema = z.object({
   session: z.string(),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { agentReportSchema } from './agent-report.ts';
 import { digestSchema } from './image.ts';
 import { machineRulesSchema } from './machine-rules.ts';
+import { groupsSchema } from './scripts.ts';
 
 export const macSchema = z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/);
 export const machineNameSchema = z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i);
@@ -167,6 +168,8 @@ export const machineSchema = z.object({
   image: z.string().optional(),
   /** Its own install options, used for every install. */
   options: installOptionsSchema,
+  /** The groups that it is in, the one that counts most first. */
+  groups: groupsSchema.optional(),
   /** What it keeps of its own through updates, beside the usual. */
   rules: machineRulesSchema.optional(),
   /** The one-shot order to install, while it stands. */

@@ -5,6 +5,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '001-machines-and-tasks': { up: machinesAndTasks },
   '002-updates': { up: updates },
   '003-rules': { up: rules },
+  '004-groups': { up: groups },
 };
 
 export const migrationProvider: MigrationProvider = { getMigrations: async () => ({ ...migrations }) };
@@ -64,4 +65,8 @@ async function updates(database: Kysely<unknown>): Promise<void> {
 
 async function rules(database: Kysely<unknown>): Promise<void> {
   await database.schema.alterTable('machine').addColumn('rules', 'text').execute();
+}
+
+async function groups(database: Kysely<unknown>): Promise<void> {
+  await database.schema.alterTable('machine').addColumn('groups', 'text').execute();
 }

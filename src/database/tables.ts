@@ -19,6 +19,7 @@ interface MachineTable {
   image: string | null;
   options: string;
   rules: string | null;
+  groups: string | null;
   install_order: string | null;
   update_order: string | null;
   agent: string | null;

@@ -27,6 +27,12 @@ export const errorCatalogue = {
     message: '{place}: {problem}.',
     hint: 'What a layout may say is in docs/layouts.md; imprint layout check FILE tells of all that is wrong.',
   },
+  'script-invalid': {
+    exit: 2,
+    http: 400,
+    message: '{script} is no script that could run: {problem}.',
+    hint: 'Mend it, or take it away: imprint script rm. What a script may be is in docs/scripts.md.',
+  },
   'local-config-wrong': {
     exit: 2,
     http: 400,
@@ -63,6 +69,12 @@ export const errorCatalogue = {
     http: 404,
     message: 'There is no edit “{edit}”.',
     hint: 'List what there is: imprint edit --list',
+  },
+  'script-not-found': {
+    exit: 3,
+    http: 404,
+    message: 'There is no {phase} script “{script}” for {audience}.',
+    hint: 'List what there is: imprint scripts',
   },
   'nothing-before': {
     exit: 3,
@@ -196,6 +208,12 @@ export const errorCatalogue = {
     exit: 4,
     http: 409,
     message: '{disk} cannot get back what {file} holds: {problem}. Nothing was written.',
+    hint: '{hint}',
+  },
+  'scripts-unfit': {
+    exit: 4,
+    http: 409,
+    message: 'The scripts for {machine} cannot be run: {problem}.',
     hint: '{hint}',
   },
   'device-refused': {
@@ -700,6 +718,18 @@ export const errorCatalogue = {
     http: 502,
     message: 'The imager of {server} cannot be used: {problem}. Nothing was changed.',
     hint: 'Make it again on the server: imprint media netboot',
+  },
+  'script-failed': {
+    exit: 1,
+    http: 500,
+    message: 'The {phase} script “{script}” ({audience}) failed on {machine} with {status}: {log}',
+    hint: 'Mend it (imprint script show; of the version: imprint image cat), then install again. All that it said is in the log: imprint tasks {task}',
+  },
+  'first-boot-failed': {
+    exit: 1,
+    http: 500,
+    message: 'The first-boot script “{script}” failed on {machine} with status {status}: {log}',
+    hint: 'On the machine: mend what it wants, then systemctl restart imprint-first-boot-scripts, or restart the machine. Its log is /var/lib/imprint/first-boot/log.',
   },
   'step-failed': {
     exit: 1,

@@ -1,3 +1,5 @@
+import { firstBootScriptPaths } from './first-boot-scripts.ts';
+
 /** The small unit that tells the server that an installed machine came up, and then removes itself. */
 export interface FirstBootReport {
   /** URL of the server, `http://10.0.0.1:8080`. */
@@ -20,6 +22,7 @@ export function renderFirstBootUnit(): string {
     '[Unit]',
     'Description=Report the first boot to the Imprint server',
     `ConditionPathExists=/${firstBootPaths.script}`,
+    'After=imprint-first-boot-scripts.service',
     '',
     '[Service]',
     'Type=simple',
@@ -63,6 +66,9 @@ report() {
   if command -v bash; then by_bash && return; fi
   return 1
 }
+
+# Scripts of the first boot that are not all done: not yet.
+[ -e '/${firstBootScriptPaths.runner}' ] && [ ! -e '/${firstBootScriptPaths.finished}' ] && exit 0
 
 # Healthy is a system that reached its target, not one that merely started this script.
 tries=0

@@ -1,5 +1,7 @@
+import { scriptNameSchema } from '../contract/scripts.ts';
 import type { RawPath } from '../foundation/brand.ts';
 import type { Entry } from '../image/entry.ts';
+import { imageScriptPhases, imageScriptsPath } from './scripts.ts';
 import { compareVersions } from './version-order.ts';
 
 /** A kernel in `/boot` and the initial RAM disk that belongs to it, both as file names in `/boot`. */
@@ -22,6 +24,8 @@ export interface ImageContent {
   runsNode: boolean;
   /** SSH host keys in the image, as raw paths: they are the golden machine's and go. */
   hostKeys: RawPath[];
+  /** Names of the scripts that it brings along. */
+  scripts?: Partial<Record<(typeof imageScriptPhases)[number], string[]>>;
 }
 
 const initPaths = ['sbin/init', 'usr/sbin/init', 'bin/init', 'usr/bin/init', 'etc/init', 'init'];
@@ -35,6 +39,7 @@ export async function readImageContent(entries: AsyncIterable<Entry[]>): Promise
   const inBoot: string[] = [];
   const found = new Set<string>();
   const hostKeys: RawPath[] = [];
+  const scripts: NonNullable<ImageContent['scripts']> = {};
   const wanted = new Set([
     ...initPaths,
     ...systemdPaths,
@@ -45,6 +50,7 @@ export async function readImageContent(entries: AsyncIterable<Entry[]>): Promise
   ]);
   for await (const batch of entries) {
     for (const { path, type } of batch) {
+      if (path.startsWith(`${imageScriptsPath}/`) && type === 'file') noteScript(scripts, path);
       if (path.startsWith('boot/') && path.indexOf('/', 5) < 0 && type !== 'directory') inBoot.push(path.slice(5));
       else if (wanted.has(path)) found.add(path);
       else if (/^etc\/ssh\/ssh_host_[^/]*_key(\.pub|-cert\.pub)?$/.test(path)) hostKeys.push(path);
@@ -59,7 +65,15 @@ export async function readImageContent(entries: AsyncIterable<Entry[]>): Promise
     selinux: found.has('etc/selinux/config'),
     runsNode: loaderPaths.some((path) => found.has(path)),
     hostKeys,
+    ...(Object.keys(scripts).length > 0 && { scripts }),
   };
+}
+
+function noteScript(scripts: NonNullable<ImageContent['scripts']>, path: string): void {
+  const [directory = '', name = '', more] = path.slice(imageScriptsPath.length + 1).split('/');
+  const phase = imageScriptPhases.find((each) => each === directory);
+  if (phase === undefined || more !== undefined || !scriptNameSchema.safeParse(name).success) return;
+  scripts[phase] = [...(scripts[phase] ?? []), name];
 }
 
 /**

@@ -38,6 +38,9 @@ export const imagerTools: readonly ImagerTool[] = [
   { program: 'bzip2', package: 'bzip2' },
   // Sees whether the agent's Node runs in the new system.
   { program: 'chroot', package: 'busybox' },
+  // People's scripts run in namespaces of their own, and end with the imager.
+  { program: 'setpriv', package: 'util-linux' },
+  { program: 'unshare', package: 'util-linux' },
   { program: 'date', package: 'busybox' },
   { program: 'reboot', package: 'busybox' },
   { program: 'poweroff', package: 'busybox' },

@@ -52,6 +52,11 @@ IMAGENAME=web_server_image_v1
     });
   });
 
+  it('takes groups, as SystemImager writes them', () => {
+    expect(settings('GROUPNAMES="rack1 db"\n')).toEqual({ groups: ['rack1', 'db'] });
+    expect(problems(read('GROUPNAMES="../etc"\n'))).toEqual(['1: GROUPNAMES=../etc: these are no names of groups']);
+  });
+
   it('takes an empty value for one that was not filled in', () => {
     expect(settings('HOSTNAME=\nGATEWAY=\n')).toEqual({});
   });

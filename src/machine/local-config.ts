@@ -19,6 +19,8 @@ export interface LocalSettings {
   server?: string;
   /** `web`, `web:3`, `web:stable`. */
   image?: string;
+  /** Groups whose scripts it gets. */
+  groups?: string[];
   /** Whether a person is asked before the disk is written. Absent: nothing is installed by this file. */
   install?: 'confirm' | 'unattended';
   disk?: string;

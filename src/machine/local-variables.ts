@@ -1,4 +1,5 @@
 import { machineNameSchema } from '../contract/machine.ts';
+import { groupsSchema } from '../contract/scripts.ts';
 import { ipv4ToNumber } from '../foundation/node-range.ts';
 import { parseDiskRule } from './disk-rule.ts';
 import type { LocalSettings } from './local-config.ts';
@@ -123,6 +124,14 @@ export const localVariables: Readonly<Record<string, LocalVariable>> = {
     apply: (settings, value) =>
       /[\x00-\x1f\x7f]/.test(value) ? 'it holds what is no text' : keep(settings, { kernelOptions: value }),
   },
+  GROUPNAMES: {
+    says: 'groups whose scripts it gets; several with blanks between, in quotation marks',
+    example: '"rack1 db"',
+    apply: (settings, value) => {
+      const groups = groupsSchema.safeParse(value.split(/[\s,]+/).filter((name) => name !== ''));
+      return groups.success ? keep(settings, { groups: groups.data }) : 'these are no names of groups';
+    },
+  },
   AFTERWARDS: {
     says: 'remove: wait until this medium is pulled out, then restart (the usual); reboot; poweroff; wait',
     example: 'remove',
@@ -135,7 +144,7 @@ export const localVariables: Readonly<Record<string, LocalVariable>> = {
 export const passedOver: ReadonlySet<string> = new Set(
   (
     'NETWORK BROADCAST GATEWAYDEV HOSTID LOG_SERVER LOG_SERVER_PORT SSH_DOWNLOAD_URL SSH_USER SSHD MONITOR_SERVER MONITOR_PORT MONITOR_CONSOLE ' +
-    'TMPFS_STAGING SKIP_LOCAL_CFG GROUPNAMES GROUP_OVERRIDES TORRENT_STAGING NO_LISTING ARCH FLAMETHROWER_DIRECTORY_PORTBASE'
+    'TMPFS_STAGING SKIP_LOCAL_CFG GROUP_OVERRIDES TORRENT_STAGING NO_LISTING ARCH FLAMETHROWER_DIRECTORY_PORTBASE'
   ).split(' '),
 );
 

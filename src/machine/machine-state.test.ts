@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { AgentReport } from '../contract/agent-report.ts';
 import type { Digest } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import { isBusy, type MachineEvent, type MachineRecord, nextMachine } from './machine-state.ts';
@@ -109,6 +110,10 @@ describe('a machine with an agent', () => {
   const running = { entry: 'a-1', slot: 'a', image: 'web:1', digest };
   const report = { program: '1', booted: 1, running, situation: 'settled' };
   const reported: MachineEvent = { kind: 'reported', report, time: 10 };
+  const booting = (firstBoot: AgentReport['firstBoot']): MachineEvent => ({
+    ...{ kind: 'reported', time: 10 },
+    report: { ...report, firstBoot },
+  });
   const order = { id: 'u1', kind: 'update', image: 'web:2', digest, placed: 11, options: {} } as const;
   const ordered: MachineEvent = { kind: 'update-placed', update: order };
   const begun: MachineEvent = { kind: 'update-taken', session: 's2', time: 12 };
@@ -116,8 +121,36 @@ describe('a machine with an agent', () => {
   const failure = { image: 'web:2', reason: 'it hung', time: 14 };
   const fellBack: MachineEvent = { kind: 'update-ended', time: 14, error, reverted: true };
 
+  test('has no problem any more when the scripts of its first boot are done', () => {
+    const failed = booting({ state: 'failed', script: '20-b', status: 5, log: 'no such realm' });
+    expect(follow(approved, failed).problem?.code).toBe('first-boot-failed');
+    expect(follow(approved, failed, booting({ state: 'running' })).problem).toBeUndefined();
+    expect(follow(approved, failed, reported).problem).toBeUndefined();
+  });
+
   test.each<[string, MachineEvent[], Partial<MachineRecord>]>([
     ['is healthy when it says what it runs', [approved, reported], { state: 'healthy', installed: expect.anything() }],
+    [
+      'is not healthy before the scripts of its first boot are done',
+      [approved, reported, booting({ state: 'running' })],
+      { state: 'installed' },
+    ],
+    [
+      'says which of them failed, and boots from its disk all the same',
+      [approved, booting({ state: 'failed', script: '20-b', status: 5, log: 'no such realm' })],
+      {
+        state: 'installed',
+        problem: expect.objectContaining({
+          code: 'first-boot-failed',
+          message: expect.stringContaining('status 5: no such realm'),
+        }),
+      },
+    ],
+    [
+      'is healthy when they are',
+      [approved, booting({ state: 'failed', script: '20-b' }), reported],
+      { state: 'healthy' },
+    ],
     ['is nothing before it has a name', [reported], { state: 'discovered' }],
     ['keeps its state while an order waits', [approved, reported, ordered], { state: 'healthy' }],
     ['takes no order while one is carried out', [approved, reported, ordered, begun, ordered], { state: 'updating' }],

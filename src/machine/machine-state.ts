@@ -60,6 +60,8 @@ export interface MachineRecord {
   facts?: MachineFacts;
   image?: string;
   options: InstallOptions;
+  /** The groups that it is in, the one that counts most first. */
+  groups?: string[];
   /** What it is to keep of its own. */
   rules?: MachineRules;
   order?: MachineOrder;
@@ -181,6 +183,9 @@ export function nextMachine(machine: MachineRecord, event: MachineEvent): Machin
   }
 }
 
+/** Problems of the system itself: one that is well has them no longer. */
+const overWithHealth: readonly string[] = ['trial-failed', 'first-boot-failed'];
+
 /** Whether something is being done to a machine in this state, so that its silence is worth telling. */
 export function isAtWork(state: MachineState): boolean {
   return state === 'installing' || state === 'updating' || state === 'trial';
@@ -261,15 +266,30 @@ function restedAgent(machine: MachineRecord): MachineRecord {
   const { agent } = machine;
   if (agent?.running === undefined) return { ...machine, state: restingState(machine) };
   if (agent.situation === 'trial' || agent.situation === 'dropped') return { ...machine, state: 'trial' };
+  if (agent.firstBoot !== undefined) return firstBooting(machine, agent, agent.firstBoot);
   if (agent.failure === undefined) {
     const over =
-      machine.state === 'reverted' || machine.problem === undefined || machine.problem.code === 'trial-failed';
+      machine.state === 'reverted' || machine.problem === undefined || overWithHealth.includes(machine.problem.code);
     const rested: MachineRecord = { ...machine, state: 'healthy' };
     return over ? without(rested, 'problem') : rested;
   }
   const { image, reason } = agent.failure;
   const { code, message, hint } = new ImprintError('trial-failed', { reference: image, reason }).toValue();
   return { ...machine, state: 'reverted', problem: { code, message, hint, time: agent.failure.time } };
+}
+
+/** It is not healthy before all of its first boot's scripts have ended well; it is there, though, and boots from its disk. */
+function firstBooting(
+  machine: MachineRecord,
+  { time }: { time: number },
+  { state, script = '', status = 0, log = '' }: NonNullable<AgentReport['firstBoot']>,
+): MachineRecord {
+  const resting: MachineRecord = { ...machine, state: restingState(machine) };
+  if (state === 'running') return machine.problem?.code === 'first-boot-failed' ? without(resting, 'problem') : resting;
+  const details = { script, status, machine: machine.name, log: log || '(it said nothing)' };
+  const { code, message, hint } = new ImprintError('first-boot-failed', details).toValue();
+  const known = machine.problem?.message === message ? machine.problem.time : undefined;
+  return { ...resting, problem: { code, message, hint, time: known ?? time } };
 }
 
 function updateEnded(

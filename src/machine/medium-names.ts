@@ -46,4 +46,6 @@ export const mediumPaths = {
   settings: 'local.cfg',
   /** Of the partition for versions; on an ISO the same directory. */
   store: 'store',
+  /** Beside the versions there, with its signature: what installs from them are to run. */
+  scripts: 'scripts.json',
 } as const;

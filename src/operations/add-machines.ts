@@ -38,6 +38,7 @@ export async function addMachines(context: Context, input: Input): Promise<z.inp
         options: input.options ?? {},
         ...(address !== undefined && { address }),
         ...(input.image !== undefined && { image: input.image }),
+        ...(input.groups !== undefined && { groups: input.groups }),
       };
       const machine = nextMachine(registered, { kind: 'approved', name });
       await assertUnique(change.machines, machine, discovered?.name);

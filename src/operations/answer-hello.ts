@@ -1,7 +1,8 @@
 import type { ImagerHello, ImagerOrder, InstallOrder, SignedAnswer } from '../contract/imager-protocol.ts';
-import type { ImprintError } from '../foundation/errors.ts';
-import { toImprintError } from '../foundation/errors.ts';
+import type { Script } from '../contract/scripts.ts';
+import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import { hasSystem, type MachineRecord, nextMachine } from '../machine/machine-state.ts';
+import { scriptReader } from './change-scripts.ts';
 import { type Changing, changing } from './changing.ts';
 import type { Context } from './context.ts';
 import { endTask } from './end-task.ts';
@@ -10,6 +11,7 @@ import { recogniseMachine } from './recognise-machine.ts';
 import { renewOrder } from './renew-order.ts';
 import { type InstallableVersion, resolveInstallable } from './resolve-installable.ts';
 import { objectForInstall } from './server-objects.ts';
+import { scriptsFor } from './server-scripts.ts';
 
 /** What the entry knows about the question. */
 export interface HelloCircumstances {
@@ -67,7 +69,7 @@ async function decide(context: Context, hello: ImagerHello, { store }: HelloCirc
   }
   const { machine } = recognition;
   if (machine.order && machine.approved && wantsInstall(machine, hello.session)) {
-    return takeOrder(context, machine, hello.session, store);
+    return takeOrder(context, machine, hello, store);
   }
   return rest(machine, hello.session);
 }
@@ -90,10 +92,12 @@ function wantsInstall({ order }: MachineRecord, session: string): boolean {
   return order?.phase === 'waiting' || order?.phase === 'running' || order?.session !== session;
 }
 
-async function takeOrder(context: Context, seen: MachineRecord, session: string, store: string): Promise<Order> {
+async function takeOrder(context: Context, seen: MachineRecord, hello: ImagerHello, store: string): Promise<Order> {
+  const { session } = hello;
   const { name } = seen;
   const version = await resolveOrdered(context, seen);
   const object = await objectForInstall(context, seen);
+  const scripts = version instanceof Error ? [] : await findOrdered(context, seen, version, hello);
   return changing(context, async (change) => {
     const found = await change.machines.byName(name);
     if (!found?.order || found.order.id !== seen.order?.id) {
@@ -102,6 +106,7 @@ async function takeOrder(context: Context, seen: MachineRecord, session: string,
     const renewed = await renewOrder(change, found);
     const id = renewed.order?.id ?? found.order.id;
     if (version instanceof Error) return refuse(change, renewed, id, session, version);
+    if (scripts instanceof Error) return refuse(change, renewed, id, session, scripts);
     if (found.order.phase === 'running' && found.order.session !== session) {
       const message = `${name} has started again in the middle of its install, which begins anew`;
       await change.say(id, { kind: 'warning', message });
@@ -110,7 +115,7 @@ async function takeOrder(context: Context, seen: MachineRecord, session: string,
     await change.tasks.setState(id, 'running');
     change.tell({ kind: 'task', id });
     await change.save(name, machine);
-    const order = installOrderOf(machine, id, version, store);
+    const order = { ...installOrderOf(machine, id, version, store), ...(scripts.length > 0 && { scripts }) };
     return object === undefined ? order : { ...order, object: { number: object.number, sha256: object.sha256 } };
   });
 }
@@ -126,6 +131,24 @@ async function refuse(
   await endTask(change, id, error.toValue());
   await change.save(machine.name, nextMachine(taken, { kind: 'refused', error: error.toValue(), time: change.time }));
   return { kind: 'wait', name: machine.name, message: error.message };
+}
+
+/** The scripts that the machine is to run, as they are now; the error where one cannot be run, or its imager runs none. */
+async function findOrdered(
+  { paths }: Context,
+  machine: MachineRecord,
+  { image }: InstallableVersion,
+  hello: ImagerHello,
+): Promise<Script[] | ImprintError> {
+  try {
+    const scripts = await scriptsFor(paths, scriptReader(machine, image));
+    if (hello.scripts || scripts.every(({ text }) => text === '')) return scripts;
+    const problem = 'its imager was made before it could run any';
+    const hint = 'Make it again: imprint media netboot; then whatever medium it came from.';
+    return new ImprintError('scripts-unfit', { machine: machine.name, problem, hint });
+  } catch (thrown) {
+    return toImprintError(thrown);
+  }
 }
 
 /** The ordered version as it is in the store now; the error where it is gone, or is no longer what was ordered. */
@@ -151,6 +174,7 @@ function installOrderOf(machine: MachineRecord, id: string, version: Installable
     recordSignature: version.recordSignature,
     store,
     options: machine.options,
+    ...(machine.groups !== undefined && { groups: machine.groups }),
   };
 }
 

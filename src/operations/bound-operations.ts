@@ -12,12 +12,14 @@ import {
   machineSet,
   machineShow,
 } from '../contract/operations/machines.ts';
+import { scriptAdd, scriptList, scriptRemove, scriptShow } from '../contract/operations/scripts.ts';
 import { imageList, serverStatus } from '../contract/operations/server.ts';
 import { taskList, taskShow } from '../contract/operations/tasks.ts';
 import { revertOrder, updateCancel, updateOrder } from '../contract/operations/updates.ts';
 import { addMachines } from './add-machines.ts';
 import { approveMachine } from './approve-machine.ts';
 import { cancelInstall } from './cancel-install.ts';
+import { addScript, forgetScript, listScripts, showScript } from './change-scripts.ts';
 import type { Context } from './context.ts';
 import { orderInstall } from './order-install.ts';
 import { cancelUpdate, orderRevert, orderUpdate } from './order-update.ts';
@@ -49,6 +51,10 @@ export function dataOperations(): BoundOperation[] {
     bind(machineRemove, removeMachines),
     bind(machineObjects, readObjects),
     bind(machineForgetObjects, forgetMachineObjects),
+    bind(scriptList, listScripts),
+    bind(scriptShow, showScript),
+    bind(scriptAdd, addScript),
+    bind(scriptRemove, forgetScript),
     bind(bootCopyKeep, keepBootCopy),
     bind(bootCopyList, listBootCopies),
     bind(bootCopyFetch, fetchBootCopy),

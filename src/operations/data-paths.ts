@@ -15,6 +15,8 @@ export interface DataPaths {
   readonly objects: string;
   /** Safety copies of what makes machines boot: `MACHINE/N.tar.gz`. Mode 0700. */
   readonly bootCopies: string;
+  /** What installs and first boots run: `PHASE/all/NAME`, `PHASE/group/GROUP/NAME`, … Mode 0700: they may hold secrets. */
+  readonly scripts: string;
   /** `vmlinuz`, `initrd.img` and the TFTP directory. */
   readonly netboot: string;
   /** Generated configuration, leases and hosts. */
@@ -35,6 +37,7 @@ export function dataPaths(directory: string): DataPaths {
     databaseFile: join(data, 'imprint.db'),
     objects: join(data, 'objects'),
     bootCopies: join(data, 'boot-copies'),
+    scripts: join(data, 'scripts'),
     netboot: join(data, 'netboot'),
     dnsmasq: join(data, 'dnsmasq'),
   };

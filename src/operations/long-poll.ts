@@ -1,10 +1,13 @@
 import type { AgentOrder } from '../contract/agent-protocol.ts';
-import type { ImagerOrder, SignedAnswer } from '../contract/imager-protocol.ts';
+import type { ImagerOrder, ScriptsAnswer, SignedAnswer } from '../contract/imager-protocol.ts';
 import type { MachineRecord } from '../machine/machine-state.ts';
 import type { Context } from './context.ts';
 
 /** An answer, signed by the server's key: what machines act on. */
-export async function signAnswer(context: Context, answer: ImagerOrder | AgentOrder): Promise<SignedAnswer> {
+export async function signAnswer(
+  context: Context,
+  answer: ImagerOrder | AgentOrder | ScriptsAnswer,
+): Promise<SignedAnswer> {
   const payload = JSON.stringify(answer);
   const { signer } = await context.key();
   return { payload, signature: Buffer.from(signer.signRaw(Buffer.from(payload, 'utf8'))).toString('base64') };

@@ -2,12 +2,14 @@ import type { z } from 'zod';
 import type { installOrder, PlacedOrder } from '../contract/operations/installs.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import { isBusy, nextMachine } from '../machine/machine-state.ts';
+import { scriptReader } from './change-scripts.ts';
 import { changing } from './changing.ts';
 import type { Context } from './context.ts';
 import { endTask } from './end-task.ts';
 import { findMachines } from './find-machines.ts';
 import { placeOrder } from './renew-order.ts';
 import { type InstallableVersion, resolveInstallable } from './resolve-installable.ts';
+import { scriptsFor } from './server-scripts.ts';
 import { changeOptions } from './set-machines.ts';
 
 type Input = z.output<typeof installOrder.input>;
@@ -26,7 +28,10 @@ export async function orderInstall(context: Context, input: Input): Promise<z.in
       const problem = `${machine.name} has no image; say which one to install`;
       throw new ImprintError('input-invalid', { field: 'image', problem });
     }
-    if (!versions.has(reference)) versions.set(reference, await resolveInstallable(context, reference));
+    const version = versions.get(reference) ?? (await resolveInstallable(context, reference));
+    versions.set(reference, version);
+    // One that cannot run is told now, not when the machine asks. Those that it gets are the ones of that moment.
+    await scriptsFor(context.paths, scriptReader(machine, version.image));
   }
   return changing(context, async (change) => {
     const orders: PlacedOrder[] = [];

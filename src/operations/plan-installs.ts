@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { InstallOptions } from '../contract/machine.ts';
 import type { installPlan, PlannedInstall } from '../contract/operations/installs.ts';
+import type { Script } from '../contract/scripts.ts';
 import type { Digest } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import { type ImageContent, readImageContent } from '../machine/image-content.ts';
@@ -8,11 +9,13 @@ import type { MachineRecord } from '../machine/machine-state.ts';
 import { planInstall } from '../planning/plan-install.ts';
 import { describeStep } from '../planning/step.ts';
 import type { StoredVersion } from '../store/store.ts';
+import { scriptReader } from './change-scripts.ts';
 import type { Context } from './context.ts';
 import { findMachines } from './find-machines.ts';
 import { freshIdentity } from './install/fresh-identity.ts';
 import { resolveInstallable } from './resolve-installable.ts';
 import { objectForInstall } from './server-objects.ts';
+import { scriptsFor } from './server-scripts.ts';
 import { changeOptions } from './set-machines.ts';
 
 type Input = z.output<typeof installPlan.input>;
@@ -39,7 +42,15 @@ export async function planInstalls(context: Context, input: Input): Promise<z.in
     const found = wanted.get(reference) ?? (await look(context, reference));
     wanted.set(reference, found);
     const object = await objectForInstall(context, machine);
-    plans.push(planOne(machine, found, input, object?.number));
+    plans.push(
+      planOne(
+        machine,
+        found,
+        input,
+        object?.number,
+        await scriptsFor(context.paths, scriptReader(machine, found.image)),
+      ),
+    );
   }
   return { plans };
 }
@@ -56,6 +67,7 @@ function planOne(
   { version, image, content }: Wanted,
   input: Input,
   object: number | undefined,
+  scripts: readonly Script[],
 ): PlannedInstall {
   const known: PlannedInstall = {
     machine: machine.name,
@@ -78,6 +90,8 @@ function planOne(
     fresh: freshIdentity(),
     report: { server: 'http://localhost', order: '', session: '' },
     ...(object === undefined ? {} : { object }),
+    scripts,
+    groups: machine.groups ?? [],
   });
   if (plan.kind === 'refused') return { ...known, refused: plan.error.toValue() };
   return { ...known, disk: plan.disk, lost: plan.lost, steps: plan.steps.map(describeStep) };

@@ -38,6 +38,7 @@ export async function setMachines(context: Context, input: Input): Promise<z.inp
         ...(macs !== undefined && { macs }),
         options: changeOptions(machine.options, input.options),
       };
+      if (input.groups !== undefined) machine = changeGroups(machine, input.groups);
       if (input.rules !== undefined) machine = changeRules(machine, input.rules);
       if (input.image !== undefined) {
         machine = nextMachine(machine, { kind: 'image-set', image: input.image ?? undefined });
@@ -66,6 +67,11 @@ function changeRules(machine: MachineRecord, changes: NonNullable<Input['rules']
   const { rules: before, ...rest } = machine;
   const kept = Object.entries({ ...before, ...changes }).filter(([, value]) => value !== null && value !== undefined);
   return kept.length === 0 ? rest : { ...rest, rules: Object.fromEntries(kept) };
+}
+
+function changeGroups(machine: MachineRecord, groups: string[] | null): MachineRecord {
+  const { groups: _before, ...rest } = machine;
+  return groups === null ? rest : { ...rest, groups };
 }
 
 function withoutAddress(machine: MachineRecord): MachineRecord {

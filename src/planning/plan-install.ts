@@ -1,6 +1,7 @@
 import type { VersionRecord } from '../contract/image.ts';
 import type { Layout } from '../contract/layout.ts';
 import type { DiskFacts, InstallOptions, MachineFacts, PartitionFacts } from '../contract/machine.ts';
+import type { Script } from '../contract/scripts.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { BootRoot } from '../machine/boot-arguments.ts';
 import { installedMounts } from '../machine/fstab.ts';
@@ -11,6 +12,7 @@ import { layoutDevices } from '../machine/layout-devices.ts';
 import type { InstalledNetwork } from '../machine/network-files.ts';
 import { isExtended } from '../machine/partition-kind.ts';
 import type { PartitionTable } from '../machine/partition-table.ts';
+import { joinScripts, type ScriptInstall, scriptVariables } from '../machine/scripts.ts';
 import { imageProblem } from './image-problem.ts';
 import { type FreshDisk, type PlannedDisk, planDisk } from './install-layout.ts';
 import { imageSpace } from './install-space.ts';
@@ -41,6 +43,9 @@ export interface InstallQuestion {
   report?: { server: string; order: string; session: string };
   /** The address that it is to have by itself; absent: as the image is configured. */
   network?: Omit<InstalledNetwork, 'kernelNames'>;
+  /** Scripts of the server for this machine, and the groups that it is in. */
+  scripts?: readonly Script[];
+  groups?: readonly string[];
   /** Number of the object at the server that is brought back; absent: the machine begins anew. */
   object?: number;
 }
@@ -60,6 +65,8 @@ export function planInstall(question: InstallQuestion): InstallPlan {
   const { architecture } = facts;
   const unfit = imageProblem({ machine: name, architecture, reference, record, content });
   if (unfit !== undefined) return { kind: 'refused', error: unfit };
+  const unscripted = scriptsProblem(question);
+  if (unscripted !== undefined) return { kind: 'refused', error: unscripted };
   const layout = layoutOf(options);
   if (layout instanceof ImprintError) return { kind: 'refused', error: layout };
   const impossible =
@@ -110,7 +117,9 @@ function stepsFor(question: InstallQuestion, solution: LayoutSolution, solved: S
   const planned = planDisk(solution, solved, question.options, fresh);
   const { layout, device } = planned;
   const golden = record.source.hostName;
+  const variables = scriptVariables(scriptInstall(question, disk));
   const steps: Step[] = [
+    ...scriptSteps(question, 'pre-install', variables),
     ...tableSteps(solved, planned.table),
     ...planned.others.flatMap((each) => tableSteps(each.disk, each.table)),
     { kind: 'make-esp', device: device('esp'), volumeId: fresh.espVolumeId },
@@ -135,6 +144,8 @@ function stepsFor(question: InstallQuestion, solution: LayoutSolution, solved: S
     ...networkSteps(question, entry),
     ...agentSteps(question),
     ...objectSteps(question, layout),
+    ...firstBootScriptSteps(question, variables),
+    ...scriptSteps(question, 'post-install', variables),
     {
       kind: 'write-boot-partition',
       device: device('boot'),
@@ -270,6 +281,56 @@ function agentSteps({ content, report, record }: InstallQuestion): Step[] {
   if (content?.systemd === false) return [];
   if (content?.runsNode !== false) return [{ kind: 'write-agent', ...report, digest }];
   return report === undefined ? [] : [{ kind: 'write-first-boot', ...report, digest }];
+}
+
+/** The system's own service manager runs those of the first boot. */
+function scriptsProblem(question: InstallQuestion): ImprintError | undefined {
+  const { name, content } = question;
+  if (content?.systemd !== false || firstBootScriptSteps(question, {}).length === 0) return undefined;
+  return new ImprintError('scripts-unfit', {
+    machine: name,
+    problem: 'the image has no systemd, which would run those of the first boot',
+    hint: 'Let post-install scripts do it, or take them away: imprint scripts',
+  });
+}
+
+/** What is run before the first write; where there is nothing, undefined. */
+export function preInstallStep(question: InstallQuestion, disk?: DiskFacts): Step | undefined {
+  return scriptSteps(question, 'pre-install', scriptVariables(scriptInstall(question, disk)))[0];
+}
+
+function scriptInstall(
+  { name, record, groups = [], reference, facts, report, network }: InstallQuestion,
+  disk: DiskFacts | undefined,
+): ScriptInstall {
+  return {
+    ...{ name, image: record.image, groups, reference, digest: record.digest, facts },
+    ...(disk !== undefined && { disk: disk.path }),
+    ...(report && { server: report.server }),
+    ...(network && { network }),
+  };
+}
+
+function scriptSteps(
+  { name, scripts = [], content }: InstallQuestion,
+  phase: 'pre-install' | 'post-install',
+  variables: Record<string, string>,
+): Step[] {
+  const own = phase === 'post-install' ? (content?.scripts?.[phase] ?? []) : [];
+  const joined = joinScripts(
+    own,
+    scripts.filter((each) => each.phase === phase),
+  );
+  return joined.length === 0 ? [] : [{ kind: 'run-scripts', phase, machine: name, scripts: joined, variables }];
+}
+
+function firstBootScriptSteps({ scripts = [], content }: InstallQuestion, variables: Record<string, string>): Step[] {
+  const phase = 'first-boot';
+  const joined = joinScripts(
+    content?.scripts?.[phase] ?? [],
+    scripts.filter((each) => each.phase === phase),
+  );
+  return joined.length === 0 ? [] : [{ kind: 'write-first-boot-scripts', scripts: joined, variables }];
 }
 
 /** Also for an image that cannot run the agent: it is the machine's all the same. */

@@ -7,6 +7,7 @@ import type { InstalledLayout } from '../machine/installed-layout.ts';
 import type { InstalledNetwork } from '../machine/network-files.ts';
 import { type PartitionTable, partitionName } from '../machine/partition-table.ts';
 import type { RootFileSystem } from '../machine/root-file-system.ts';
+import type { PlannedScript } from '../machine/scripts.ts';
 
 /** The first entry of a boot partition; its files are taken from the root that was filled. */
 export interface FirstEntry extends Pick<BootEntry, 'id' | 'slot' | 'reference' | 'digest' | 'title'> {
@@ -22,6 +23,16 @@ export interface FirstEntry extends Pick<BootEntry, 'id' | 'slot' | 'reference' 
  * a new kind does not compile until it can be described here and done there. Each may be done again from the start.
  */
 export type Step =
+  /** Before the first write in the imager, or in a chroot of the new system. */
+  | {
+      kind: 'run-scripts';
+      phase: 'pre-install' | 'post-install';
+      machine: string;
+      scripts: PlannedScript[];
+      variables: Record<string, string>;
+    }
+  /** Those of the first boot, and the unit that runs them. */
+  | { kind: 'write-first-boot-scripts'; scripts: PlannedScript[]; variables: Record<string, string> }
   /** Takes every signature and boot code off the disk: what was on it can boot no longer. */
   | { kind: 'wipe-disk'; disk: string }
   | { kind: 'partition-disk'; disk: string; table: PartitionTable }
@@ -102,6 +113,8 @@ export function describeStep(step: Step): string {
 }
 
 const describers: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string } = {
+  'run-scripts': ({ phase, scripts }) => `run the ${phase} scripts ${describeScripts(scripts)}`,
+  'write-first-boot-scripts': ({ scripts }) => `have the first boot run ${describeScripts(scripts)}`,
   'wipe-disk': (step) => `erase ${step.disk}`,
   'partition-disk': (step) => `partition ${step.disk}: ${describeTable(step.table)}`,
   'clear-partitions': ({ disk, partitions, kept }) =>
@@ -132,6 +145,10 @@ const describers: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string 
   'install-bios-boot': (step) => `make ${step.disk} boot on BIOS`,
   'install-uefi-boot': (step) => `make ${step.device} boot on UEFI`,
 };
+
+function describeScripts(scripts: readonly PlannedScript[]): string {
+  return scripts.map(({ name, from }) => `${name} (${from})`).join(', ');
+}
 
 function describeTable(table: PartitionTable): string {
   const size = (sectors: number) => formatBytes(sectors * table.sectorSize);

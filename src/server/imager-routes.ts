@@ -1,6 +1,14 @@
 import type { FastifyInstance } from 'fastify';
-import { imagerEventsSchema, imagerHelloSchema, imagerOutcomeSchema } from '../contract/imager-protocol.ts';
+import {
+  imagerEventsSchema,
+  imagerHelloSchema,
+  imagerOutcomeSchema,
+  type ScriptsQuestion,
+  scriptsQuestionSchema,
+  signedAnswerSchema,
+} from '../contract/imager-protocol.ts';
 import { answerHello } from '../operations/answer-hello.ts';
+import { answerScripts } from '../operations/change-scripts.ts';
 import { takeEvents, takeOutcome } from '../operations/imager-reports.ts';
 import { type SignedRoutesOptions, signedRoutes } from './signed-routes.ts';
 
@@ -19,5 +27,17 @@ export function imagerRoutes(server: FastifyInstance, options: SignedRoutesOptio
       outcome: { schema: imagerOutcomeSchema, take: takeOutcome },
     },
     options,
+  );
+  server.post(
+    '/imager/v1/scripts',
+    {
+      schema: {
+        summary: 'What an install by local.cfg is to run, signed',
+        tags: ['imager'],
+        body: scriptsQuestionSchema,
+        response: { 200: signedAnswerSchema },
+      },
+    },
+    (request) => answerScripts(options.context, request.body as ScriptsQuestion),
   );
 }

@@ -1,109 +1,21 @@
-import { generateKeyPairSync, hash, randomBytes, sign } from 'node:crypto';
+import { generateKeyPairSync, hash, sign } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { agentClient } from '../../src/agent/agent-client.ts';
-import { ConsoleScreen } from '../../src/agent/console-screen.ts';
-import { fetchObject } from '../../src/agent/fetch-object.ts';
-import { type Imager, runImager } from '../../src/agent/imager-loop.ts';
-import { serverClient } from '../../src/agent/server-client.ts';
 import { objectStatement } from '../../src/contract/kept-object.ts';
-import type { MachineFacts } from '../../src/contract/machine.ts';
-import { rawPath } from '../../src/foundation/brand.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
-import { Task } from '../../src/foundation/task.ts';
-import { type PublicKey, parsePublicKey, publicKeyOf } from '../../src/image/signature.ts';
+import { parsePublicKey, publicKeyOf } from '../../src/image/signature.ts';
 import { objectFile } from '../../src/operations/update/object-file.ts';
 import { keepObject } from '../../src/operations/update/object-state.ts';
-import { openStore } from '../../src/store/open-store.ts';
-import { readMachineFacts } from '../../src/system/machine-facts.ts';
 import { systemProcesses } from '../../src/system/run.ts';
-import { captureDirectory } from '../../src/tree/capture-directory.ts';
-import { restoreTree } from '../../src/tree/restore-tree.ts';
+import { bareMac, bareMachine, captureInto, until } from './bare-machine.ts';
 import { makeGoldenTree } from './install-tree.ts';
 import { type LoopDisk, loopDisk } from './loop-disk.ts';
 import { type RunningServer, startServer } from './server-harness.ts';
 
 const gibibyte = 1024 ** 3;
-const mac = '52:54:00:00:00:01';
-
-/** The whole way but the machine: the real server and the real agent, a loop device for a disk, and no power switch. */
-interface Bare {
-  imager: Imager;
-  /** What stands on its console. */
-  console(): string;
-  running: Promise<string>;
-  stop(): Promise<void>;
-}
-
-async function bareMachine(
-  server: RunningServer,
-  disks: readonly LoopDisk[],
-  more: { key?: PublicKey; onRestore?: (part: Task) => Promise<void>; directory: string } & Partial<Imager>,
-): Promise<Bare> {
-  const key = more.key ?? parsePublicKey(await readFile(join(server.data, 'keys/server.pub'), 'utf8'));
-  const paths = disks.map(({ device }) => device);
-  let text = '';
-  const end = new AbortController();
-  const ended = (how: string) => async () => {
-    end.abort(how);
-  };
-  const write = (piece: string) => {
-    text += piece;
-  };
-  const session = randomBytes(16).toString('hex');
-  const imager: Imager = {
-    server: serverClient(server.url, key),
-    screen: new ConsoleScreen({ write, clock: systemClock }),
-    clock: systemClock,
-    signal: end.signal,
-    power: { reboot: ended('rebooted'), powerOff: ended('off') },
-    ...(more.network && { network: more.network }),
-    ...(more.ordered && { ordered: more.ordered }),
-    readFacts: async (): Promise<MachineFacts> => {
-      const facts = await readMachineFacts(systemProcesses, paths);
-      const interfaces = [{ name: 'eth0', mac }];
-      return { ...facts, interfaces, firmware: 'bios', disks: facts.disks.filter(({ path }) => paths.includes(path)) };
-    },
-    installer: {
-      key,
-      server: server.url,
-      session,
-      processes: systemProcesses,
-      clock: systemClock,
-      target: join(more.directory, 'target'),
-      openStore: (url, signal) => openStore(url, { signal, retries: 2 }),
-      fetchObject: ({ id, number }, signal) =>
-        fetchObject(server.url, { order: id, session, number }, { clock: systemClock, signal }),
-      restore: async (request) => {
-        await more.onRestore?.(request.task);
-        return restoreTree({ ...request, keepOnFailure: true });
-      },
-    },
-  };
-  const running = runImager(imager).then(
-    () => 'ended',
-    (reason) => (end.signal.aborted ? String(end.signal.reason) : `broke: ${reason}`),
-  );
-  return {
-    imager,
-    console: () => text,
-    running,
-    stop: async () => {
-      end.abort('stopped');
-      await running;
-    },
-  };
-}
-
-async function until<Value>(what: string, look: () => Promise<Value | undefined | false>): Promise<Value> {
-  for (let tries = 0; tries < 300; tries += 1) {
-    const seen = await look();
-    if (seen !== undefined && seen !== false) return seen;
-    await systemClock.sleep(100);
-  }
-  throw new Error(`it did not come to this: ${what}`);
-}
+const mac = bareMac;
 
 describe.skipIf(process.getuid?.() !== 0)('a bare machine', { timeout: 120_000 }, () => {
   let server: RunningServer;
@@ -282,19 +194,3 @@ describe.skipIf(process.getuid?.() !== 0)('a bare machine', { timeout: 120_000 }
     expect((await seen()).state).toBe('installed');
   });
 });
-
-async function captureInto({ store }: RunningServer, directory: string): Promise<void> {
-  const task = Task.silent();
-  await using transaction = await store.begin('test', task);
-  const { manifest, stats } = await captureDirectory({ directory: rawPath(directory), transaction, task });
-  await transaction.commit({
-    image: 'golden',
-    digest: manifest.digest,
-    manifestBytes: manifest.bytes,
-    source: { location: directory, architecture: 'x86_64', bootMode: 'bios', disks: [], fileSystems: [] },
-    stats,
-    excluded: [],
-    scrubbed: [],
-    warnings: [],
-  });
-}

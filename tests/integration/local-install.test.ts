@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ConsoleScreen } from '../../src/agent/console-screen.ts';
 import { type LocalInstall, runLocalInstall } from '../../src/agent/local-install.ts';
@@ -11,6 +11,7 @@ import { parsePublicKey } from '../../src/image/signature.ts';
 import { captureImage } from '../../src/operations/capture-image.ts';
 import { type Context, createContext } from '../../src/operations/context.ts';
 import { silentLog } from '../../src/operations/log.ts';
+import { openMediumStore } from '../../src/operations/media/medium-store.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { readMachineFacts } from '../../src/system/machine-facts.ts';
 import { systemProcesses } from '../../src/system/run.ts';
@@ -128,6 +129,38 @@ describe.skipIf(process.getuid?.() !== 0)('an install by local.cfg', { timeout: 
     console = '';
     expect(await run(once, [])).toBe('asked again');
     expect(console).toContain('THIS MEDIUM HAS INSTALLED THIS DISK ALREADY');
+  });
+
+  it('runs the scripts that lie signed beside the image, and no others', async () => {
+    const { scripts } = context.paths;
+    for (const [path, text] of [
+      ['pre-install/all/10-say', '#!/bin/sh\necho "before $HOSTNAME on $DISK"\n'],
+      ['pre-install/group/rack1/20-group', '#!/bin/sh\necho "in $GROUPNAMES"\nexit 3\n'],
+      ['pre-install/image/db/30-db', '#!/bin/sh\necho db\n'],
+    ] as const) {
+      await mkdir(dirname(join(scripts, path)), { recursive: true });
+      await writeFile(join(scripts, path), text);
+    }
+    const store = join(disk.directory, 'data/store');
+    await using medium = await openMediumStore(context, ['web:1'], Task.silent(), '');
+    const files = medium.files.filter(({ path }) => path.startsWith('scripts.json'));
+    expect(files.map(({ path }) => path)).toEqual(['scripts.json', 'scripts.json.minisig']);
+    for (const { path, source } of files) await writeFile(join(store, path), source);
+    expect(await readFile(join(store, 'scripts.json'), 'utf8')).not.toContain('30-db');
+    expect(await run({ groups: ['rack1'] }, ['yes'])).toBe('asked again');
+    expect(console).toContain('scripts  10-say (pre-install), 20-group (pre-install)');
+    expect(console).toContain(`  | before web01 on ${disk.device}`);
+    expect(console).toContain('  | in rack1');
+    expect(console).toContain('NOT INSTALLED. NOTHING WAS WRITTEN.');
+    expect(await signatures()).toBe('');
+    // Another's script, or none where there were some signed.
+    const text = await readFile(join(store, 'scripts.json'), 'utf8');
+    await writeFile(join(store, 'scripts.json'), text.replace('before', 'BEFORE'));
+    expect(await run({ install: 'unattended' }, [])).toBe('waits');
+    expect(console).toContain('the scripts of the medium');
+    await rm(join(store, 'scripts.json.minisig'));
+    expect(await run({ install: 'unattended' }, [])).toBe('waits');
+    expect(await signatures()).toBe('');
   });
 
   it('writes nothing where the image is not there, not trusted, or the disk not clear', async () => {

@@ -11,12 +11,14 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
   const macs = invocation.list('mac');
   const address = invocation.text('address');
   const image = invocation.text('image');
+  const groups = invocation.list('group');
   const options = readNewInstallOptions(invocation);
   const input = parseInput(machineAdd.input, {
     machines: invocation.argument(0),
     ...(macs.length > 0 ? { macs } : {}),
     ...(address === undefined ? {} : { address }),
     ...(image === undefined ? {} : { image }),
+    ...(groups.length > 0 ? { groups } : {}),
     ...(Object.keys(options).length > 0 ? { options } : {}),
   });
   if (session.globals.dryRun) {

@@ -12,6 +12,7 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
   const macs = invocation.list('mac');
   const address = invocation.text('address');
   const image = invocation.text('image');
+  const groups = invocation.list('group');
   const options = readInstallOptions(invocation);
   const rules = { ...rulesOf(invocation, 'keep'), ...rulesOf(invocation, 'carry'), ...readObject(invocation) };
   const input = parseInput(machineSet.input, {
@@ -19,6 +20,7 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
     ...(macs.length > 0 ? { macs } : {}),
     ...(address === undefined ? {} : { address: address || null }),
     ...(image === undefined ? {} : { image: image || null }),
+    ...(groups.length > 0 ? { groups: groups.every((name) => name === '') ? null : groups.filter(Boolean) } : {}),
     ...(Object.keys(options).length > 0 ? { options } : {}),
     ...(Object.keys(rules).length > 0 ? { rules } : {}),
   });

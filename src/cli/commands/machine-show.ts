@@ -39,6 +39,7 @@ function describe(machine: Machine, session: Session): string {
     ['address', machine.address],
     ['mac', machine.macs.join('\n')],
     ['options', optionsText(machine.options)],
+    ['groups', machine.groups?.join(', ')],
     ['keeps', machine.rules?.keep?.join('\n')],
     ['object', machine.rules?.object && `kept at the ${machine.rules.object}, too`],
     ['carries', machine.rules?.carry?.join('\n')],

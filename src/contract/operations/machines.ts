@@ -12,6 +12,7 @@ import {
 } from '../machine.ts';
 import { machineRuleChangesSchema } from '../machine-rules.ts';
 import { defineOperation } from '../operation.ts';
+import { groupsSchema } from '../scripts.ts';
 
 /** Which machines: a node range of names (`web[01-20]`), names given to discovered ones, or MAC addresses. */
 export const machineRangeSchema = z.string().trim().min(1).max(10_000);
@@ -70,6 +71,7 @@ export const machineAdd = defineOperation({
     macs: z.array(z.string()).optional(),
     address: addressesSchema.optional(),
     image: imageReferenceSchema.optional(),
+    groups: groupsSchema.optional(),
     options: installOptionsSchema.optional(),
   }),
   output: machinesOutput,
@@ -88,6 +90,8 @@ export const machineSet = defineOperation({
     address: addressesSchema.nullable().optional(),
     /** All MAC addresses of the machine (one machine only). */
     macs: z.array(z.string()).optional(),
+    /** All groups that they are in. */
+    groups: groupsSchema.nullable().optional(),
     options: installOptionChangesSchema.optional(),
     rules: machineRuleChangesSchema.optional(),
   }),

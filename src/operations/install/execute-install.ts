@@ -10,6 +10,8 @@ import { bootDirectory, hostDirectory, type InstallContext } from './install-con
 export interface InstallHooks {
   /** Called before each step and, with `undefined`, when all are done; what it throws breaks the install off. */
   reached?(step: Step | undefined): void;
+  /** Steps of the same install that were done before, by `executeEarly`. */
+  before?: number;
 }
 
 /**
@@ -25,7 +27,9 @@ export async function executeInstall(
   task: Task,
   hooks: InstallHooks = {},
 ): Promise<void> {
-  task.expect(steps.length, 'steps');
+  const { before = 0 } = hooks;
+  task.expect(before + steps.length, 'steps');
+  if (before > 0) task.advance(before);
   try {
     await requireDisks(machine, steps);
     for (const step of steps) {
@@ -42,6 +46,11 @@ export async function executeInstall(
       });
     }
   }
+}
+
+/** Does a step that comes before everything that can be planned for sure: it writes to no disk. Errors: as `executeInstall`. */
+export async function executeEarly(machine: string, step: Step, context: InstallContext, task: Task): Promise<void> {
+  await executeNamed(machine, step, context, task);
 }
 
 /** Of several disks none is written while another is in use. */
@@ -68,6 +77,7 @@ const selfExplaining: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'corrupt-record',
   'chunk-missing',
   'interrupted',
+  'script-failed',
 ]);
 
 async function executeNamed(machine: string, step: Step, context: InstallContext, task: Task): Promise<void> {

@@ -19,6 +19,8 @@ import { writeBootPartition } from './boot-partition-step.ts';
 import { makeImage, placeImage } from './image-steps.ts';
 import { hostDirectory, type InstallContext } from './install-context.ts';
 import { bringBackObject } from './lay-object.ts';
+import { runScripts } from './run-scripts.ts';
+import { writeFirstBootScripts } from './write-first-boot-scripts.ts';
 import { writeIdentity } from './write-identity.ts';
 import { writeNetwork } from './write-network.ts';
 import { writeFirstBoot, writeFstab } from './write-system-files.ts';
@@ -80,6 +82,8 @@ const executors: { readonly [Kind in StepKind]: Executor<Kind> } = {
   'write-agent': writeAgent,
   'lay-object': bringBackObject,
   'write-first-boot': writeFirstBoot,
+  'write-first-boot-scripts': writeFirstBootScripts,
+  'run-scripts': runScripts,
   'write-boot-partition': writeBootPartition,
   'unmount-root': async (step, { processes, target, clock }) => {
     await unmountTree(processes, target, clock);

@@ -1,3 +1,4 @@
+import type { Script } from '../../contract/scripts.ts';
 import type { Clock } from '../../foundation/clock.ts';
 import type { Task } from '../../foundation/task.ts';
 import type { ImageContent } from '../../machine/image-content.ts';
@@ -21,6 +22,10 @@ export interface InstallContext {
   keptVersion?(): Promise<KeptVersion>;
   /** File of the object that is brought back, verified. */
   object?(): Promise<Uint8Array>;
+  /** The scripts of the order. */
+  readonly scripts?: readonly Script[];
+  /** Seconds that one may take; default: an hour. */
+  readonly scriptLimit?: number;
   /** How the first entry is made, where not as always. */
   readonly makers?: EntryMakers;
   /** Where GRUB's files are; default: where the distribution has them. */

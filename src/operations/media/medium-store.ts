@@ -1,8 +1,12 @@
+import { hash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { z } from 'zod';
+import type { mediumScriptsSchema } from '../../contract/scripts.ts';
 import { type Digest, digestHex } from '../../foundation/brand.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
+import { mediumPaths } from '../../machine/medium-names.ts';
 import { ifThere } from '../../store/directory-files.ts';
 import {
   manifestPath,
@@ -19,6 +23,7 @@ import type { Store, StoredVersion } from '../../store/store.ts';
 import { formatTag } from '../../store/version-files.ts';
 import type { Context } from '../context.ts';
 import { resolveInstallable } from '../resolve-installable.ts';
+import { scriptsForImages } from '../server-scripts.ts';
 import type { MediumFile } from './ext4-files.ts';
 
 /** Whole versions as a store of their own, to be put onto a medium. */
@@ -74,6 +79,17 @@ export async function openMediumStore(
       for (const pack of await packsOf(store, digest, task)) await add(packPath(pack));
       images.push({ image, digest, bytes: record.stats.contentBytes });
     }
+    const scripts = await scriptsForImages(
+      context.paths,
+      images.map(({ image }) => imageOf(image)),
+    );
+    if (scripts.length > 0) {
+      const document = { format: 1, kind: 'imprint-scripts', scripts } satisfies z.infer<typeof mediumScriptsSchema>;
+      const text = JSON.stringify(document);
+      addText(mediumPaths.scripts, text);
+      const { signer } = await context.key();
+      addText(`${mediumPaths.scripts}.minisig`, signer.sign(Buffer.from(text), 'imprint scripts'));
+    }
     for (const name of (await ifThere(readdir(join(storeLocation, 'trust')))) ?? []) {
       if (/^\d+\.json(\.minisig)?$/.test(name)) await add(`trust/${name}`);
     }
@@ -92,8 +108,13 @@ export async function openMediumStore(
 export function storeFingerprint({ files, images }: Pick<MediumStore, 'files' | 'images'>): string[] {
   return [
     ...images.map(({ image, digest }) => `${image} ${digestHex(digest)}`),
-    ...files.map(({ path, size }) => `${path} ${size}`),
+    // What is not named by its content is known by it.
+    ...files.map(({ path, size, source }) => `${path} ${typeof source === 'string' ? size : hash('sha256', source)}`),
   ];
+}
+
+function imageOf(reference: string): string {
+  return reference.split(':')[0] ?? reference;
 }
 
 function tagTarget({ record }: StoredVersion) {

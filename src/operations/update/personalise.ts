@@ -1,10 +1,11 @@
 import { createReadStream } from 'node:fs';
-import { readdir, stat, symlink } from 'node:fs/promises';
+import { readdir, rm, stat, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type RawPath, rawPath } from '../../foundation/brand.ts';
 import { toImprintError } from '../../foundation/errors.ts';
 import { agentFiles } from '../../machine/agent-files.ts';
 import { objectPaths } from '../../machine/carried-state.ts';
+import { firstBootScriptPaths } from '../../machine/first-boot-scripts.ts';
 import { installedMounts } from '../../machine/fstab.ts';
 import { machineOwnState } from '../../machine/identity-files.ts';
 import { agentPaths } from '../../machine/installed-layout.ts';
@@ -33,6 +34,7 @@ export async function personalise(
   for (const pattern of [...machineOwnState, 'etc/ssh/ssh_host_*_key*', 'var/lib/dbus/machine-id', 'etc/machine-id']) {
     for (const gone of await files.remove(pattern)) personal.add(gone);
   }
+  await leaveFirstBoot(files);
   await layObject(object, target, layout.host?.uuid ?? layout.boot);
   for (const { path } of object.entries) personal.add(path);
   await keepHistory(request, target);
@@ -49,6 +51,13 @@ export async function personalise(
     task.log('the first boot labels what has no SELinux label yet, and restarts the machine');
   }
   return { personal, agent: agent !== 'none' };
+}
+
+/** Scripts of the first boot are an install's: a slot made from a root that never ran all of them has none. */
+async function leaveFirstBoot(files: RootFiles): Promise<void> {
+  const { directory, unit, wanted } = firstBootScriptPaths;
+  for (const path of [wanted, unit]) await files.remove(path);
+  await rm(await files.resolve(directory), { recursive: true, force: true });
 }
 
 const selinux = 'security.selinux';
