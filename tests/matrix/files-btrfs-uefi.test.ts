@@ -1,3 +1,7 @@
 import { testRow } from './update-row.ts';
 
-testRow({ number: 65, firmware: 'uefi', options: { layout: 'files', fileSystem: 'btrfs' } }, ['inOne', 'badVersions']);
+testRow({ number: 65, firmware: 'uefi', options: { layout: 'files', fileSystem: 'btrfs' } }, [
+  'inOne',
+  'badVersions',
+  'release',
+]);
