@@ -25,9 +25,9 @@ function project(name: string, include: string, testTimeout: number, atOnce?: nu
 export default defineConfig({
   test: {
     projects: [
-      project('unit', 'src/**/*.test.ts', 20 * second),
-      project('architecture', 'tests/architecture/**/*.test.ts', 60 * second),
-      project('contract', 'tests/contract/**/*.test.ts', 60 * second),
+      project('unit', 'src/**/*.test.ts', minute),
+      project('architecture', 'tests/architecture/**/*.test.ts', 2 * minute),
+      project('contract', 'tests/contract/**/*.test.ts', 2 * minute),
       // One at a time: loop devices and mounts are the whole machine's.
       project('integration', 'tests/integration/**/*.test.ts', 3 * minute, 1),
       // Minutes of kills and races; one file at a time, for they measure time.
