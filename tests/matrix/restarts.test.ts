@@ -68,6 +68,7 @@ function story(name: string, act: (machine: UpdatedMachine) => Promise<string>):
   );
 }
 
+const bootId = 'cat /proc/sys/kernel/random/boot_id';
 /** GRUB names the kernel's file to the kernel; kexec does not. */
 const startedByGrub = 'grep -c BOOT_IMAGE /proc/cmdline || true';
 
@@ -92,4 +93,15 @@ story('kexec into another slot, where a soft reboot would pass over the kernel',
     /restart +full[\s\S]*A soft reboot is not possible: the kernel, or its initial RAM disk, is another one/,
   );
   return 'GRUB was passed over';
+});
+
+story('softly into a version in place', async (machine) => {
+  await machine.powerOn();
+  expect(await settles(machine)).toBe('quick');
+  const before = await machine.shell(bootId);
+  await restartBy(machine, 'update --image web:otherSystemd --in-place --reboot soft', /restarting \(soft\): systemd/);
+  expect(await settles(machine)).toBe('otherSystemd');
+  expect(await machine.shell(bootId)).toBe(before);
+  expect(await machine.shell('systemctl show --property=SoftRebootsCount --value')).toBe('1');
+  return 'tried and committed while the kernel went on';
 });
