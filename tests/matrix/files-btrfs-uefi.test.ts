@@ -3,5 +3,6 @@ import { testRow } from './update-row.ts';
 testRow({ number: 65, firmware: 'uefi', options: { layout: 'files', fileSystem: 'btrfs' } }, [
   'inOne',
   'badVersions',
+  'byHand',
   'release',
 ]);
