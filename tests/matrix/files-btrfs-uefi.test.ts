@@ -4,5 +4,6 @@ testRow({ number: 65, firmware: 'uefi', options: { layout: 'files', fileSystem: 
   'inOne',
   'badVersions',
   'byHand',
+  'droppedBroken',
   'release',
 ]);
