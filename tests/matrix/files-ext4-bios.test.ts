@@ -5,5 +5,6 @@ testRow({ number: 63, firmware: 'bios', options: { layout: 'files', fileSystem: 
   'badVersions',
   'byHand',
   'droppedBroken',
+  'agentless',
   'release',
 ]);
