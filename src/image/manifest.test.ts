@@ -121,10 +121,12 @@ test('a hard link names any earlier file, whatever lies between, and nothing els
           ...entries,
           { ...attributes, path: '\xff'.repeat(99) as RawPath, type: 'hardlink', target: target as RawPath },
         ]);
+      const paths = new Set<string>(entries.map(({ path }) => path));
       for (const { path, type } of entries) {
         if (type === 'directory') expect(() => linking(path)).toThrow(FormatError);
         else expect(linking(path).length).toBeGreaterThan(path.length);
-        expect(() => linking(`${path}\xfe`)).toThrow(FormatError);
+        const other = `${path}\xfe`;
+        if (!paths.has(other)) expect(() => linking(other)).toThrow(FormatError);
       }
     }),
   );
