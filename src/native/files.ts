@@ -68,6 +68,12 @@ export function allocate(fd: number, offset: number, length: number): void {
   if (call.fallocate(fd, 0, BigInt(offset), BigInt(length)) < 0) fail('fallocate');
 }
 
+/** Makes a hole: what was written or reserved there goes, and it reads as zeros. */
+export function punchHole(fd: number, offset: number, length: number): void {
+  // FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE.
+  if (call.fallocate(fd, 3, BigInt(offset), BigInt(length)) < 0) fail('fallocate');
+}
+
 /** Where data begins at or after `offset`; −1 where only a hole follows. */
 export function seekData(fd: number, offset: number): number {
   return seek(fd, offset, 3);

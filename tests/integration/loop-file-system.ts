@@ -9,12 +9,15 @@ export type LoopType = 'ext4' | 'xfs' | 'btrfs';
 export interface LoopFileSystem extends Disposable {
   /** Where it is mounted. */
   readonly path: string;
+  /** The file that it lies in. */
+  readonly image: string;
 }
 
 const makers: Record<LoopType, string[]> = {
   ext4: ['mkfs.ext4', '-q', '-F'],
   xfs: ['mkfs.xfs', '-q', '-f'],
-  btrfs: ['mkfs.btrfs', '-q', '-f'],
+  // As the product makes it.
+  btrfs: ['mkfs.btrfs', '-q', '-f', '-O', '^no-holes'],
 };
 
 /** Makes and mounts a file system of `megabytes`; the file is sparse. */
@@ -30,6 +33,7 @@ export function mountLoop(type: LoopType, megabytes: number, options = 'loop'): 
   execFileSync('mount', ['-o', options, '-t', type, image, path], { stdio: 'pipe' });
   return {
     path,
+    image,
     [Symbol.dispose]() {
       execFileSync('umount', [path], { stdio: 'pipe' });
       rmdirSync(path);

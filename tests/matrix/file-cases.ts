@@ -2,14 +2,10 @@ import { expect } from 'vitest';
 import type { UpdatedMachine } from '../e2e/update-story.ts';
 import { expectToRun, type UpdateCase } from './update-case.ts';
 
-/**
- * Makes an image file of the one before, changed by `script` in `$IMAGE`, and drops it on the host partition as a person would. On btrfs GRUB 2.06 cannot
- * read a clone (docs/boot.md), so it is a copy there.
- */
+/** Makes an image file of the one before (a clone where the file system can), changed by `script` in `$IMAGE`, and drops it on the host partition as a person would. */
 function drop(script: string): string {
   return [
-    'if [ "$(stat -f -c %T "$HOST")" = btrfs ]; then reflink=never; else reflink=auto; fi',
-    'cp --reflink=$reflink "$HOST/hn-root-old.img" "$HOST/made.img"',
+    'cp "$HOST/hn-root-old.img" "$HOST/made.img"',
     'IMAGE="$ROOT/mnt"',
     'mount -o loop "$HOST/made.img" "$IMAGE"',
     `(${script}) || { umount "$IMAGE"; exit 1; }`,

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Task } from '../../foundation/task.ts';
 import { hostPaths } from '../../machine/installed-layout.ts';
 import type { StepOf } from '../../planning/step.ts';
-import { fillHoles, flushFile, makeImageFile } from '../../system/image-file.ts';
+import { flushFile, makeImageFile, settleBlocks } from '../../system/image-file.ts';
 import { mountDevice, unmountTree } from '../../system/mount.ts';
 import { flushDevice } from '../../system/partition.ts';
 import { writeHostView } from './host-view.ts';
@@ -27,7 +27,7 @@ export async function placeImage(step: StepOf<'place-image'>, context: InstallCo
   const { processes, target, clock } = context;
   const host = hostDirectory(context);
   await unmountTree(processes, target, clock);
-  await fillHoles(join(host, step.path));
+  await settleBlocks(join(host, step.path));
   await flushFile(join(host, step.path));
   await mkdir(join(host, hostPaths.data), { recursive: true });
   await writeHostView(host, { current: step.path });

@@ -5,11 +5,11 @@ import { basename, dirname, join } from 'node:path';
 import { formatBytes } from '../../foundation/bytes.ts';
 import { ImprintError, toImprintError } from '../../foundation/errors.ts';
 import { hostMounts, hostPaths, imagePath } from '../../machine/installed-layout.ts';
-import { allocate, syncFileSystem } from '../../native/files.ts';
+import { syncFileSystem } from '../../native/files.ts';
 import { imageSpace, rootSpace } from '../../planning/install-space.ts';
 import { hasExt4Errors } from '../../system/ext4-state.ts';
 import { probeFileSystem } from '../../system/find-partition.ts';
-import { flushFile, makeImageFile } from '../../system/image-file.ts';
+import { enlarge, flushFile, makeImageFile, settleBlocks } from '../../system/image-file.ts';
 import { attachedInodes, attachImage } from '../../system/loop-image.ts';
 import type { Processes } from '../../system/run.ts';
 import { entryFiles } from './entry-files.ts';
@@ -96,6 +96,7 @@ async function fill(request: FillFileRequest, image: ImageFill): Promise<FilledS
   const planned = async (bytes: number) =>
     void (await requireFree(request, host, reused ? bytes : 0, reused ? sharedReserve : hostReserve));
   const filled = await withImage(request, file, false, (place) => fillTree(request, place, root, planned));
+  await settleBlocks(file);
   await flushFile(file);
   // Read past the page cache of the host's file system, which would answer with what was written.
   const result = await withImage(request, file, true, async (place) => {
@@ -157,14 +158,9 @@ async function begin(request: FillFileRequest, host: string, file: string): Prom
   const needed = rootSpace(content.record.stats);
   const { size } = await stat(file);
   // A clone on XFS has holes where the original is reserved and was never written: no block must be missing when it runs.
-  await reserve(file, 0, size);
+  await settleBlocks(file);
   if (size < needed) await grow(request, file, size, needed);
   return found.uuid;
-}
-
-async function reserve(file: string, from: number, to: number): Promise<void> {
-  await using handle = await open(file, 'r+');
-  allocate(handle.fd, from, to - from);
 }
 
 /** Makes a file system larger, before it is mounted. */
@@ -172,7 +168,7 @@ async function grow({ processes, task }: FillFileRequest, file: string, size: nu
   const signal = task.signal;
   const bytes = Math.ceil(needed / (1 << 20)) * (1 << 20);
   task.log(`the image file grows from ${formatBytes(size)} to ${formatBytes(bytes)}`);
-  await reserve(file, size, bytes);
+  await enlarge(file, bytes);
   await processes.run('e2fsck', ['-f', '-p', file], { timeout: 1_800_000, accept: [0, 1], signal });
   await processes.run('resize2fs', [file], { timeout: 1_800_000, signal });
 }
