@@ -229,9 +229,9 @@ describe.skipIf(process.geteuid?.() !== 0)('an image file', () => {
       expect.arrayContaining([`imprint.image=${imagePath(two.digest)}`, `imprint.host=UUID=${layout.host?.uuid}`]),
     );
     await expectImage(disk.path, two);
-    // Preallocated: no hole for GRUB to stumble over, no surprise for who writes into it.
+    // Preallocated, no surprise for who writes into it; but on btrfs GRUB would stumble over what is reserved.
     const { size, blocks } = await stat(join(disk.path, imagePath(two.digest)));
-    expect(blocks * 512).toBeGreaterThanOrEqual(size);
+    if (type !== 'btrfs') expect(blocks * 512).toBeGreaterThanOrEqual(size);
     await expect(fillFileSlot({ ...request, content: one, running, referenced })).rejects.toMatchObject({
       code: 'slot-unfit',
     });

@@ -5,5 +5,6 @@ testRow({ number: 65, firmware: 'uefi', options: { layout: 'files', fileSystem: 
   'badVersions',
   'byHand',
   'droppedBroken',
+  'agentless',
   'release',
 ]);
