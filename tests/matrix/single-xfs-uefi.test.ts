@@ -4,4 +4,5 @@ testRow({ number: 67, firmware: 'uefi', options: { layout: 'single', fileSystem:
   'inOne',
   'badStarts',
   'serviceRestarted',
+  'release',
 ]);

@@ -1,3 +1,7 @@
 import { testRow } from './update-row.ts';
 
-testRow({ number: 62, firmware: 'uefi', options: { layout: 'slots', fileSystem: 'ext4' } }, ['inOne', 'badVersions']);
+testRow({ number: 62, firmware: 'uefi', options: { layout: 'slots', fileSystem: 'ext4' } }, [
+  'inOne',
+  'badVersions',
+  'release',
+]);
