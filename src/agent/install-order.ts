@@ -2,7 +2,6 @@ import { hash } from 'node:crypto';
 import { type VersionRecord, versionRecordSchema } from '../contract/image.ts';
 import type { InstallOrder } from '../contract/imager-protocol.ts';
 import type { MachineFacts } from '../contract/machine.ts';
-import type { Script } from '../contract/scripts.ts';
 import type { Digest } from '../foundation/brand.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
@@ -14,7 +13,8 @@ import { readImageContent } from '../machine/image-content.ts';
 import { executeEarly, executeInstall } from '../operations/install/execute-install.ts';
 import { freshIdentity } from '../operations/install/fresh-identity.ts';
 import type { InstallAgent } from '../operations/install/install-context.ts';
-import { type InstallQuestion, planInstall, preInstallStep } from '../planning/plan-install.ts';
+import { type InstallQuestion, planInstall } from '../planning/plan-install.ts';
+import { preInstallSteps } from '../planning/script-steps.ts';
 import { describeStep, type Step } from '../planning/step.ts';
 import type { Store, StoredVersion } from '../store/store.ts';
 import { createGuard, type TrustMemory, type VersionGuard } from '../store/version-guard.ts';
@@ -106,11 +106,11 @@ export async function carryOut(
           ...(agent === undefined ? {} : { agent }),
           ...(object === undefined ? {} : { object: async () => object }),
         };
-        const steps = await planAfterScripts(question, seen, installer, (step) =>
+        const { before, steps } = await planAfterScripts(question, seen, installer, (step) =>
           executeEarly(order.name, step, context, task),
         );
         await executeInstall(order.name, steps, context, task, {
-          ...(order.scripts?.some(isPreInstall) && { before: 1 }),
+          before,
           reached: (step) => {
             current = step;
             writing = true;
@@ -129,24 +129,24 @@ export async function carryOut(
 }
 
 /**
- * The steps that are left when what runs before the first write has run: scripts may make a disk (of a RAID controller, say), or load what it needs, so the machine is
- * looked at again, and planned for anew. Errors: those of the plan, `script-failed`.
+ * The steps that are left when what runs before the first write has run, `before` in number: scripts may make a disk (of a RAID controller, say), or load what it needs, so
+ * the machine is looked at again, and planned for anew. Errors: those of the plan, `script-failed`.
  */
 async function planAfterScripts(
   question: (facts: MachineFacts) => InstallQuestion,
   seen: MachineFacts,
   { readFacts, table }: Installer,
   execute: (step: Step) => Promise<void>,
-): Promise<Step[]> {
+): Promise<{ before: number; steps: Step[] }> {
   const first = planInstall(question(seen));
-  const early = preInstallStep(question(seen), first.kind === 'plan' ? first.disk : undefined);
-  if (early === undefined) {
+  const early = preInstallSteps(question(seen), first.kind === 'plan' ? first.disk : undefined);
+  if (early.length === 0) {
     if (first.kind === 'refused') throw first.error;
-    return first.steps;
+    return { before: 0, steps: first.steps };
   }
   // What no script can change is told before any runs.
   if (first.kind === 'refused' && !disksFault.has(first.error.code)) throw first.error;
-  await execute(early);
+  for (const step of early) await execute(step);
   const plan = planInstall(question((await readFacts?.()) ?? seen));
   if (plan.kind === 'refused') throw plan.error;
   const meant = first.kind === 'plan' ? first.disk : undefined;
@@ -159,15 +159,7 @@ async function planAfterScripts(
       hint: 'Try again: it is asked about the disks as they are now.',
     });
   }
-  return plan.steps.filter((step) => !isEarly(step));
-}
-
-function isPreInstall({ phase, text }: Script): boolean {
-  return phase === 'pre-install' && text !== '';
-}
-
-function isEarly(step: Step): boolean {
-  return step.kind === 'run-scripts' && step.phase === 'pre-install';
+  return { before: early.length, steps: plan.steps.slice(early.length) };
 }
 
 /** Refusals for the disks as they are. */

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { imageContent, versionRecord } from '../../tests/version-record.ts';
 import type { VersionRecord } from '../contract/image.ts';
 import type { DiskFacts, InstallOptions, MachineFacts } from '../contract/machine.ts';
-import type { Script } from '../contract/scripts.ts';
 import type { BootRoot } from '../machine/boot-arguments.ts';
 import type { ImageContent } from '../machine/image-content.ts';
 import { partitionName } from '../machine/partition-table.ts';
@@ -46,7 +45,6 @@ interface Given {
   options?: InstallOptions;
   withoutContent?: boolean;
   network?: Parameters<typeof planInstall>[0]['network'];
-  scripts?: Script[];
 }
 
 function planned(given: Given): InstallPlan {
@@ -78,7 +76,6 @@ function planned(given: Given): InstallPlan {
     options: given.options ?? {},
     fresh,
     ...(given.network && { network: given.network }),
-    ...(given.scripts && { scripts: given.scripts }),
     report: { server: 'http://10.0.0.1:8080', order: 'o', session: 's' },
   });
 }
@@ -390,25 +387,6 @@ describe('planInstall', () => {
     const kinds = steps({ content: { runsNode: false } }).map(({ kind }) => kind);
     expect(kinds).toContain('write-first-boot');
     expect(kinds).not.toContain('write-agent');
-  });
-
-  it('runs scripts before the first write, and in the system before its kernel goes to the boot partition', () => {
-    const script = (phase: Script['phase'], name: string): Script => ({
-      ...{ phase, name, for: { kind: 'all' }, text: '#!/bin/sh\n' },
-    });
-    const scripts = [script('pre-install', '1'), script('post-install', '2'), script('first-boot', '3')];
-    const all = steps({ scripts, content: { scripts: { 'post-install': ['0-own'] } } });
-    expect(all[0] && describeStep(all[0])).toBe('run the pre-install scripts 1 (all)');
-    expect(all[0]).toMatchObject({ variables: { HOSTNAME: 'web01', DISK: '/dev/vda', IMAGENAME: 'web' } });
-    const at = all.findIndex(({ kind }) => kind === 'write-boot-partition');
-    expect(all.slice(at - 2, at).map(describeStep)).toEqual([
-      'have the first boot run 3 (all)',
-      'run the post-install scripts 0-own (the version), 2 (all)',
-    ]);
-    const without = planned({ scripts, content: { systemd: false } });
-    expect(without).toMatchObject({ kind: 'refused', error: { code: 'scripts-unfit' } });
-    const emptied = steps({ scripts: scripts.map((each) => ({ ...each, text: '' })), content: { systemd: false } });
-    expect(emptied[0]?.kind).toBe('wipe-disk');
   });
 
   it('leaves out what the image or the disk has no use for', () => {

@@ -12,13 +12,13 @@ import { layoutDevices } from '../machine/layout-devices.ts';
 import type { InstalledNetwork } from '../machine/network-files.ts';
 import { isExtended } from '../machine/partition-kind.ts';
 import type { PartitionTable } from '../machine/partition-table.ts';
-import { joinScripts, type ScriptInstall, scriptVariables } from '../machine/scripts.ts';
 import { imageProblem } from './image-problem.ts';
 import { type FreshDisk, type PlannedDisk, planDisk } from './install-layout.ts';
 import { imageSpace } from './install-space.ts';
 import { layoutNeeds } from './layout-needs.ts';
 import type { LayoutSolution, Loss, SolvedDisk } from './layout-solution.ts';
 import { installProblem, keptProblem, orderedLayout } from './own-layout.ts';
+import { firstBootScriptSteps, postInstallSteps, preInstallSteps, scriptsProblem } from './script-steps.ts';
 import { solveLayout } from './solve-layout.ts';
 import type { FirstEntry, Step } from './step.ts';
 
@@ -117,9 +117,8 @@ function stepsFor(question: InstallQuestion, solution: LayoutSolution, solved: S
   const planned = planDisk(solution, solved, question.options, fresh);
   const { layout, device } = planned;
   const golden = record.source.hostName;
-  const variables = scriptVariables(scriptInstall(question, disk));
   const steps: Step[] = [
-    ...scriptSteps(question, 'pre-install', variables),
+    ...preInstallSteps(question, disk),
     ...tableSteps(solved, planned.table),
     ...planned.others.flatMap((each) => tableSteps(each.disk, each.table)),
     { kind: 'make-esp', device: device('esp'), volumeId: fresh.espVolumeId },
@@ -144,8 +143,8 @@ function stepsFor(question: InstallQuestion, solution: LayoutSolution, solved: S
     ...networkSteps(question, entry),
     ...agentSteps(question),
     ...objectSteps(question, layout),
-    ...firstBootScriptSteps(question, variables),
-    ...scriptSteps(question, 'post-install', variables),
+    ...firstBootScriptSteps(question, disk),
+    ...postInstallSteps(question, disk),
     {
       kind: 'write-boot-partition',
       device: device('boot'),
@@ -281,56 +280,6 @@ function agentSteps({ content, report, record }: InstallQuestion): Step[] {
   if (content?.systemd === false) return [];
   if (content?.runsNode !== false) return [{ kind: 'write-agent', ...report, digest }];
   return report === undefined ? [] : [{ kind: 'write-first-boot', ...report, digest }];
-}
-
-/** The system's own service manager runs those of the first boot. */
-function scriptsProblem(question: InstallQuestion): ImprintError | undefined {
-  const { name, content } = question;
-  if (content?.systemd !== false || firstBootScriptSteps(question, {}).length === 0) return undefined;
-  return new ImprintError('scripts-unfit', {
-    machine: name,
-    problem: 'the image has no systemd, which would run those of the first boot',
-    hint: 'Let post-install scripts do it, or take them away: imprint scripts',
-  });
-}
-
-/** What is run before the first write; where there is nothing, undefined. */
-export function preInstallStep(question: InstallQuestion, disk?: DiskFacts): Step | undefined {
-  return scriptSteps(question, 'pre-install', scriptVariables(scriptInstall(question, disk)))[0];
-}
-
-function scriptInstall(
-  { name, record, groups = [], reference, facts, report, network }: InstallQuestion,
-  disk: DiskFacts | undefined,
-): ScriptInstall {
-  return {
-    ...{ name, image: record.image, groups, reference, digest: record.digest, facts },
-    ...(disk !== undefined && { disk: disk.path }),
-    ...(report && { server: report.server }),
-    ...(network && { network }),
-  };
-}
-
-function scriptSteps(
-  { name, scripts = [], content }: InstallQuestion,
-  phase: 'pre-install' | 'post-install',
-  variables: Record<string, string>,
-): Step[] {
-  const own = phase === 'post-install' ? (content?.scripts?.[phase] ?? []) : [];
-  const joined = joinScripts(
-    own,
-    scripts.filter((each) => each.phase === phase),
-  );
-  return joined.length === 0 ? [] : [{ kind: 'run-scripts', phase, machine: name, scripts: joined, variables }];
-}
-
-function firstBootScriptSteps({ scripts = [], content }: InstallQuestion, variables: Record<string, string>): Step[] {
-  const phase = 'first-boot';
-  const joined = joinScripts(
-    content?.scripts?.[phase] ?? [],
-    scripts.filter((each) => each.phase === phase),
-  );
-  return joined.length === 0 ? [] : [{ kind: 'write-first-boot-scripts', scripts: joined, variables }];
 }
 
 /** Also for an image that cannot run the agent: it is the machine's all the same. */
