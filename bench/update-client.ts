@@ -35,9 +35,12 @@ rmSync(place, { recursive: true, force: true });
 await store.close();
 
 async function converge(content: Awaited<ReturnType<typeof fetchUpdate>>, task: Task): Promise<void> {
-  const { entriesOfManifest } = await import('../src/store/manifest-reader.ts');
+  const { VerifiedManifest } = await import('../src/store/manifest-reader.ts');
   const { readFileSync } = await import('node:fs');
-  const before = { digest, entries: () => entriesOfManifest(readFileSync(manifestFile), digest, manifestFile) };
+  const before = {
+    digest,
+    entries: () => new VerifiedManifest(readFileSync(manifestFile), digest, manifestFile).entries(),
+  };
   await convergeTree({
     target: rawPath(target),
     from: before,

@@ -10,7 +10,6 @@ import { NativeBuffer } from '../native/native-buffer.ts';
 import { createDecompressor } from '../native/zstd.ts';
 import { manifestPath } from './layout.ts';
 import type { StoreFiles } from './store-files.ts';
-import { decompress } from './zstd.ts';
 
 const fileLimit = 2 ** 30;
 
@@ -18,32 +17,27 @@ const fileLimit = 2 ** 30;
 type ManifestFiles = Pick<StoreFiles, 'location' | 'read'>;
 
 /**
- * The entries of a manifest, in batches of one block. The whole file is held in memory (compressed) and verified, stored
- * bytes and content, before the first entry comes. Throws `corrupt-manifest`.
+ * The entries of a manifest, in batches. The whole file is held in memory (compressed) and verified, stored bytes and content, before the first entry
+ * comes. Throws `corrupt-manifest`.
  */
-export function readManifest(files: ManifestFiles, digest: Digest): AsyncGenerator<Entry[]> {
-  return readBy(files, digest, new ManifestDecoder());
+export async function* readManifest(files: ManifestFiles, digest: Digest): AsyncGenerator<Entry[]> {
+  yield* (await verifiedManifest(files, digest)).entries();
 }
 
 /** The same, each entry as its bytes (`ManifestSplitter`). */
-export function readManifestMessages(files: ManifestFiles, digest: Digest): AsyncGenerator<Buffer[]> {
-  return readBy(files, digest, new ManifestSplitter());
+export async function* readManifestMessages(files: ManifestFiles, digest: Digest): AsyncGenerator<Buffer[]> {
+  yield* (await verifiedManifest(files, digest)).messages();
 }
 
 /** A manifest's file as it is stored, every byte of it and its content verified. Throws `corrupt-manifest`. */
 export async function readManifestFile(files: ManifestFiles, digest: Digest): Promise<Buffer> {
-  try {
-    const bytes = await readWhole(files, digest);
-    verifyContent(parseManifestFile(bytes), digest);
-    return bytes;
-  } catch (error) {
-    throw corrupt(error, files.location, digest);
-  }
+  const bytes = await readWhole(files, digest);
+  new VerifiedManifest(bytes, digest, files.location);
+  return bytes;
 }
 
-/** The entries of a manifest file that is on this machine, verified as by `readManifest`. `place` is for people. */
-export async function* entriesOfManifest(file: Buffer, digest: Digest, place: string): AsyncGenerator<Entry[]> {
-  yield* new VerifiedManifest(file, digest, place).entries();
+async function verifiedManifest(files: ManifestFiles, digest: Digest): Promise<VerifiedManifest> {
+  return new VerifiedManifest(await readWhole(files, digest), digest, files.location);
 }
 
 /** A manifest's file in memory, every byte of it and its content verified: it is read as often as it is needed without being verified anew. */
@@ -74,8 +68,16 @@ export class VerifiedManifest {
    */
   entries(): AsyncGenerator<Entry[]>;
   entries(wanted: WantedEntries): AsyncGenerator<(Entry | undefined)[]>;
-  async *entries(wanted?: WantedEntries): AsyncGenerator<(Entry | undefined)[]> {
-    const reader = wanted === undefined ? new ManifestDecoder() : new ManifestPicker(wanted);
+  entries(wanted?: WantedEntries): AsyncGenerator<(Entry | undefined)[]> {
+    return this.#read(wanted === undefined ? new ManifestDecoder() : new ManifestPicker(wanted));
+  }
+
+  /** The entries in order, each as its bytes (`ManifestSplitter`). Throws `corrupt-manifest`. */
+  messages(): AsyncGenerator<Buffer[]> {
+    return this.#read(new ManifestSplitter());
+  }
+
+  async *#read<Item>(reader: { batches(bytes: Buffer): Iterable<Item[]>; end(): void }): AsyncGenerator<Item[]> {
     try {
       // Entries hold views into a block: each has memory of its own.
       for (const bytes of contentOfBlocks(this.#file, (length) => new NativeBuffer(length))) {
@@ -111,27 +113,9 @@ function corrupt(error: unknown, store: string, digest: Digest): unknown {
   return new ImprintError('corrupt-manifest', { digest, store, problem: error.message }, { cause: error });
 }
 
-async function* readBy<Item>(
-  files: ManifestFiles,
-  digest: Digest,
-  decoder: { push(bytes: Buffer): Item[]; end(): void },
-): AsyncGenerator<Item[]> {
-  try {
-    const file = parseManifestFile(await readWhole(files, digest));
-    verifyContent(file, digest);
-    for (const block of file.blocks) {
-      const items = decoder.push(decompress(block.compressed, block.contentLength));
-      if (items.length > 0) yield items;
-    }
-    decoder.end();
-  } catch (error) {
-    throw corrupt(error, files.location, digest);
-  }
-}
-
 async function readWhole(files: ManifestFiles, digest: Digest): Promise<Buffer> {
   const bytes = await files.read(manifestPath(digest), fileLimit);
-  if (bytes === undefined) throw new FormatError('it is missing');
+  if (bytes === undefined) throw corrupt(new FormatError('it is missing'), files.location, digest);
   return bytes;
 }
 
