@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type ScriptsAnswer, scriptsAnswerSchema } from '../contract/imager-protocol.ts';
 import { mediumScriptsSchema, type Script, scriptPhases } from '../contract/scripts.ts';
 import { ImprintError } from '../foundation/errors.ts';
-import { type PublicKey, signersOf } from '../image/signature.ts';
+import { isSignedBy, type PublicKey } from '../image/signature.ts';
 import { mediumPaths } from '../machine/medium-names.ts';
 import { chooseScripts, type ScriptReader } from '../machine/scripts.ts';
 import { ifThere } from '../store/directory-files.ts';
@@ -38,17 +38,9 @@ async function readMediumScripts(store: string, key: PublicKey): Promise<Script[
   const what = 'the scripts of the medium';
   const signature = await ifThere(readFile(`${path}.minisig`, 'utf8'));
   if (signature === undefined) throw new ImprintError('signature-missing', { reference: what });
-  const parsed = isSigned(signature, text, key) ? mediumScriptsSchema.safeParse(parseJson(text)) : undefined;
+  const parsed = isSignedBy(signature, text, [key]) ? mediumScriptsSchema.safeParse(parseJson(text)) : undefined;
   if (parsed?.success !== true) throw new ImprintError('signature-wrong', { what, key: `key ${key.id}` });
   return parsed.data.scripts;
-}
-
-function isSigned(signature: string, text: Uint8Array, key: PublicKey): boolean {
-  try {
-    return signersOf(signature, text, [key]).length > 0;
-  } catch {
-    return false;
-  }
 }
 
 function parseJson(text: Uint8Array): unknown {

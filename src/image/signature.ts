@@ -130,6 +130,16 @@ export function signersOf(text: string, data: Uint8Array, keys: readonly PublicK
   return signers;
 }
 
+/** Whether one of the keys signed `data`; a text that holds no signatures is none. */
+export function isSignedBy(text: string, data: Uint8Array, keys: readonly PublicKey[]): boolean {
+  try {
+    return signersOf(text, data, keys).length > 0;
+  } catch (error) {
+    if (error instanceof FormatError) return false;
+    throw error;
+  }
+}
+
 /**
  * A file of signatures with more of them, the new ones in front, where minisign looks. What the same keys made before is replaced, so that
  * signing twice changes nothing. Throws a `FormatError`.

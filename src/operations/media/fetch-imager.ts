@@ -1,8 +1,7 @@
 import { hash } from 'node:crypto';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
-import { FormatError } from '../../image/format-error.ts';
-import { type PublicKey, signersOf } from '../../image/signature.ts';
+import { isSignedBy, type PublicKey } from '../../image/signature.ts';
 import { type ImagerRecord, parseImagerRecord } from '../../machine/imager-record.ts';
 import { HttpFiles } from '../../store/http-files.ts';
 import { imagerRecordName, imagerSignatureName } from '../build-imager.ts';
@@ -48,11 +47,7 @@ async function needed(files: HttpFiles, server: string, name: string): Promise<B
 }
 
 function expectSigned(signature: string, text: Uint8Array, key: PublicKey): void {
-  try {
-    if (signersOf(signature, text, [key]).length > 0) return;
-  } catch (error) {
-    if (!(error instanceof FormatError)) throw error;
-  }
+  if (isSignedBy(signature, text, [key])) return;
   throw new ImprintError('signature-wrong', { what: 'the imager', key: `trusted: ${key.id}` });
 }
 
