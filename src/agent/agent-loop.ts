@@ -227,7 +227,8 @@ class AgentRun {
     if (this.#facts === undefined || clock.now() - this.#facts.read > factsAge) {
       this.#facts = { read: clock.now(), facts: await this.#agent.readFacts() };
     }
-    const firstBoot = await this.#agent.readFirstBoot?.().catch(() => undefined);
+    // What cannot be read is not done: a machine is not called healthy by it.
+    const firstBoot = await this.#agent.readFirstBoot?.().catch(() => ({ state: 'running' as const }));
     const question = {
       ...{ session, facts: this.#facts.facts, report: makeReport(program, booted, this.#view, firstBoot) },
       ...{ waitSeconds: this.#outcome === undefined ? waitSeconds : 0 },
