@@ -1,10 +1,3 @@
-import { testRow } from './update-row.ts';
+import { fileRow } from './update-row.ts';
 
-testRow({ number: 65, firmware: 'uefi', options: { layout: 'files', fileSystem: 'btrfs' } }, [
-  'inOne',
-  'badVersions',
-  'byHand',
-  'droppedBroken',
-  'agentless',
-  'release',
-]);
+fileRow({ number: 65, firmware: 'uefi', fileSystem: 'btrfs' });

@@ -1,10 +1,3 @@
-import { testRow } from './update-row.ts';
+import { fileRow } from './update-row.ts';
 
-testRow({ number: 63, firmware: 'bios', options: { layout: 'files', fileSystem: 'ext4' } }, [
-  'inOne',
-  'badVersions',
-  'byHand',
-  'droppedBroken',
-  'agentless',
-  'release',
-]);
+fileRow({ number: 63, firmware: 'bios', fileSystem: 'ext4' });

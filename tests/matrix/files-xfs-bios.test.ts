@@ -1,10 +1,3 @@
-import { testRow } from './update-row.ts';
+import { fileRow } from './update-row.ts';
 
-testRow({ number: 64, firmware: 'bios', options: { layout: 'files', fileSystem: 'xfs' } }, [
-  'inOne',
-  'badVersions',
-  'byHand',
-  'droppedBroken',
-  'agentless',
-  'release',
-]);
+fileRow({ number: 64, firmware: 'bios', fileSystem: 'xfs' });

@@ -93,6 +93,16 @@ type CaseName = keyof typeof allCases;
  * These cases of one kind of machine, each a test of its own. Every one begins with a copy of the same disk, so that they can be run alone and in any
  * order; what they share is made without a virtual machine.
  */
+/** A machine whose versions are image files lives through all that such machines can: the same on each file system. */
+export function fileRow({
+  fileSystem,
+  ...row
+}: Omit<UpdateRow, 'options'> & { fileSystem: 'ext4' | 'xfs' | 'btrfs' }): void {
+  testRow({ ...row, options: { layout: 'files', fileSystem } }, [
+    ...(['inOne', 'badVersions', 'byHand', 'droppedBroken', 'agentless', 'release'] as const),
+  ]);
+}
+
 export function testRow(row: UpdateRow, cases: readonly CaseName[]): void {
   const { options, firmware } = row;
   const title = `${options.layout} on ${options.fileSystem}, ${firmware === 'bios' ? 'BIOS' : 'UEFI'}`;
