@@ -15,7 +15,7 @@ export interface DataPaths {
   readonly objects: string;
   /** Safety copies of what makes machines boot: `MACHINE/N.tar.gz`. Mode 0700. */
   readonly bootCopies: string;
-  /** What installs and first boots run: `PHASE/all/NAME`, `PHASE/group/GROUP/NAME`, … Mode 0700: they may hold secrets. */
+  /** What installs and first boots run: `PHASE/all/NAME`, `PHASE/group/GROUP/NAME`, … Mode 0700: whoever writes there owns every machine. */
   readonly scripts: string;
   /** `vmlinuz`, `initrd.img` and the TFTP directory. */
   readonly netboot: string;

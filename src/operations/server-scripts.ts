@@ -19,6 +19,9 @@ import { ifThere } from '../store/directory-files.ts';
 import { writeFileDurably } from '../store/durable.ts';
 import type { DataPaths } from './data-paths.ts';
 
+/** By what a script is known. */
+type NamedScript = Pick<Script, 'phase' | 'name' | 'for'>;
+
 /** What lies in the directory: scripts, and files that are none by their names or places. */
 export interface FoundScripts {
   scripts: (Omit<Script, 'text'> & Pick<ListedScript, 'bytes' | 'changed'> & { path: string })[];
@@ -106,10 +109,7 @@ async function readScripts({ scripts: base }: DataPaths, found: FoundScripts['sc
 }
 
 /** One script, whatever is in it. Errors: `script-not-found`. */
-export async function readScript(
-  { scripts: base }: DataPaths,
-  script: { phase: ScriptPhase; name: string; for: ScriptAudience },
-): Promise<Script> {
+export async function readScript({ scripts: base }: DataPaths, script: NamedScript): Promise<Script> {
   const path = pathOf(base, script);
   const text = path === undefined ? undefined : await ifThere(readFile(path, 'utf8'));
   if (text === undefined) throw notFound(script);
@@ -133,24 +133,18 @@ export async function writeScript({ scripts: base }: DataPaths, script: Script):
 }
 
 /** Errors: `script-not-found`. */
-export async function removeScript(
-  { scripts: base }: DataPaths,
-  script: { phase: ScriptPhase; name: string; for: ScriptAudience },
-): Promise<void> {
+export async function removeScript({ scripts: base }: DataPaths, script: NamedScript): Promise<void> {
   const path = pathOf(base, script);
   if (path === undefined || (await ifThere(stat(path))) === undefined) throw notFound(script);
   await rm(path);
 }
 
-function notFound({ phase, name, for: audience }: { phase: ScriptPhase; name: string; for: ScriptAudience }) {
+function notFound({ phase, name, for: audience }: NamedScript) {
   return new ImprintError('script-not-found', { phase, script: name, audience: describeAudience(audience) });
 }
 
 /** Undefined: names that cannot be. No name leads out of the directory. */
-function pathOf(
-  base: string,
-  { phase, name, for: audience }: { phase: ScriptPhase; name: string; for: ScriptAudience },
-): string | undefined {
+function pathOf(base: string, { phase, name, for: audience }: NamedScript): string | undefined {
   if (!scriptNameSchema.safeParse(name).success) return undefined;
   if (audience.kind === 'all') return join(base, phase, 'all', name);
   if (!audienceNames[audience.kind].safeParse(audience.name).success) return undefined;

@@ -43,8 +43,8 @@ export async function enlarge(path: string, bytes: number): Promise<void> {
 }
 
 /**
- * Brings the blocks of an image file to where `enlarge` has them: what was cloned, what made the file system in it and what that gave back have made holes, and reserved
- * what they did not write.
+ * Brings the blocks of an image file to where `enlarge` leaves them. Needed after a clone, after mkfs and after a trim: each of them makes holes, and reserves blocks
+ * that it does not write.
  */
 export async function settleBlocks(path: string): Promise<void> {
   await using file = await open(path, 'r+');

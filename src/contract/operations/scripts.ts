@@ -16,7 +16,7 @@ export const scriptList = defineOperation({
     /** Files of the directory that are none, by their names or places. */
     passedOver: z.array(z.string()),
   }),
-  errors: ['machine-not-found', 'script-invalid'],
+  errors: ['machine-not-found'],
   effect: 'read',
   runsOn: 'server',
   long: false,
@@ -35,7 +35,7 @@ export const scriptShow = defineOperation({
     audience: z.string().regex(/^(?:all|(?:image|group|machine):.+)$/),
   }),
   output: scriptSchema,
-  errors: ['script-not-found', 'script-invalid'],
+  errors: ['script-not-found'],
   effect: 'read',
   runsOn: 'server',
   long: false,

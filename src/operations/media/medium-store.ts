@@ -29,8 +29,8 @@ import type { MediumFile } from './ext4-files.ts';
 /** Whole versions as a store of their own, to be put onto a medium. */
 export interface MediumStore extends AsyncDisposable {
   files: MediumFile[];
-  /** `web:3`, with their digests, in the order in which they were asked for. */
-  images: { image: string; digest: Digest; bytes: number }[];
+  /** `web:3`, with their names (`web`) and digests, in the order in which they were asked for. */
+  images: { image: string; name: string; digest: Digest; bytes: number }[];
 }
 
 /** Chunks that are looked for at a time. */
@@ -77,11 +77,11 @@ export async function openMediumStore(
       if ((await ifThere(stat(join(storeLocation, packListPath(digest))))) !== undefined)
         await add(packListPath(digest));
       for (const pack of await packsOf(store, digest, task)) await add(packPath(pack));
-      images.push({ image, digest, bytes: record.stats.contentBytes });
+      images.push({ image, name: record.image, digest, bytes: record.stats.contentBytes });
     }
     const scripts = await scriptsForImages(
       context.paths,
-      images.map(({ image }) => imageOf(image)),
+      images.map(({ name }) => name),
     );
     if (scripts.length > 0) {
       const document = { format: 1, kind: 'imprint-scripts', scripts } satisfies z.infer<typeof mediumScriptsSchema>;
@@ -111,10 +111,6 @@ export function storeFingerprint({ files, images }: Pick<MediumStore, 'files' | 
     // What is not named by its content is known by it.
     ...files.map(({ path, size, source }) => `${path} ${typeof source === 'string' ? size : hash('sha256', source)}`),
   ];
-}
-
-function imageOf(reference: string): string {
-  return reference.split(':')[0] ?? reference;
 }
 
 function tagTarget({ record }: StoredVersion) {
