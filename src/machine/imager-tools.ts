@@ -25,6 +25,13 @@ export const imagerTools: readonly ImagerTool[] = [
   { program: 'mkfs.btrfs', package: 'btrfs-progs' },
   { program: 'mkfs.vfat', package: 'dosfstools' },
   { program: 'mkswap', package: 'util-linux' },
+  // What stacked layouts are made of. Nothing of it is set in motion by itself: the rules of udev that would are left out.
+  { program: 'mdadm', package: 'mdadm' },
+  { program: 'lvm', package: 'lvm2' },
+  { program: 'dmsetup', package: 'dmsetup' },
+  { program: 'cryptsetup', package: 'cryptsetup-bin' },
+  { program: 'thin_check', package: 'thin-provisioning-tools' },
+  { program: 'btrfs', package: 'btrfs-progs' },
   { program: 'mount', package: 'mount' },
   { program: 'umount', package: 'mount' },
   { program: 'mcopy', package: 'mtools' },

@@ -5,7 +5,7 @@ import { partitionLabels } from '../machine/installed-layout.ts';
  * What of Debian goes into the imager. Raise `recipeVersion` when the way it is put together changes in a manner that
  * the lists here do not show: bases made before are then not used again.
  */
-export const recipeVersion = 2;
+export const recipeVersion = 3;
 
 /** Packages beside those of the tools: the kernel, and what Node and the imager's own scripts need. */
 const otherPackages = [
@@ -35,7 +35,19 @@ const otherPrograms = [
     'losetup',
     'blkdiscard',
   ],
-  ...['e2fsck', 'tune2fs', 'resize2fs', 'xfs_repair', 'btrfs', 'fsck.vfat', 'grub-bios-setup', 'grub-probe', 'nologin'],
+  ...[
+    'e2fsck',
+    'tune2fs',
+    'resize2fs',
+    'xfs_repair',
+    'thin_repair',
+    'thin_restore',
+    'chattr',
+    'fsck.vfat',
+    'grub-bios-setup',
+    'grub-probe',
+    'nologin',
+  ],
 ];
 
 /** Packages to fetch, sorted. */
@@ -181,7 +193,21 @@ export const firstStageModules: readonly string[] = ['loop', 'squashfs', 'overla
 export const checkedModules: readonly string[] = [
   ...['virtio_blk', 'virtio_net', 'virtio_scsi', 'nvme', 'ahci', 'usb_storage', 'sd_mod', 'megaraid_sas', 'mpt3sas'],
   ...['e1000', 'e1000e', 'igb', 'ixgbe', 'i40e', 'ice', 'r8169', 'tg3', 'bnxt_en', 'mlx5_core', 'vmxnet3', 'atlantic'],
-  ...['ext4', 'xfs', 'btrfs', 'vfat', 'raid1', 'dm_mod', 'dm_snapshot', 'nls_cp437', 'xhci_pci', 'usbhid'],
+  ...[
+    'ext4',
+    'xfs',
+    'btrfs',
+    'vfat',
+    'raid1',
+    'raid456',
+    'dm_mod',
+    'dm_snapshot',
+    'dm_crypt',
+    'dm_thin_pool',
+    'nls_cp437',
+    'xhci_pci',
+    'usbhid',
+  ],
 ];
 
 /**
