@@ -11,6 +11,8 @@ const minute = 60_000;
 export interface GoldenRelease {
   readonly suite: 'bookworm' | 'trixie';
   readonly initramfs: 'initramfs-tools' | 'dracut';
+  /** `stack`: with the tools of arrays, volume groups, encryption and every file system, as a machine needs them whose disks are put together so. */
+  readonly more?: keyof typeof morePackages;
 }
 
 const bookworm: GoldenRelease = { suite: 'bookworm', initramfs: 'initramfs-tools' };
@@ -30,6 +32,13 @@ const packages = [
   'libcap2-bin',
   'lvm2',
 ];
+
+const morePackages = {
+  stack: [
+    ...['mdadm', 'cryptsetup', 'cryptsetup-initramfs', 'thin-provisioning-tools'],
+    ...['btrfs-progs', 'xfsprogs', 'dosfstools'],
+  ],
+} as const;
 
 export const goldenPage = '<!doctype html><title>golden</title><h1>This page was made on the golden machine.</h1>\n';
 
@@ -99,10 +108,10 @@ const commandLine = `root=UUID=${rootUuid} ro console=ttyS0,115200 mitigations=o
  */
 export async function goldenMachine(release: GoldenRelease = bookworm): Promise<Golden> {
   const recipe = await readFile(import.meta.filename, 'utf8');
-  const name = release === bookworm ? 'golden' : `golden-${release.suite}-${release.initramfs}`;
-  const directory = await locked(name, () =>
-    cached(name, [recipe, release.suite, release.initramfs], (made) => build(made, release)),
-  );
+  const { suite, initramfs, more } = release;
+  const parts = [suite, initramfs, ...(more === undefined ? [] : [more])];
+  const name = release === bookworm ? 'golden' : ['golden', ...parts].join('-');
+  const directory = await locked(name, () => cached(name, [recipe, ...parts], (made) => build(made, release)));
   return {
     disk: join(directory, 'disk.raw'),
     kernel: join(directory, 'vmlinuz'),
@@ -138,11 +147,11 @@ async function laboratoryKey(): Promise<string> {
   return join(directory, 'id_ed25519');
 }
 
-async function bootstrap(tree: string, { suite, initramfs }: GoldenRelease): Promise<void> {
+async function bootstrap(tree: string, { suite, initramfs, more }: GoldenRelease): Promise<void> {
   const mirror = await findDebianMirror(suite);
   await run('mmdebstrap', [
     ...['--mode=root', '--variant=minbase', '--format=directory', '--architectures=amd64', '--quiet'],
-    `--include=${[...packages, initramfs].join(',')}`,
+    `--include=${[...packages, initramfs, ...(more === undefined ? [] : morePackages[more])].join(',')}`,
     ...left.map((pattern) => `--dpkgopt=path-exclude=${pattern}`),
     ...mirror.aptOptions,
     ...[suite, tree, ...mirror.sources],
