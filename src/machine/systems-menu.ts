@@ -38,10 +38,19 @@ export function readMenuOptions(text: string): SystemsMenuOptions {
 
 /**
  * The menu of other systems, sourced by a `grub.cfg` at its end: entries that hand over to each system and know no kernel of any that has its own
- * loader. Only what the platform can start is shown. Sets `default`, `timeout` and the password where they are given.
+ * loader. Only what the platform can start is shown. Sets `default`, `timeout` and the password where they are given. `first`: Imprint's own
+ * entry stands before these; where it does not, they are the whole menu.
  */
-export function renderSystemsMenu(systems: readonly FoundSystem[], options: SystemsMenuOptions = {}): string {
+export function renderSystemsMenu(
+  systems: readonly FoundSystem[],
+  options: SystemsMenuOptions = {},
+  first: 'own-entry' | 'none' = 'own-entry',
+): string {
   const { password, timeout, locked = [] } = options;
+  const entries = (wayOf: (system: FoundSystem) => BootWay | undefined) => {
+    const shown = systems.filter((system) => wayOf(system) !== undefined);
+    return [...shown.flatMap((system) => entry(system, wayOf(system), locked)), ...fallback(shown, options, first)];
+  };
   return [
     '# Written by imprint boot menu, anew each time: what is changed here by hand is lost.',
     `${optionsMark}${JSON.stringify(options)}`,
@@ -54,14 +63,27 @@ export function renderSystemsMenu(systems: readonly FoundSystem[], options: Syst
     finder,
     ...onPlatform(
       '=',
-      systems.flatMap((system) => entry(system, system.uefi, locked)),
+      entries(({ uefi }) => uefi),
     ),
     ...onPlatform(
       '!=',
-      systems.flatMap((system) => entry(system, system.bios, locked)),
+      entries(({ bios }) => bios),
     ),
     '',
   ].join('\n');
+}
+
+/**
+ * What GRUB starts by itself where the default cannot be (its disk was pulled, its partition is gone): it would wait for somebody else. It counts the
+ * menu's entries from 0.
+ */
+function fallback(shown: readonly FoundSystem[], options: SystemsMenuOptions, first: 'own-entry' | 'none'): string[] {
+  const ids = [...(first === 'own-entry' ? ['imprint'] : []), ...shown.map(({ id }) => id)];
+  const chosen = Math.max(0, ids.indexOf(options.default ?? ''));
+  // What Imprint boots has its own way down, and ends in a restart.
+  if (first === 'own-entry') return chosen === 0 ? [] : ['  set fallback=0'];
+  const others = ids.flatMap((_, index) => (index === chosen ? [] : [index]));
+  return others.length === 0 ? [] : [`  set fallback="${others.join(' ')}"`];
 }
 
 /**

@@ -1,5 +1,5 @@
 import { copyFileSync, writeFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { systemClock } from '../../src/foundation/clock.ts';
@@ -152,6 +152,44 @@ it('puts what others installed into the menu, and GRUB starts each from its own 
   expect(again.output).toMatchObject({ timeout: 10, password: true, locked: ['record-6'], default: 'debian-5' });
   await expect(prepare({ default: 'beos' })).rejects.toMatchObject({ code: 'boot-entry-unknown' });
   await expect(prepare({ password: '' })).rejects.toMatchObject({ code: 'input-invalid' });
+});
+
+/** What GRUB, as a program of this machine, starts by itself from the whole menu of a disk; stand-ins print it, and a hand-over that worked ends GRUB. */
+async function grubStarts({ directory, file }: { directory: string; file: string }, menu: string): Promise<string> {
+  const emulated = await mkdtemp(join(directory, 'emu-'));
+  await writeFile(join(emulated, 'device.map'), `(hd0) ${file}\n`);
+  const script = [
+    'for module in part_gpt ext2 search probe regexp test true echo sleep reboot; do insmod $module; done',
+    'set timeout=0',
+    'set default=0',
+    'function insmod { true; }',
+    'function boot { true; }',
+    'function multiboot { if [ -e "$1" ]; then echo "DOES $1 on $root END"; reboot; else false; fi; }',
+    "menuentry ours --id imprint --unrestricted { echo 'DOES ours END'; reboot; }",
+    menu,
+  ];
+  await writeFile(join(emulated, 'grub.cfg'), script.join('\n'));
+  const options = { timeout: 60_000, env: { TERM: 'dumb' } };
+  const args = ['-m', join(emulated, 'device.map'), '-d', emulated];
+  const { stdout } = await systemProcesses.run('grub-emu', args, options);
+  return /DOES (.*?) END/.exec(stdout.replaceAll(/\s+/g, ' '))?.[1] ?? stdout;
+}
+
+it('has GRUB start what Imprint boots where the default is there no more', async () => {
+  await using disk = await machine();
+  const { device, directory, mountAt } = disk;
+  const context = { processes: systemProcesses, clock: systemClock, mountAt };
+  const { text } = await prepareMenu(context, { disk: device, default: 'debian-5' }, Task.silent());
+  run('blockdev', ['--flushbufs', device]);
+  expect(await grubStarts(disk, text)).toBe('/boot/grub/i386-pc/core.img on hd0,gpt5');
+  const without = join(directory, 'without.img');
+  copyFileSync(disk.file, without);
+  run('sfdisk', ['--quiet', '--delete', without, '5']);
+  expect(await grubStarts({ directory, file: without }, text)).toBe('ours');
+  // The partition is there, and the system in it is not.
+  run('mke2fs', ['-q', '-F', '-t', 'ext4', `${device}p5`]);
+  run('blockdev', ['--flushbufs', device]);
+  expect(await grubStarts(disk, text)).toBe('ours');
 });
 
 it('has a grub.cfg of an earlier install show them, and looks into an image without a device', async () => {

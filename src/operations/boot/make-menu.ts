@@ -55,7 +55,10 @@ export async function prepareMenu(context: BootContext, input: Input, task: Task
   const old = on === undefined ? (found.boot?.menu ?? '') : await readOldMaster(on);
   const options = joinOptions(readMenuOptions(old), input);
   expectKnown(options, [...(on === undefined ? [ownEntry] : []), ...found.systems.map(({ id }) => id)]);
-  const text = (on === undefined ? '' : masterHead) + renderSystemsMenu(found.systems, options);
+  const text =
+    on === undefined
+      ? renderSystemsMenu(found.systems, options)
+      : masterHead + renderSystemsMenu(found.systems, options, 'none');
   await checkGrubScript(processes, text);
   const [first] = found.systems;
   const output: Output = {
