@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { diskRuleSchema, rootFileSystemSchema, slotCountSchema, slotLayoutSchema } from '../contract/machine.ts';
+import { diskRuleSchema, installLayoutSchema, rootFileSystemSchema, slotCountSchema } from '../contract/machine.ts';
 import { groupsSchema } from '../contract/scripts.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { chooseSettings, type SettingsChoice } from '../machine/choose-settings.ts';
@@ -27,7 +27,7 @@ const settingsSchema = z.object({
   groups: groupsSchema.optional(),
   install: z.enum(['confirm', 'unattended']).optional(),
   disk: diskRuleSchema.optional(),
-  layout: slotLayoutSchema.optional(),
+  layout: installLayoutSchema.exclude(['own']).optional(),
   slots: slotCountSchema.optional(),
   fileSystem: rootFileSystemSchema.optional(),
   swap: z.number().optional(),

@@ -2,7 +2,7 @@ import type { ArgumentDefinition, CommandDefinition } from './command.ts';
 
 const layout: ArgumentDefinition = {
   name: 'LAYOUT',
-  description: 'a file; single, slots or files; or an image, as its golden machine was',
+  description: 'a file; single, slots, files or multi; or an image, as its golden machine was',
 };
 
 export const layoutCommands: readonly CommandDefinition[] = [

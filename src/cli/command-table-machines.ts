@@ -15,9 +15,11 @@ const installOptions: readonly OptionDefinition[] = [
   },
   {
     flags: '--layout <layout>',
-    description: 'single (one root), slots (system partitions), files (image files), or a file of your own',
+    description: 'single (one root), slots, files, multi (several systems), or a file of your own',
   },
-  { flags: '--slots <count>', description: 'system partitions of the layout slots (default: 2)' },
+  { flags: '--slots <count>', description: 'system partitions of slots (default: 2) and multi (4)' },
+  { flags: '--share <size>', description: 'multi: size of /share (default: what the slots leave)' },
+  { flags: '--home <place>', description: 'multi: /home local (default), on the share, or SERVER:/path' },
   { flags: '--fs <type>', description: 'file system of root, slots or host partition: ext4, xfs or btrfs' },
   { flags: '--swap <size>', description: 'a swap partition of this size: 4G' },
   { flags: '--kernel-options <text>', description: 'kernel options beside those of the image' },

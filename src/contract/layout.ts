@@ -189,6 +189,22 @@ export const layoutSwapSchema = z.strictObject({
   size: text(z.string().regex(/^(\d{1,3}%|\d.*)$/, 'must be a size, or a share of the memory: 50%')),
 });
 
+/** What is mounted beside file systems of these disks, in every system of the machine. */
+export const layoutMountSchema = z.strictObject({
+  /** A directory that is bound over another (`/share/tmp`), or a network file system's (`files:/home`, NFS). */
+  source: text(
+    z
+      .string()
+      .regex(
+        /^([\w.-]+:|\[[0-9a-fA-F:]+\]:)?\/(?!.*(?:^|\/)\.{1,2}(?:\/|$))[^\0\s]*$/,
+        'must be an absolute path, or SERVER:/path',
+      ),
+  ),
+  mount: mountPoint,
+  options: mountOptions.optional(),
+});
+export type LayoutMount = z.infer<typeof layoutMountSchema>;
+
 export const layoutSchema = z.strictObject({
   format: text(z.literal('1')).optional(),
   disks: list(layoutDiskSchema),
@@ -197,6 +213,7 @@ export const layoutSchema = z.strictObject({
   volumeGroups: list(layoutGroupSchema),
   /** Beside swap partitions and volumes, which are of the role `swap`. */
   swap: list(layoutSwapSchema),
+  mounts: list(layoutMountSchema),
 });
 export type Layout = z.output<typeof layoutSchema>;
 
@@ -224,4 +241,5 @@ const shapes: Readonly<Record<string, { shape: object }>> = {
   'volumeGroups.volumes.fileSystem': layoutFileSystemSchema,
   'volumeGroups.volumes.fileSystem.subvolumes': subvolumeSchema,
   swap: layoutSwapSchema,
+  mounts: layoutMountSchema,
 };

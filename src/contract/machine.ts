@@ -126,12 +126,25 @@ export const rootFileSystemSchema = z.enum(['ext4', 'xfs', 'btrfs']);
 
 /** How the disk of a machine is used: one root; equal system partitions; image files on a host partition (docs/install.md). */
 export const slotLayoutSchema = z.enum(['single', 'slots', 'files']);
-/** The same, or a layout of one's own (docs/layouts.md). An imager that does not know `own` refuses the order. */
-export const installLayoutSchema = z.enum([...slotLayoutSchema.options, 'own']);
+/**
+ * The same; several systems beside each other, which are slots with a file system for all of them (`multi`); or a layout of one's own
+ * (docs/layouts.md). An imager that does not know one of these refuses the order.
+ */
+export const installLayoutSchema = z.enum([...slotLayoutSchema.options, 'multi', 'own']);
 /** A layout as somebody wrote it: the file's name, for messages, and its text. */
 export const ownLayoutSchema = z.object({ name: z.string().min(1).max(300), text: z.string().max(1 << 20) });
-/** System partitions of the layout `slots`. */
+/** System partitions of the layouts `slots` and `multi`. */
 export const slotCountSchema = z.int().min(2).max(8);
+/** Bytes of `/share` of the layout `multi`. */
+export const shareSizeSchema = z
+  .int()
+  .min(64 * 1024 ** 2)
+  .max(2 ** 50);
+/** Where the layout `multi` has `/home`: in each system, on `/share` for all of them, or on a server (NFS). */
+export const homePlaceSchema = z
+  .string()
+  .max(500)
+  .regex(/^(local|share|([\w.-]+|\[[0-9a-fA-F:]+\]):\/[^\0\s,]*)$/, 'must be local, share or SERVER:/path');
 
 /** How an install is to be done; each may be left out. */
 export const installOptionsSchema = z.object({
@@ -145,6 +158,10 @@ export const installOptionsSchema = z.object({
   fileSystem: rootFileSystemSchema.optional(),
   /** Bytes of swap; 0 or absent: none. */
   swap: z.int().nonnegative().optional(),
+  /** With the layout `multi`; absent: what the slots leave. */
+  share: shareSizeSchema.optional(),
+  /** With the layout `multi`; absent: `local`. */
+  home: homePlaceSchema.optional(),
   /** Kernel options beside those that the image recorded. */
   kernelOptions: z.string().optional(),
   /** What the machine does when it is done. */

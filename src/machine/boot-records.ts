@@ -56,6 +56,14 @@ const layoutSchema = z.object({
       }),
     )
     .optional(),
+  shared: z
+    .array(
+      z.object({
+        ...{ source: z.string(), mount: z.string(), type: z.enum(['bind', 'nfs']) },
+        options: z.string().optional(),
+      }),
+    )
+    .optional(),
 });
 
 const failureSchema = z.object({

@@ -59,3 +59,21 @@ it('does not pile up over generations, and takes an empty fstab', () => {
 it('knows the mount points that stay', () => {
   expect(keptMountPoints(golden)).toEqual(['/tmp', '/srv', '/var/www', '/media/cdrom0']);
 });
+
+it('mounts what all systems of a machine share, each of them once', () => {
+  const shared = [
+    { source: '/share/tmp', mount: '/tmp', type: 'bind' },
+    { source: 'files:/home', mount: '/home', type: 'nfs', options: 'soft' },
+  ] as const;
+  const data = [{ uuid: 'd-1', mount: '/share', type: 'ext4', options: 'defaults' }];
+  const written = renderFstab(golden, { ...mounts, data, shared });
+  expect(written).toContain(`UUID=d-1\t/share\text4\tdefaults\t0 2
+/share/tmp\t/tmp\tnone\tbind,x-systemd.requires-mounts-for=/share/tmp,x-imprint.shared\t0 0
+files:/home\t/home\tnfs\t_netdev,nofail,x-imprint.shared,soft\t0 0
+`);
+  // Instead of the image's own, and neither piled up nor left behind on a machine that shares nothing.
+  expect(written).toContain('#(golden machine) tmpfs /tmp tmpfs size=2G 0 0');
+  expect(written).toContain('\n/srv/www /var/www none bind 0 0');
+  expect(renderFstab(written, { ...mounts, data, shared }).match(/^\/share\/tmp/gm)).toHaveLength(1);
+  expect(renderFstab(written, mounts)).not.toMatch(/^(\/share|files:)/m);
+});

@@ -1,4 +1,4 @@
-import { type DataMount, hostMounts, type InstalledLayout } from './installed-layout.ts';
+import { type DataMount, hostMounts, type InstalledLayout, type SharedMount } from './installed-layout.ts';
 import type { RootFileSystem } from './root-file-system.ts';
 
 /** What an installed machine mounts. */
@@ -11,17 +11,20 @@ export interface InstalledMounts {
   host?: { uuid: string; type: RootFileSystem };
   /** Those above others first. */
   data?: readonly DataMount[];
+  /** After those that they lie on. */
+  shared?: readonly SharedMount[];
 }
 
 /** What a system mounts on a machine of this layout, its root being this file system. */
 export function installedMounts(layout: InstalledLayout, root: InstalledMounts['root']): InstalledMounts {
-  const { esp, swap, host, data } = layout;
+  const { esp, swap, host, data, shared } = layout;
   return {
     root,
     esp,
     ...(swap === undefined ? {} : { swap }),
     ...(host === undefined ? {} : { host: { uuid: host.uuid, type: host.fileSystem } }),
     ...(data === undefined ? {} : { data }),
+    ...(shared === undefined ? {} : { shared }),
   };
 }
 
@@ -64,14 +67,32 @@ export function renderFstab(imageFstab: string, mounts: InstalledMounts): string
     ...(mounts.data ?? []).map(({ uuid, mount, type, options }) =>
       entryLine(`UUID=${uuid}`, mount, type, options, /^ext/.test(type) ? '0 2' : '0 0'),
     ),
+    ...(mounts.shared ?? []).map(sharedLine),
     ...(mounts.swap === undefined ? [] : [entryLine(`UUID=${mounts.swap}`, 'none', 'swap', 'sw', '0 0')]),
   ];
   const kept = golden
     // A version captured from a machine that Imprint installed has these already: not once more with each generation.
     .filter((line) => line !== own[0] && line !== imageMark && !line.startsWith(replacedMark))
-    .map((line) => (staysAsItIs(line) ? line : `${replacedMark}${line}`));
+    .map((line) => (staysAsItIs(line, mounts.shared) ? line : `${replacedMark}${line}`));
   const rest = kept.join('\n').trim();
   return `${own.join('\n')}\n${rest === '' ? '' : `\n${imageMark}\n${rest}\n`}`;
+}
+
+/** Tells a line of ours from a bind or network mount of the image's own. */
+const ownMark = 'x-imprint.shared';
+
+function sharedLine({ source, mount, type, options }: SharedMount): string {
+  const more = options === undefined ? [] : [options];
+  return type === 'bind'
+    ? // The directory is there only when what holds it is mounted.
+      entryLine(
+        source,
+        mount,
+        'none',
+        ['bind', `x-systemd.requires-mounts-for=${source}`, ownMark, ...more].join(','),
+        '0 0',
+      )
+    : entryLine(source, mount, 'nfs', ['_netdev', 'nofail', ownMark, ...more].join(','), '0 0');
 }
 
 /** Where the installed system has its ESP, relative to the root. */
@@ -106,12 +127,15 @@ function fields(line: string): FstabEntry | undefined {
   return { device, mountPoint, type, options: options ?? 'defaults' };
 }
 
-function staysAsItIs(line: string): boolean {
+function staysAsItIs(line: string, shared: readonly SharedMount[] = []): boolean {
   const entry = fields(line);
   if (entry === undefined) return true;
+  if (shared.some(({ mount }) => mount === entry.mountPoint)) return false;
   if (['/', '/boot/efi', `/${hostMounts.esp}`, `/${hostMounts.host}`].includes(entry.mountPoint)) return false;
-  if (elsewhere.test(entry.type) || opticalDrive.test(entry.device)) return true;
   const options = entry.options.split(',');
+  // Of another machine that it was captured from.
+  if (options.includes(ownMark)) return false;
+  if (elsewhere.test(entry.type) || opticalDrive.test(entry.device)) return true;
   return options.includes('bind') || options.includes('rbind') || options.includes('_netdev');
 }
 

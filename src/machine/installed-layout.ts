@@ -24,6 +24,16 @@ export interface DataMount {
   kept?: true;
 }
 
+/** What every version mounts beside them: a directory over another (`bind`), or a network file system. */
+export interface SharedMount {
+  /** `/share/tmp`, `files:/home`. */
+  source: string;
+  /** Absolute. */
+  mount: string;
+  type: 'bind' | 'nfs';
+  options?: string;
+}
+
 /** `imprint/layout.json` of the boot partition: what the install made, which never changes by an update. */
 export interface InstalledLayout {
   format: 1;
@@ -38,6 +48,8 @@ export interface InstalledLayout {
   slots: PartitionSlot[];
   /** Other file systems of the machine's own layout, which every version on it mounts. */
   data?: DataMount[];
+  /** Beside them, of several systems that share something. */
+  shared?: SharedMount[];
   /** `files`: the host partition, labelled `hostpart`, mounted on `/hostpart`. */
   host?: { uuid: string; partitionUuid: string; fileSystem: RootFileSystem };
 }

@@ -23,6 +23,7 @@ export function contentProblems(layout: Layout, devices: readonly LayoutDevice[]
     ...fileSystemProblems(layout, devices),
     ...mountProblems(devices),
     ...sharedProblems(devices),
+    ...otherMountProblems(layout, devices),
     ...swapProblems(layout),
   ];
 }
@@ -235,6 +236,27 @@ function sharedProblems(devices: readonly LayoutDevice[]): LayoutProblem[] {
     if (wrong === undefined) return [];
     const problem = `${wrong} is a part of every version: with several systems on the machine it cannot be one partition for all`;
     return [{ path: [...device.path, 'fileSystem'], problem }];
+  });
+}
+
+/** What is mounted beside file systems of the layout's own. */
+function otherMountProblems({ mounts }: Layout, devices: readonly LayoutDevice[]): LayoutProblem[] {
+  const places = devices.flatMap((device) => {
+    const made = fileSystemOf(device);
+    return [made?.mount, ...(made?.subvolumes ?? []).map(({ mount }) => mount)].filter((mount) => mount !== undefined);
+  });
+  return mounts.flatMap(({ source, mount }, index) => {
+    const path = ['mounts', index];
+    const twice = places.includes(mount) || mounts.findIndex((each) => each.mount === mount) < index;
+    if (twice) return [{ path: [...path, 'mount'], problem: `something is mounted on ${mount} already` }];
+    if (mount === '/' || takenPlaces.test(mount) || (systemPlaces.test(mount) && !ownPlaces.test(mount)))
+      return [
+        { path: [...path, 'mount'], problem: `${mount} is a part of every system: nothing can be mounted over it` },
+      ];
+    const lies = places.some((place) => place !== '/' && source.startsWith(`${place}/`));
+    if (!source.startsWith('/') || lies) return [];
+    const problem = `${source} lies on no file system of this layout but the root`;
+    return [{ path: [...path, 'source'], problem }];
   });
 }
 

@@ -40,7 +40,10 @@ export function renderLayout(
       ...lists,
     ];
   };
-  const section = (key: 'disks' | 'raids' | 'crypts' | 'volumeGroups' | 'swap', inner: readonly string[]) => {
+  const section = (
+    key: 'disks' | 'raids' | 'crypts' | 'volumeGroups' | 'swap' | 'mounts',
+    inner: readonly string[],
+  ) => {
     const items: readonly object[] = layout[key];
     const above = remarks(key, '');
     if (items.length === 0) return above.length > 0 ? ['', ...above] : [];
@@ -49,6 +52,7 @@ export function renderLayout(
   lines.push(...section('disks', ['partitions']));
   lines.push(...section('raids', []), ...section('crypts', []));
   lines.push(...section('volumeGroups', ['volumes']), ...section('swap', []));
+  lines.push(...section('mounts', []));
   return `${lines.join('\n')}\n`;
 }
 

@@ -24,7 +24,7 @@ export interface LocalSettings {
   /** Whether a person is asked before the disk is written. Absent: nothing is installed by this file. */
   install?: 'confirm' | 'unattended';
   disk?: string;
-  layout?: 'single' | 'slots' | 'files';
+  layout?: 'single' | 'slots' | 'files' | 'multi';
   slots?: number;
   fileSystem?: 'ext4' | 'xfs' | 'btrfs';
   /** Bytes. */

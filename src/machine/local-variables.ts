@@ -91,13 +91,13 @@ export const localVariables: Readonly<Record<string, LocalVariable>> = {
     apply: applyDisk,
   },
   LAYOUT: {
-    says: 'how the disk is used: single, slots, files',
+    says: 'how the disk is used: single, slots, files, multi',
     example: 'slots',
     apply: (settings, value) =>
-      choose(value, ['single', 'slots', 'files'], (chosen) => keep(settings, { layout: chosen })),
+      choose(value, ['single', 'slots', 'files', 'multi'], (chosen) => keep(settings, { layout: chosen })),
   },
   SLOTS: {
-    says: 'system partitions of LAYOUT=slots',
+    says: 'system partitions of LAYOUT=slots and LAYOUT=multi',
     example: '2',
     apply: (settings, value) =>
       /^[2-8]$/.test(value) ? keep(settings, { slots: Number(value) }) : 'it is no number from 2 to 8',

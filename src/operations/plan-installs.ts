@@ -98,12 +98,14 @@ function planOne(
 }
 
 /** The options that were given; one that was not must not take the machine's own away. */
-function optionsOf({ disk, layout, ownName, ownText, slots, fileSystem, swap }: Input): InstallOptions {
+function optionsOf({ disk, layout, ownName, ownText, slots, share, home, fileSystem, swap }: Input): InstallOptions {
   return {
     ...(disk === undefined ? {} : { disk }),
     ...(layout === undefined ? {} : { layout }),
     ...(ownText === undefined ? {} : { own: { name: ownName ?? 'layout', text: ownText } }),
     ...(slots === undefined ? {} : { slots }),
+    ...(share === undefined ? {} : { share }),
+    ...(home === undefined ? {} : { home }),
     ...(fileSystem === undefined ? {} : { fileSystem }),
     ...(swap === undefined ? {} : { swap }),
   };

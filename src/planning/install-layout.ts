@@ -1,5 +1,12 @@
+import type { LayoutMount } from '../contract/layout.ts';
 import type { InstallOptions } from '../contract/machine.ts';
-import type { DataMount, InstalledLayout, PartitionSlot, SlotLayout } from '../machine/installed-layout.ts';
+import type {
+  DataMount,
+  InstalledLayout,
+  PartitionSlot,
+  SharedMount,
+  SlotLayout,
+} from '../machine/installed-layout.ts';
 import { partitionSlotName } from '../machine/installed-layout.ts';
 import {
   mbrPartitionUuid,
@@ -59,6 +66,7 @@ export interface PlannedData {
 
 /** Which of the three ways to hold systems the options mean by themselves; a layout of one's own says it by its roles. */
 function slotLayoutOf(options: InstallOptions, solution: Pick<LayoutSolution, 'disks'>): SlotLayout {
+  if (options.layout === 'multi') return 'slots';
   if (options.layout !== undefined && options.layout !== 'own') return options.layout;
   const roles = solution.disks.flatMap(({ partitions }) => partitions.map(({ role }) => role));
   return roles.includes('host') ? 'files' : roles.includes('slot') ? 'slots' : 'single';
@@ -68,7 +76,7 @@ function slotLayoutOf(options: InstallOptions, solution: Pick<LayoutSolution, 'd
 export function planDisk(
   solution: Pick<LayoutSolution, 'disks' | 'mounts'>,
   disk: SolvedDisk,
-  options: InstallOptions,
+  options: InstallOptions & { mounts?: readonly LayoutMount[] },
   fresh: FreshDisk,
 ): PlannedDisk {
   const names = namesOf(solution, disk, fresh);
@@ -93,7 +101,13 @@ export function planDisk(
     table,
     others,
     data,
-    layout: installedLayout(slotLayoutOf(options, solution), disk, dataMounts(solution, data), names),
+    layout: installedLayout(
+      slotLayoutOf(options, solution),
+      disk,
+      dataMounts(solution, data),
+      options.mounts ?? [],
+      names,
+    ),
     partition,
     device: (role, slot) => partitionPath(disk.facts.path, partition(role, slot).number),
   };
@@ -167,7 +181,13 @@ function namedPartition(disk: SolvedDisk, solved: SolvedPartition, names: Names)
   return { ...place, role: system, uuid: uuidOf(own[system].partition) };
 }
 
-function installedLayout(layout: SlotLayout, disk: SolvedDisk, data: DataMount[], names: Names): InstalledLayout {
+function installedLayout(
+  layout: SlotLayout,
+  disk: SolvedDisk,
+  data: DataMount[],
+  mounts: readonly LayoutMount[],
+  names: Names,
+): InstalledLayout {
   const { fresh } = names;
   const { uuid } = fresh.root;
   const partUuid = (partition: SolvedPartition | undefined, own: string) =>
@@ -193,10 +213,16 @@ function installedLayout(layout: SlotLayout, disk: SolvedDisk, data: DataMount[]
       files: () => [],
     }[layout](),
     ...(data.length === 0 ? {} : { data }),
+    ...(mounts.length === 0 ? {} : { shared: mounts.map(sharedMount) }),
     ...(layout === 'files'
       ? { host: { uuid, partitionUuid: partUuid(host, fresh.root.partition), fileSystem: typeOf(host) } }
       : {}),
   };
+}
+
+function sharedMount({ source, mount, options }: LayoutMount): SharedMount {
+  const type = source.startsWith('/') ? 'bind' : 'nfs';
+  return { source, mount, type, ...(options === undefined ? {} : { options }) };
 }
 
 /** What else is mounted, those above others first. */

@@ -6,6 +6,10 @@ const gibibyte = 1024 ** 3;
 /** Slots of the layout `slots` where nobody says how many. */
 export const usualSlots = 2;
 export const mostSlots = 8;
+/** Those of the layout `multi`: two systems, and two that are spare. */
+export const usualSystems = 4;
+/** Bytes above which a slot of it takes nothing from what all systems share. */
+export const largestSystem = 32 * gibibyte;
 
 export interface DiskSize {
   /** Bytes. */
@@ -32,6 +36,11 @@ export function bootSpace(disk: DiskSize): BootSpace {
   const esp = disk.size >= 16 * gibibyte || disk.sectorSize > 512 ? 512 : disk.size >= 4 * gibibyte ? 256 : 64;
   const boot = disk.size >= 6 * gibibyte ? 512 : 256;
   return { biosBoot: mebibyte, esp: esp * mebibyte, boot: boot * mebibyte };
+}
+
+/** Bytes of the boot partition where each of `slots` may hold another system, and an update brings a kernel more. */
+export function systemsBootSpace(slots: number): number {
+  return Math.max(512, 128 * (slots + 1)) * mebibyte;
 }
 
 /**

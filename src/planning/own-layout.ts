@@ -11,6 +11,14 @@ import type { LayoutSolution } from './layout-solution.ts';
 /** The layout that install options mean. Errors: `layout-invalid`, `input-invalid`. */
 export function orderedLayout(options: InstallOptions): Layout {
   const { layout, own, disk } = options;
+  for (const field of ['share', 'home'] as const) {
+    if (options[field] === undefined || layout === 'multi') continue;
+    const problem =
+      layout === 'own'
+        ? `with a layout of your own it stands in ${own?.name ?? 'it'}`
+        : 'only the layout multi has a share';
+    throw new ImprintError('input-invalid', { field, problem });
+  }
   if (layout !== 'own') return builtInLayout(options);
   if (own === undefined)
     throw new ImprintError('input-invalid', { field: 'layout', problem: 'the layout itself is missing' });

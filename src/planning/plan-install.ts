@@ -86,7 +86,7 @@ export function planInstall(question: InstallQuestion): InstallPlan {
   if (disk === undefined) throw new RangeError('a layout without a boot partition');
   const beside = options.layout === 'own' ? keptProblem(solution, name) : undefined;
   if (beside !== undefined) return { kind: 'refused', error: beside };
-  return { kind: 'plan', disk: disk.facts, steps: stepsFor(question, solution, disk), lost: solution.lost };
+  return { kind: 'plan', disk: disk.facts, steps: stepsFor(question, layout, solution, disk), lost: solution.lost };
 }
 
 function layoutOf(options: InstallOptions): Layout | ImprintError {
@@ -111,10 +111,10 @@ function layoutProblem({ name, reference, content }: InstallQuestion, layout: La
   });
 }
 
-function stepsFor(question: InstallQuestion, solution: LayoutSolution, solved: SolvedDisk): Step[] {
+function stepsFor(question: InstallQuestion, intent: Layout, solution: LayoutSolution, solved: SolvedDisk): Step[] {
   const { name, reference, record, content, fresh } = question;
   const { facts: disk } = solved;
-  const planned = planDisk(solution, solved, question.options, fresh);
+  const planned = planDisk(solution, solved, { ...question.options, mounts: intent.mounts }, fresh);
   const { layout, device } = planned;
   const golden = record.source.hostName;
   const steps: Step[] = [
@@ -130,6 +130,7 @@ function stepsFor(question: InstallQuestion, solution: LayoutSolution, solved: S
     ...makeDataSteps(planned),
     ...root.make,
     ...mountDataSteps(planned, solution),
+    ...bindSteps(planned),
     { kind: 'restore', reference, digest: record.digest, bytes: record.stats.contentBytes },
     { kind: 'write-fstab', mounts: installedMounts(layout, root) },
     {
@@ -215,6 +216,15 @@ function mountDataSteps({ data }: PlannedDisk, { mounts }: LayoutSolution): Step
   return mounts.flatMap(({ device, mount, type }): Step[] => {
     const made = data.some((each) => each.device === device && each.solved.kept === undefined);
     return made && mount !== 'none' ? [{ kind: 'mount-data', device, fileSystem: type, mount }] : [];
+  });
+}
+
+/** As the machine will have it, so that what the version holds there lies in what all systems share. */
+function bindSteps({ layout: { shared = [], data = [] } }: PlannedDisk): Step[] {
+  return shared.flatMap(({ source, mount, type }): Step[] => {
+    const below = data.findLast((each) => source.startsWith(`${each.mount}/`));
+    if (type !== 'bind' || below?.kept) return [];
+    return [{ kind: 'bind-directory', source, mount, mode: /\/tmp$/.test(mount) ? 0o1777 : 0o755 }];
   });
 }
 

@@ -58,6 +58,8 @@ export type Step =
   | { kind: 'make-data'; device: string; fileSystem: string; uuid: string; label?: string; options: string[] }
   /** Mounts it below the root that is filled: what the version holds there goes into it. `mount` is absolute. */
   | { kind: 'mount-data'; device: string; fileSystem: string; mount: string }
+  /** Makes a directory of the root that is filled, and mounts it over another of it. */
+  | { kind: 'bind-directory'; source: string; mount: string; mode: number }
   /** The host partition, for image files. */
   | { kind: 'make-host'; device: string; fileSystem: RootFileSystem; uuid: string }
   | { kind: 'mount-host'; device: string; fileSystem: RootFileSystem }
@@ -128,6 +130,7 @@ const describers: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string 
   'make-data': (step) =>
     `make ${step.fileSystem} on ${step.device}${step.label === undefined ? '' : ` (“${step.label}”)`}`,
   'mount-data': (step) => `mount ${step.device} on ${step.mount}`,
+  'bind-directory': (step) => `bind ${step.source} over ${step.mount}`,
   'make-host': (step) => `make the host partition on ${step.device}: ${step.fileSystem}`,
   'mount-host': (step) => `mount ${step.device}`,
   'make-image': (step) => `make an image file of ${formatBytes(step.bytes)}`,

@@ -54,13 +54,15 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
 }
 
 /** The options that change the plan of a disk; what takes an option away leaves the default. */
-function planOptions({ disk, layout, own, slots, fileSystem, swap }: InstallOptionChanges) {
+function planOptions({ disk, layout, own, slots, share, home, fileSystem, swap }: InstallOptionChanges) {
   return {
     ...(disk ? { disk } : {}),
     ...(layout ? { layout } : {}),
     // Without its remarks it is short enough for an address.
     ...(own ? { ownName: own.name, ownText: renderLayout(parseLayout(own.text, own.name)) } : {}),
     ...(typeof slots === 'number' ? { slots } : {}),
+    ...(typeof share === 'number' ? { share } : {}),
+    ...(home ? { home } : {}),
     ...(fileSystem ? { fileSystem } : {}),
     ...(typeof swap === 'number' ? { swap } : {}),
   };

@@ -79,6 +79,8 @@ function optionsText(options: InstallOptions): string {
     options.disk && `disk ${options.disk}`,
     options.layout && `layout ${options.layout === 'own' ? (options.own?.name ?? 'of its own') : options.layout}`,
     options.slots && `${options.slots} slots`,
+    options.share && `share ${formatBytes(options.share)}`,
+    options.home && `home ${options.home}`,
     options.fileSystem,
     options.swap ? `swap ${formatBytes(options.swap)}` : undefined,
     options.kernelOptions && `kernel options “${options.kernelOptions}”`,

@@ -3,8 +3,10 @@ import { digestSchema } from '../image.ts';
 import {
   diskFactsSchema,
   diskRuleSchema,
+  homePlaceSchema,
   installLayoutSchema,
   rootFileSystemSchema,
+  shareSizeSchema,
   slotCountSchema,
 } from '../machine.ts';
 import { defineOperation } from '../operation.ts';
@@ -55,6 +57,8 @@ export const installPlan = defineOperation({
     ownName: z.string().optional(),
     ownText: z.string().optional(),
     slots: z.coerce.number().pipe(slotCountSchema).optional(),
+    share: z.coerce.number().pipe(shareSizeSchema).optional(),
+    home: homePlaceSchema.optional(),
     fileSystem: rootFileSystemSchema.optional(),
     swap: z.coerce.number().int().nonnegative().optional(),
   }),

@@ -2,12 +2,14 @@ import { z } from 'zod';
 import { machineObjectsSchema } from '../kept-object.ts';
 import {
   diskRuleSchema,
+  homePlaceSchema,
   installLayoutSchema,
   installOptionsSchema,
   machineNameSchema,
   machineSchema,
   ownLayoutSchema,
   rootFileSystemSchema,
+  shareSizeSchema,
   slotCountSchema,
 } from '../machine.ts';
 import { machineRuleChangesSchema } from '../machine-rules.ts';
@@ -31,6 +33,8 @@ export const installOptionChangesSchema = z.object({
   layout: installLayoutSchema.nullable().optional(),
   own: ownLayoutSchema.nullable().optional(),
   slots: slotCountSchema.nullable().optional(),
+  share: shareSizeSchema.nullable().optional(),
+  home: homePlaceSchema.nullable().optional(),
   fileSystem: rootFileSystemSchema.nullable().optional(),
   swap: z.int().nonnegative().nullable().optional(),
   kernelOptions: z.string().nullable().optional(),

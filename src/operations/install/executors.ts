@@ -1,3 +1,4 @@
+import { chmod } from 'node:fs/promises';
 import type { Task } from '../../foundation/task.ts';
 import { partitionLabels } from '../../machine/installed-layout.ts';
 import type { Step, StepKind, StepOf } from '../../planning/step.ts';
@@ -45,6 +46,13 @@ const executors: { readonly [Kind in StepKind]: Executor<Kind> } = {
     const { device, fileSystem: type, mount } = step;
     await rootFiles(target).makeDirectory(mount.slice(1));
     await mountDevice(processes, { device, directory: `${target}${mount}`, type, options: 'noatime' }, task.signal);
+  },
+  'bind-directory': async ({ source, mount, mode }, { processes, target }, task) => {
+    const files = rootFiles(target);
+    for (const path of [source, mount]) await files.makeDirectory(path.slice(1));
+    await chmod(await files.resolve(source.slice(1)), mode);
+    const bind = { device: `${target}${source}`, directory: `${target}${mount}`, type: 'none', options: 'bind' };
+    await mountDevice(processes, bind, task.signal);
   },
   'make-root': async (step, { processes }, task) => {
     const { device, fileSystem, uuid, inodes } = step;

@@ -30,8 +30,8 @@ export async function writeMounts(root: string, mounts: InstalledMounts): Promis
   if (mounts.host !== undefined) await linkHostPartition(files);
 }
 
-function dataPoints({ data = [] }: InstalledMounts): string[] {
-  return data.map(({ mount }) => mount.slice(1));
+function dataPoints({ data = [], shared = [] }: InstalledMounts): string[] {
+  return [...data, ...shared].map(({ mount }) => mount.slice(1));
 }
 
 /** `/hostpart`, and `/data0` for what outlives every version; something else of that name is left alone. */
