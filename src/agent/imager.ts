@@ -9,6 +9,7 @@ import { parsePublicKey } from '../image/signature.ts';
 import { runningAgentProgram } from '../operations/install/agent-program.ts';
 import { openStore } from '../store/open-store.ts';
 import { readMachineFacts } from '../system/machine-facts.ts';
+import { findCopyPlace } from '../system/medium-copies.ts';
 import { unmountTree } from '../system/mount.ts';
 import { systemPower } from '../system/power.ts';
 import { systemProcesses } from '../system/run.ts';
@@ -23,6 +24,7 @@ import { type ImagerSettings, imagerSettings } from './imager-settings.ts';
 import { readImagerTrust } from './imager-trust.ts';
 import { fixedNetwork, runLocalInstall } from './local-install.ts';
 import { type FoundSettings, findSettings, readFoundSettings } from './local-settings.ts';
+import { sendBootCopy } from './send-boot-copy.ts';
 import { serverClient } from './server-client.ts';
 
 /** Tries of one read of the store before the install gives up: about five minutes without an answer. */
@@ -81,10 +83,12 @@ async function work(settings: ImagerSettings, screen: ConsoleScreen, signal: Abo
   const local = found.settings ?? {};
   const server = local.server ?? settings.server;
   const parts = await compose(settings, server, found, signal);
+  const place = { processes: systemProcesses, clock: systemClock, directory: `${runDirectory}/copies` };
   const question = consoleQuestion(runDirectory, systemClock);
   const stores = [medium?.store, server && `${server}/store`].filter((store) => store !== undefined);
   const localInstall = {
     ...{ ...parts, screen, source, stores, question },
+    copyPlace: (written: string) => findCopyPlace(place, medium?.device, written),
     ...(medium && {
       medium: {
         device: medium.device,
@@ -153,6 +157,10 @@ async function compose(
       ...(server !== undefined && {
         fetchObject: ({ id, number }, stop) =>
           fetchObject(server, { order: id, session, number }, { clock, signal: stop }),
+        bootCopies: {
+          by: 'server',
+          keep: (copy, stop) => sendBootCopy(server, { ...copy, session }, { clock, signal: stop }),
+        },
       }),
       openStore: (url, stop) => openStore(url, { signal: stop, retries: storeRetries }),
       restore: (request) => restoreTree({ ...request, keepOnFailure: true, memoryLimit: spareMemory() }),

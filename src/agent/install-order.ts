@@ -12,8 +12,9 @@ import { type TrustDocument, trustOfKey } from '../image/trust-document.ts';
 import { readImageContent } from '../machine/image-content.ts';
 import { executeEarly, executeInstall } from '../operations/install/execute-install.ts';
 import { freshIdentity } from '../operations/install/fresh-identity.ts';
-import type { InstallAgent } from '../operations/install/install-context.ts';
+import type { InstallAgent, InstallContext } from '../operations/install/install-context.ts';
 import { type InstallQuestion, planInstall } from '../planning/plan-install.ts';
+import type { BootCopyKeeper } from '../planning/save-boot-steps.ts';
 import { preInstallSteps } from '../planning/script-steps.ts';
 import { describeStep, type Step } from '../planning/step.ts';
 import type { Store, StoredVersion } from '../store/store.ts';
@@ -44,6 +45,11 @@ export interface Installer {
   openStore(url: string, signal: AbortSignal): Promise<Store>;
   /** Fetches what the server kept of the machine; absent: nothing is brought back. */
   fetchObject?(object: { id: string; number: number }, signal: AbortSignal): Promise<Uint8Array>;
+  /** Who keeps what boots from disks before they are written; absent: nobody can, and it is not kept. */
+  readonly bootCopies?: {
+    readonly by: BootCopyKeeper;
+    keep(copy: { file: string; machine: string; order: string }, signal: AbortSignal): Promise<string>;
+  };
   restore(request: { store: Store; version: StoredVersion; target: string; task: Task }): Promise<RestoreReport>;
 }
 
@@ -85,6 +91,7 @@ export async function carryOut(
           ...(installer.server && {
             report: { server: installer.server, order: order.id, session: installer.session },
           }),
+          ...(installer.bootCopies && { keepsBoot: installer.bootCopies.by }),
           ...(order.object && { object: order.object.number }),
           ...(installer.network && { network: installer.network }),
           ...(order.scripts && { scripts: order.scripts }),
@@ -105,6 +112,7 @@ export async function carryOut(
           ...(order.scripts === undefined ? {} : { scripts: order.scripts }),
           ...(agent === undefined ? {} : { agent }),
           ...(object === undefined ? {} : { object: async () => object }),
+          ...keeperOf(order, installer),
         };
         const { before, steps } = await planAfterScripts(question, seen, installer, (step) =>
           executeEarly(order.name, step, context, task),
@@ -113,7 +121,8 @@ export async function carryOut(
           before,
           reached: (step) => {
             current = step;
-            writing = true;
+            // What only keeps a copy may be refused yet.
+            if (step?.kind !== 'save-boot') writing = true;
           },
         });
       } finally {
@@ -126,6 +135,12 @@ export async function carryOut(
     if (!writing && (isRefusal(error) || error.code === 'script-failed')) return { kind: 'refused', error };
     return { kind: 'failed', error, ...(current === undefined ? {} : { step: describeStep(current) }) };
   }
+}
+
+/** What has safety copies kept, for this order. */
+function keeperOf({ id: order }: InstallOrder, { bootCopies }: Installer): Pick<InstallContext, 'keepBootCopy'> {
+  if (bootCopies === undefined) return {};
+  return { keepBootCopy: (copy, signal) => bootCopies.keep({ ...copy, order }, signal) };
 }
 
 /**

@@ -13,7 +13,9 @@ import { describeDisk } from '../machine/disk-rule.ts';
 import { readImageContent } from '../machine/image-content.ts';
 import { freshIdentity } from '../operations/install/fresh-identity.ts';
 import { type InstallQuestion, planInstall } from '../planning/plan-install.ts';
+import { hasContent } from '../planning/save-boot-steps.ts';
 import type { Store, StoredVersion } from '../store/store.ts';
+import type { CopyPlace } from '../system/medium-copies.ts';
 import type { Power } from '../system/power.ts';
 import type { ConsoleQuestion } from './console-question.ts';
 import type { ConsoleScreen } from './console-screen.ts';
@@ -39,6 +41,8 @@ export interface LocalInstall {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readFacts(): Promise<MachineFacts>;
+  /** Where a copy of what boots from the disk can be kept that is about to be written; undefined: nowhere. */
+  copyPlace?(disk: string): Promise<CopyPlace | undefined>;
 }
 
 interface Chosen {
@@ -53,6 +57,8 @@ interface Prepared extends Chosen {
   /** UUID that the disk's partition table gets. */
   table: string;
   network?: InstallQuestion['network'];
+  /** Absent: there is nothing on the disk, or nobody wants it. */
+  copy?: { place: CopyPlace | undefined };
 }
 
 const pause = 10_000;
@@ -124,7 +130,9 @@ async function prepare(local: LocalInstall): Promise<Prepared> {
     const plan = planInstall({ ...question, fresh: freshIdentity() });
     if (plan.kind === 'refused') throw plan.error;
     const { disk } = plan;
-    return { ...chosen, facts, order, disk, table: tableOf(id, facts, disk), ...(network && { network }) };
+    const copied = hasContent(disk) && settings.bootCopy !== 'none';
+    const copy = copied ? { copy: { place: await local.copyPlace?.(disk.path) } } : {};
+    return { ...chosen, facts, order, disk, table: tableOf(id, facts, disk), ...(network && { network }), ...copy };
   } finally {
     await opened.close();
   }
@@ -168,7 +176,7 @@ async function findVersion({ stores, settings, installer, screen, signal }: Loca
 }
 
 function optionsOf(settings: Settings): InstallOptions {
-  const { disk, layout, slots, fileSystem, swap, kernelOptions } = settings;
+  const { disk, layout, slots, fileSystem, swap, kernelOptions, bootCopy } = settings;
   return {
     ...(disk !== undefined && { disk }),
     ...(layout !== undefined && { layout }),
@@ -176,6 +184,7 @@ function optionsOf(settings: Settings): InstallOptions {
     ...(fileSystem !== undefined && { fileSystem }),
     ...(swap !== undefined && { swap }),
     ...(kernelOptions !== undefined && { kernelOptions }),
+    ...(bootCopy !== undefined && { bootCopy }),
   };
 }
 
@@ -192,7 +201,10 @@ async function isAllowed(local: LocalInstall, prepared: Prepared): Promise<boole
   const { settings, screen, question, signal } = local;
   const { disk, table, order } = prepared;
   const again = disk.table?.id?.toLowerCase() === table;
-  if (settings.install === 'unattended' && !again) return true;
+  if (settings.install === 'unattended' && !again) {
+    for (const line of copyLines(prepared)) screen.line(line);
+    return true;
+  }
   const bar = '*'.repeat(78);
   const title = again ? 'THIS MEDIUM HAS INSTALLED THIS DISK ALREADY' : 'THIS DISK WILL BE WRITTEN';
   const { contentBytes } = prepared.version.record.stats;
@@ -201,6 +213,7 @@ async function isAllowed(local: LocalInstall, prepared: Prepared): Promise<boole
     `  image    ${order.image}, ${formatBytes(contentBytes)}, from ${prepared.store}`,
     `  disk     ${describeDisk(disk)}`,
     '           EVERYTHING ON IT WILL BE LOST',
+    ...copyLines(prepared),
     ...(prepared.network === undefined
       ? []
       : [`  address  ${prepared.network.address}/${prepared.network.prefix} on ${prepared.network.interface}`]),
@@ -217,20 +230,30 @@ async function isAllowed(local: LocalInstall, prepared: Prepared): Promise<boole
   return false;
 }
 
+/** What becomes of what made the disk boot. */
+function copyLines({ copy, disk }: Prepared): string[] {
+  if (copy === undefined) return [];
+  if (copy.place !== undefined) return [`  before   what boots from it is kept on ${copy.place.device}`];
+  return [`  before   NO COPY is kept of what boots from ${disk.path}: no medium here can be written`];
+}
+
 function scriptLines({ scripts = [] }: InstallOrder): string[] {
   const names = scripts.filter(({ text }) => text !== '').map(({ phase, name }) => `${name} (${phase})`);
   return names.length === 0 ? [] : [`  scripts  ${names.join(', ')}`];
 }
 
-async function install(local: LocalInstall, { order, facts, table, network }: Prepared): Promise<OrderResult> {
+async function install(local: LocalInstall, { order, facts, table, network, copy }: Prepared): Promise<OrderResult> {
   const { installer, screen, clock, signal } = local;
   screen.status(`${order.name}: installing ${order.image}`);
+  const { bootCopies: _bootCopies, ...given } = installer;
+  const place = copy?.place;
+  const bootCopies = place && { by: 'medium' as const, keep: place.keep };
   const ticking = setInterval(() => screen.tick(), 1000);
   try {
     return await carryOut(
       order,
       facts,
-      { ...installer, readFacts: local.readFacts, table, ...(network && { network }) },
+      { ...given, readFacts: local.readFacts, table, ...(network && { network }), ...(bootCopies && { bootCopies }) },
       (work) =>
         Task.run(`install ${order.image} on ${order.name}`, (event) => screen.event(event), work, {
           ...{ id: order.id, signal, progressInterval: 250, clock },

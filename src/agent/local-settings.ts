@@ -32,6 +32,7 @@ const settingsSchema = z.object({
   fileSystem: rootFileSystemSchema.optional(),
   swap: z.number().optional(),
   kernelOptions: z.string().optional(),
+  bootCopy: z.literal('none').optional(),
   afterwards: z.enum(['reboot', 'poweroff', 'wait', 'remove']).optional(),
 });
 

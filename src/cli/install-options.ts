@@ -11,7 +11,7 @@ import type { Invocation } from './command.ts';
 
 export type InstallOptionChanges = z.input<typeof installOptionChangesSchema>;
 
-/** Changes to install options from `--disk --layout --slots --share --home --fs --swap --kernel-options --afterwards`; an empty value takes one away. */
+/** Changes to install options from `--disk --layout --slots --share --home --fs --swap --kernel-options --boot-copy --afterwards`; an empty value takes one away. */
 export function readInstallOptions(invocation: Invocation): InstallOptionChanges {
   const disk = invocation.text('disk');
   const layout = invocation.text('layout');
@@ -21,6 +21,7 @@ export function readInstallOptions(invocation: Invocation): InstallOptionChanges
   const fileSystem = invocation.text('fs');
   const swap = invocation.text('swap');
   const kernelOptions = invocation.text('kernelOptions');
+  const bootCopy = invocation.text('bootCopy');
   const afterwards = invocation.text('afterwards');
   return {
     ...(disk === undefined ? {} : { disk: disk || null }),
@@ -31,6 +32,7 @@ export function readInstallOptions(invocation: Invocation): InstallOptionChanges
     ...(fileSystem === undefined ? {} : { fileSystem: oneOf('--fs', fileSystem, ['ext4', 'xfs', 'btrfs'] as const) }),
     ...(swap === undefined ? {} : { swap: swap === '' ? null : readSize('--swap', swap) }),
     ...(kernelOptions === undefined ? {} : { kernelOptions: kernelOptions || null }),
+    ...(bootCopy === undefined ? {} : { bootCopy: oneOf('--boot-copy', bootCopy, ['none'] as const) }),
     ...(afterwards === undefined
       ? {}
       : { afterwards: oneOf('--afterwards', afterwards, ['reboot', 'poweroff', 'wait'] as const) }),

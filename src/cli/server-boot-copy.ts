@@ -1,6 +1,7 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { bootCopyFetch, bootCopyKeep, bootCopyLimit, type KeptBootCopy } from '../contract/operations/boot-copies.ts';
+import { bootCopyLimit } from '../contract/boot-copy.ts';
+import { bootCopyFetch, bootCopyKeep, type KeptBootCopy } from '../contract/operations/boot-copies.ts';
 import { formatBytes } from '../foundation/bytes.ts';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import type { Invocation } from './command.ts';

@@ -1,5 +1,9 @@
 import { z } from 'zod';
 
+/** Bytes of a safety copy that a server takes, and letters of the same in base64. */
+export const bootCopyLimit = 32 << 20;
+export const bootCopyLetters = Math.ceil(bootCopyLimit / 3) * 4;
+
 const hexSchema = z.string().regex(/^[0-9a-f]{64}$/);
 const bytesSchema = z.int().nonnegative();
 /** A member of the archive: relative, no way out of it. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { bootCopyLetters } from './boot-copy.ts';
 import { digestSchema } from './image.ts';
 import { installOptionsSchema, machineFactsSchema } from './machine.ts';
 import { groupsSchema, scriptSchema } from './scripts.ts';
@@ -14,6 +15,7 @@ import { errorValueSchema, taskEventSchema } from './task-event.ts';
  * - `POST /imager/v1/events` `ImagerEvents` → 204. Events of one task may come again; the server drops what it has.
  * - `POST /imager/v1/outcome` `ImagerOutcome` → 204.
  * - `POST /imager/v1/object` `{order, session, number}` → the object's file, for the boot of the imager that has the order.
+ * - `POST /imager/v1/boot-copy` `ImagerBootCopy` → `{number}`: what boots from a disk that is about to be written, for the boot that has the order.
  * - `POST /imager/v1/scripts` `ScriptsQuestion` → `SignedAnswer` of `ScriptsAnswer`, for installs by a `local.cfg`.
  * - `GET /store/…` the store as plain files, with ranges.
  */
@@ -89,6 +91,15 @@ export const imagerEventsSchema = z.object({
   events: z.array(taskEventSchema),
 });
 export type ImagerEvents = z.infer<typeof imagerEventsSchema>;
+
+/** A safety copy, made before the disk that it is of is written. */
+export const imagerBootCopySchema = z.object({
+  order: z.string().max(100),
+  session: z.string().max(100),
+  /** The file, base64. */
+  content: z.base64().max(bootCopyLetters),
+});
+export type ImagerBootCopy = z.infer<typeof imagerBootCopySchema>;
 
 export const imagerOutcomeSchema = z.object({
   session: z.string(),

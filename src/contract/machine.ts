@@ -164,6 +164,8 @@ export const installOptionsSchema = z.object({
   home: homePlaceSchema.optional(),
   /** Kernel options beside those that the image recorded. */
   kernelOptions: z.string().optional(),
+  /** `none`: no copy of what boots from the disks now is made before they are written. */
+  bootCopy: z.literal('none').optional(),
   /** What the machine does when it is done. */
   afterwards: z.enum(['reboot', 'poweroff', 'wait']).optional(),
 });

@@ -190,7 +190,13 @@ export const errorCatalogue = {
     exit: 4,
     http: 409,
     message: 'The safety copy {file} is not of {disk}: {problem}. Nothing was written.',
-    hint: 'Name the right disk (--disk), or take its own copy. On a clone of the same size and table: --force',
+    hint: 'Name the right disk (--disk), or take its own copy. A clone, or one without a serial number that was installed since: --disk DISK --force',
+  },
+  'boot-unsaved': {
+    exit: 4,
+    http: 409,
+    message: 'What boots from {disk} of {machine} cannot be kept before the install: {problem}. Nothing was written.',
+    hint: '{hint}',
   },
   'boot-place-unfit': {
     exit: 4,

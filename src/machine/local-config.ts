@@ -30,6 +30,8 @@ export interface LocalSettings {
   /** Bytes. */
   swap?: number;
   kernelOptions?: string;
+  /** No copy of what boots from the disk is kept before it is written. */
+  bootCopy?: 'none';
   /** `remove`: wait until the medium is pulled out, then restart. */
   afterwards?: 'reboot' | 'poweroff' | 'wait' | 'remove';
 }

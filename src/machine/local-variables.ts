@@ -124,6 +124,12 @@ export const localVariables: Readonly<Record<string, LocalVariable>> = {
     apply: (settings, value) =>
       /[\x00-\x1f\x7f]/.test(value) ? 'it holds what is no text' : keep(settings, { kernelOptions: value }),
   },
+  BOOT_COPY: {
+    says: 'none: keep no copy of what boots from the disk before it is written (medium: the usual)',
+    example: 'none',
+    apply: (settings, value) =>
+      choose(value, ['medium', 'none'], (chosen) => keep(settings, chosen === 'none' ? { bootCopy: chosen } : {})),
+  },
   GROUPNAMES: {
     says: 'groups whose scripts it gets; several with blanks between, in quotation marks',
     example: '"rack1 db"',

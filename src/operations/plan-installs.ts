@@ -90,6 +90,7 @@ function planOne(
     fresh: freshIdentity(),
     report: { server: 'http://localhost', order: '', session: '' },
     ...(object === undefined ? {} : { object }),
+    keepsBoot: 'server',
     scripts,
     groups: machine.groups ?? [],
   });
@@ -98,7 +99,18 @@ function planOne(
 }
 
 /** The options that were given; one that was not must not take the machine's own away. */
-function optionsOf({ disk, layout, ownName, ownText, slots, share, home, fileSystem, swap }: Input): InstallOptions {
+function optionsOf({
+  disk,
+  layout,
+  ownName,
+  ownText,
+  slots,
+  share,
+  home,
+  fileSystem,
+  swap,
+  bootCopy,
+}: Input): InstallOptions {
   return {
     ...(disk === undefined ? {} : { disk }),
     ...(layout === undefined ? {} : { layout }),
@@ -108,5 +120,6 @@ function optionsOf({ disk, layout, ownName, ownText, slots, share, home, fileSys
     ...(home === undefined ? {} : { home }),
     ...(fileSystem === undefined ? {} : { fileSystem }),
     ...(swap === undefined ? {} : { swap }),
+    ...(bootCopy === undefined ? {} : { bootCopy }),
   };
 }

@@ -10,8 +10,9 @@ export type TableState = 'same' | 'absent' | 'changed';
  * decide, and where the table is gone, the file systems that still lie where the copy saw them. Pure.
  *
  * @param force also onto a disk with another serial number, if all else fits: a clone, a replaced disk
+ * @param named somebody said which disk it is: with `force`, one of the same size needs neither a serial number nor its old table
  */
-export function mismatch(copy: BootCopy, facts: BootFacts, force = false): string | undefined {
+export function mismatch(copy: BootCopy, facts: BootFacts, force = false, named = true): string | undefined {
   const { disk, table, places } = facts;
   const was = copy.disk;
   const state = tableState(copy.table, table);
@@ -30,7 +31,7 @@ export function mismatch(copy: BootCopy, facts: BootFacts, force = false): strin
   if (was.size !== disk.size) return `it was made of a disk of ${was.size} bytes; ${disk.path} has ${disk.size}`;
   if (state === 'changed') {
     const sameId = copy.table.id !== undefined && copy.table.id === table.id && copy.table.label === table.label;
-    if (sameId && known === undefined) return undefined;
+    if ((sameId || (force && named)) && known === undefined) return undefined;
     return `${disk.path} has another partition table, and no serial number says that it is the disk of the copy`;
   }
   const expected = places.filter((place) => place.was !== '').length;

@@ -70,6 +70,7 @@ const absent: BootFacts['table'] = { label: 'none', hash: 'b'.repeat(64), partit
 const disk = (changes: Partial<BootFacts['disk']>) => ({ disk: { ...copy.disk, path: '/dev/sdb', ...changes } });
 const changed = (partitions: BootCopy['table']['partitions'], id = 'disk') =>
   ({ table: { label: 'gpt', id, hash: 'c'.repeat(64), partitions } }) as const;
+const nameless = { disk: { path: '/dev/vda', size: copy.disk.size, sectorSize: 512 } };
 const all = ['partition-2', 'gap', 'record', 'boot-code'];
 
 interface Case {
@@ -149,6 +150,16 @@ const cases: Case[] = [
     facts: facts(['boot-code'], disk({ serial: 'S2' })),
     force: true,
     does: ['boot-code'],
+  },
+  {
+    says: 'nothing to a disk without a serial number that has another table',
+    facts: facts(all, { ...nameless, ...changed([esp, root], 'new') }),
+    refuses: /^boot-copy-foreign.*no serial number says/,
+  },
+  {
+    says: 'its old table to a named disk without a serial number that was installed since, by force',
+    facts: facts(['record'], { ...nameless, ...changed([esp, root], 'new') }),
+    ...{ parts: ['table'], force: true, does: ['record'] },
   },
   {
     says: 'nothing to another disk without a table, even by force',

@@ -18,6 +18,7 @@ import { imageSpace } from './install-space.ts';
 import { layoutNeeds } from './layout-needs.ts';
 import type { LayoutSolution, Loss, SolvedDisk } from './layout-solution.ts';
 import { installProblem, keptProblem, orderedLayout } from './own-layout.ts';
+import { type BootCopyKeeper, withBootCopies } from './save-boot-steps.ts';
 import { firstBootScriptSteps, postInstallSteps, preInstallSteps, scriptsProblem } from './script-steps.ts';
 import { solveLayout } from './solve-layout.ts';
 import type { FirstEntry, Step } from './step.ts';
@@ -46,6 +47,8 @@ export interface InstallQuestion {
   /** Scripts of the server for this machine, and the groups that it is in. */
   scripts?: readonly Script[];
   groups?: readonly string[];
+  /** Who keeps what booted from the disks before; absent: nobody can. */
+  keepsBoot?: BootCopyKeeper;
   /** Number of the object at the server that is brought back; absent: the machine begins anew. */
   object?: number;
 }
@@ -86,7 +89,8 @@ export function planInstall(question: InstallQuestion): InstallPlan {
   if (disk === undefined) throw new RangeError('a layout without a boot partition');
   const beside = options.layout === 'own' ? keptProblem(solution, name) : undefined;
   if (beside !== undefined) return { kind: 'refused', error: beside };
-  return { kind: 'plan', disk: disk.facts, steps: stepsFor(question, layout, solution, disk), lost: solution.lost };
+  const steps = withBootCopies(question, stepsFor(question, layout, solution, disk));
+  return { kind: 'plan', disk: disk.facts, steps, lost: solution.lost };
 }
 
 function layoutOf(options: InstallOptions): Layout | ImprintError {

@@ -33,6 +33,8 @@ export type Step =
     }
   /** Those of the first boot, and the unit that runs them. */
   | { kind: 'write-first-boot-scripts'; scripts: PlannedScript[]; variables: Record<string, string> }
+  /** Keeps what boots from the disk now where it outlives the install (docs/boot-copies.md). */
+  | { kind: 'save-boot'; machine: string; disk: string; to: 'server' | 'medium' }
   /** Takes every signature and boot code off the disk: what was on it can boot no longer. */
   | { kind: 'wipe-disk'; disk: string }
   | { kind: 'partition-disk'; disk: string; table: PartitionTable }
@@ -117,6 +119,8 @@ export function describeStep(step: Step): string {
 const describers: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string } = {
   'run-scripts': ({ phase, scripts }) => `run the ${phase} scripts ${describeScripts(scripts)}`,
   'write-first-boot-scripts': ({ scripts }) => `have the first boot run ${describeScripts(scripts)}`,
+  'save-boot': ({ disk, to }) =>
+    `keep a copy of what boots from ${disk}, ${to === 'server' ? 'at the server' : 'on the medium'}`,
   'wipe-disk': (step) => `erase ${step.disk}`,
   'partition-disk': (step) => `partition ${step.disk}: ${describeTable(step.table)}`,
   'clear-partitions': ({ disk, partitions, kept }) =>

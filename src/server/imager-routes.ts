@@ -1,5 +1,9 @@
 import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { bootCopyLetters } from '../contract/boot-copy.ts';
 import {
+  type ImagerBootCopy,
+  imagerBootCopySchema,
   imagerEventsSchema,
   imagerHelloSchema,
   imagerOutcomeSchema,
@@ -10,6 +14,7 @@ import {
 import { answerHello } from '../operations/answer-hello.ts';
 import { answerScripts } from '../operations/change-scripts.ts';
 import { takeEvents, takeOutcome } from '../operations/imager-reports.ts';
+import { keepImagerBootCopy } from '../operations/server-boot-copies.ts';
 import { type SignedRoutesOptions, signedRoutes } from './signed-routes.ts';
 
 /** `/imager/v1/…`: what imagers ask and tell (`docs/imager-protocol.md`). No token: a bare machine has none. */
@@ -27,6 +32,19 @@ export function imagerRoutes(server: FastifyInstance, options: SignedRoutesOptio
       outcome: { schema: imagerOutcomeSchema, take: takeOutcome },
     },
     options,
+  );
+  server.post(
+    '/imager/v1/boot-copy',
+    {
+      schema: {
+        summary: 'Keep what boots from a disk that I am about to write',
+        tags: ['imager'],
+        body: imagerBootCopySchema,
+        response: { 200: z.object({ number: z.int() }) },
+      },
+      bodyLimit: bootCopyLetters + 10_000,
+    },
+    (request) => keepImagerBootCopy(options.context, request.body as ImagerBootCopy),
   );
   server.post(
     '/imager/v1/scripts',

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ConsoleScreen } from '../../src/agent/console-screen.ts';
 import { fetchObject } from '../../src/agent/fetch-object.ts';
 import { type Imager, runImager } from '../../src/agent/imager-loop.ts';
+import { sendBootCopy } from '../../src/agent/send-boot-copy.ts';
 import { serverClient } from '../../src/agent/server-client.ts';
 import type { MachineFacts } from '../../src/contract/machine.ts';
 import { rawPath } from '../../src/foundation/brand.ts';
@@ -37,6 +38,7 @@ export async function bareMachine(
     key?: PublicKey;
     onRestore?: (part: Task) => Promise<void>;
     hasDisks?: () => Promise<boolean>;
+    keepBootCopy?: (copy: { file: string; machine: string }) => Promise<string>;
     directory: string;
   } & Partial<Imager>,
 ): Promise<Bare> {
@@ -79,6 +81,12 @@ export async function bareMachine(
       openStore: (url, signal) => openStore(url, { signal, retries: 2 }),
       fetchObject: ({ id, number }, signal) =>
         fetchObject(server.url, { order: id, session, number }, { clock: systemClock, signal }),
+      bootCopies: {
+        by: 'server',
+        keep:
+          more.keepBootCopy ??
+          ((copy, signal) => sendBootCopy(server.url, { ...copy, session }, { clock: systemClock, signal })),
+      },
       restore: async (request) => {
         await more.onRestore?.(request.task);
         return restoreTree({ ...request, keepOnFailure: true });

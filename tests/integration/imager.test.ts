@@ -5,7 +5,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { agentClient } from '../../src/agent/agent-client.ts';
 import { objectStatement } from '../../src/contract/kept-object.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
+import { Task } from '../../src/foundation/task.ts';
 import { parsePublicKey, publicKeyOf } from '../../src/image/signature.ts';
+import { prepareRestore } from '../../src/operations/boot/restore-boot.ts';
 import { objectFile } from '../../src/operations/update/object-file.ts';
 import { keepObject } from '../../src/operations/update/object-state.ts';
 import { systemProcesses } from '../../src/system/run.ts';
@@ -107,6 +109,65 @@ describe.skipIf(process.getuid?.() !== 0)('a bare machine', { timeout: 120_000 }
     const found = await readFile(join(target, 'etc/ssh/ssh_host_ed25519_key'), 'utf8');
     await systemProcesses.run('umount', [target]);
     expect(found).toBe('the key that people know');
+  });
+
+  it('has the server keep what booted before, once for each order; refuses where nobody can, unless it was told not to', async () => {
+    const table = 'label: dos\nlabel-id: 0x1234abcd\nstart=2048, size=20480, type=7, bootable\n';
+    await systemProcesses.run('sfdisk', ['--quiet', '--no-reread', '--no-tell-kernel', disk.device], { input: table });
+    const before = (await systemProcesses.run('sfdisk', ['--dump', disk.device])).stdout;
+    await name({ options: { disk: disk.device } });
+    await server.call('install.order', { machines: 'web01' });
+    const refused = await bareMachine(server, [disk], {
+      directory: disk.directory,
+      keepBootCopy: () => Promise.reject(new Error('nobody is there')),
+    });
+    await state('failed');
+    expect((await machine()).problem).toMatchObject({ code: 'boot-unsaved' });
+    expect(refused.console()).toMatch(/imprint install\s+web01 --boot-copy none/);
+    await refused.stop();
+    expect((await systemProcesses.run('sfdisk', ['--dump', disk.device])).stdout).toBe(before);
+
+    // Cut behind the copy, and begun anew: what half an install left is not kept beside it.
+    await server.call('install.order', { machines: 'web01' });
+    let restoring = false;
+    const cut = await bareMachine(server, [disk], {
+      directory: disk.directory,
+      onRestore: (part) => {
+        restoring = true;
+        return new Promise((_, reject) => part.signal.addEventListener('abort', reject));
+      },
+    });
+    await until('it restores', async () => restoring);
+    await cut.stop();
+    const copies = async () => (await server.read('boot-copy.list', { machine: 'web01' })).body.copies;
+    expect(await copies()).toHaveLength(1);
+    expect((await systemProcesses.run('sfdisk', ['--dump', disk.device])).stdout).not.toBe(before);
+    const again = await bareMachine(server, [disk], { directory: disk.directory });
+    expect(await again.running).toBe('rebooted');
+    expect(again.console()).toMatch(/keep a copy of what boots from \/dev\/loop\d+, at the server/);
+    expect(await copies()).toMatchObject([{ number: 1, order: expect.any(String), disk: { path: disk.device } }]);
+
+    const { content } = (await server.read('boot-copy.fetch', { machine: 'web01' })).body;
+    const file = join(disk.directory, 'copy.tar.gz');
+    await writeFile(file, Buffer.from(content, 'base64'));
+    const wish = { file, disk: disk.device, parts: ['table' as const], force: true, undo: `${file}.undo` };
+    await using prepared = await prepareRestore(
+      { processes: systemProcesses, clock: systemClock },
+      wish,
+      Task.silent(),
+    );
+    await prepared.apply(Task.silent());
+    expect((await systemProcesses.run('sfdisk', ['--dump', disk.device])).stdout).toBe(before);
+
+    await server.call('install.order', { machines: 'web01', options: { bootCopy: 'none' } });
+    const plan = await server.read('install.plan', { machines: 'web01' });
+    expect(plan.body.plans[0].steps.join()).not.toContain('keep a copy');
+    const without = await bareMachine(server, [disk], {
+      directory: disk.directory,
+      keepBootCopy: () => Promise.reject(new Error('nobody is there')),
+    });
+    expect(await without.running).toBe('rebooted');
+    expect(await copies()).toHaveLength(1);
   });
 
   it('with two disks refuses, and goes on once it is told which', async () => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ConsoleScreen } from '../../src/agent/console-screen.ts';
@@ -8,18 +8,27 @@ import { findSettings, networkLines, readFoundSettings } from '../../src/agent/l
 import { systemClock } from '../../src/foundation/clock.ts';
 import { Task } from '../../src/foundation/task.ts';
 import { parsePublicKey } from '../../src/image/signature.ts';
+import { prepareRestore } from '../../src/operations/boot/restore-boot.ts';
 import { captureImage } from '../../src/operations/capture-image.ts';
 import { type Context, createContext } from '../../src/operations/context.ts';
 import { silentLog } from '../../src/operations/log.ts';
 import { openMediumStore } from '../../src/operations/media/medium-store.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { readMachineFacts } from '../../src/system/machine-facts.ts';
+import { findCopyPlace } from '../../src/system/medium-copies.ts';
 import { systemProcesses } from '../../src/system/run.ts';
 import { restoreTree } from '../../src/tree/restore-tree.ts';
 import { makeGoldenTree } from './install-tree.ts';
 import { type LoopDisk, loopDisk } from './loop-disk.ts';
 
 const gibibyte = 1024 ** 3;
+
+/** A file system with a label on a disk of its own. */
+async function labelled(label: string): Promise<LoopDisk> {
+  const place = await loopDisk(64 * 2 ** 20);
+  await systemProcesses.run('mke2fs', ['-q', '-t', 'ext4', '-L', label, place.device]);
+  return place;
+}
 
 /** A machine with a loop device for a disk, a store in a directory for the medium, and somebody at the console who says what `answers` has. */
 describe.skipIf(process.getuid?.() !== 0)('an install by local.cfg', { timeout: 120_000 }, () => {
@@ -161,6 +170,64 @@ describe.skipIf(process.getuid?.() !== 0)('an install by local.cfg', { timeout: 
     await rm(join(store, 'scripts.json.minisig'));
     expect(await run({ install: 'unattended' }, [])).toBe('waits');
     expect(await signatures()).toBe('');
+  });
+
+  /** Somebody else's system, as far as its table and boot code go. */
+  async function foreignDisk(): Promise<Buffer> {
+    await systemProcesses.run('sfdisk', ['--quiet', '--no-reread', '--no-tell-kernel', disk.device], {
+      input: 'label: dos\nlabel-id: 0x1234abcd\nstart=2048, size=20480, type=7, bootable\n',
+    });
+    await using handle = await open(disk.device, 'r+');
+    await handle.write(Buffer.alloc(440, 0x33), 0, 440, 0);
+    await handle.sync();
+    return readStart();
+  }
+
+  async function readStart(): Promise<Buffer> {
+    await systemProcesses.run('blockdev', ['--flushbufs', disk.device]);
+    await using handle = await open(disk.device, 'r');
+    return (await handle.read(Buffer.alloc(512), 0, 512, 0)).buffer;
+  }
+
+  it('keeps what booted before on the medium, from where it comes back', async () => {
+    await using place = await labelled('IMPRINT-CFG');
+    const before = await foreignDisk();
+    const directory = join(disk.directory, 'copies');
+    const means = { processes: systemProcesses, clock: systemClock, directory };
+    const copyPlace = (written: string) => findCopyPlace(means, undefined, written);
+    expect(await copyPlace(place.device)).toBeUndefined();
+    expect(await run({ install: 'unattended', afterwards: 'poweroff' }, [], { copyPlace }), console).toBe('off');
+    expect(console).toContain(`  before   what boots from it is kept on ${place.device}`);
+    expect(console).toMatch(/\[ ok \] .*keep a copy of what boots from \/dev\/loop\d+, on the medium/);
+    expect((await readStart()).equals(before)).toBe(false);
+    const copy = join(disk.directory, 'copy.tar.gz');
+    await systemProcesses.run('debugfs', ['-R', `dump /boot-copies/web01-1.boot.tar.gz ${copy}`, place.device]);
+    const wish = { file: copy, disk: disk.device, parts: ['code', 'table'] as const, force: true };
+    const restore = { ...wish, parts: [...wish.parts], undo: join(disk.directory, 'undo.tar.gz') };
+    await using prepared = await prepareRestore(
+      { processes: systemProcesses, clock: systemClock },
+      restore,
+      Task.silent(),
+    );
+    await prepared.apply(Task.silent());
+    expect((await readStart()).equals(before)).toBe(true);
+  });
+
+  it('says on the console where no medium can keep it; refuses where one should and cannot, unless it was told not to', async () => {
+    const before = await foreignDisk();
+    expect(await run({ install: 'confirm' }, ['no'], { copyPlace: async () => undefined })).toBe('asked again');
+    expect(console).toContain(
+      `  before   NO COPY is kept of what boots from ${disk.device}: no medium here can be written`,
+    );
+    const full = { device: '/dev/sdz1', keep: () => Promise.reject(new Error('the stick is full')) };
+    const copyPlace = async () => full;
+    expect(await run({ install: 'unattended', afterwards: 'poweroff' }, [], { copyPlace })).toBe('asked again');
+    expect(console).toContain('NOT INSTALLED. NOTHING WAS WRITTEN.');
+    expect(console).toMatch(/What boots from \S+ of web01 cannot be kept before the install: the\s+stick is full\./);
+    expect(console).toContain('BOOT_COPY=none in local.cfg');
+    expect((await readStart()).equals(before)).toBe(true);
+    const without = { install: 'unattended', afterwards: 'poweroff', bootCopy: 'none' } as const;
+    expect(await run(without, [], { copyPlace }), console).toBe('off');
   });
 
   it('writes nothing where the image is not there, not trusted, or the disk not clear', async () => {

@@ -54,7 +54,7 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
 }
 
 /** The options that change the plan of a disk; what takes an option away leaves the default. */
-function planOptions({ disk, layout, own, slots, share, home, fileSystem, swap }: InstallOptionChanges) {
+function planOptions({ disk, layout, own, slots, share, home, fileSystem, swap, bootCopy }: InstallOptionChanges) {
   return {
     ...(disk ? { disk } : {}),
     ...(layout ? { layout } : {}),
@@ -65,6 +65,7 @@ function planOptions({ disk, layout, own, slots, share, home, fileSystem, swap }
     ...(home ? { home } : {}),
     ...(fileSystem ? { fileSystem } : {}),
     ...(typeof swap === 'number' ? { swap } : {}),
+    ...(bootCopy ? { bootCopy } : {}),
   };
 }
 

@@ -84,6 +84,7 @@ function optionsText(options: InstallOptions): string {
     options.fileSystem,
     options.swap ? `swap ${formatBytes(options.swap)}` : undefined,
     options.kernelOptions && `kernel options “${options.kernelOptions}”`,
+    options.bootCopy && 'no copy of what boots before',
     options.afterwards && `then ${options.afterwards}`,
   ];
   return words.filter(Boolean).join(', ');

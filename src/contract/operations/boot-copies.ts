@@ -1,11 +1,8 @@
 import { z } from 'zod';
-import { bootDiskSchema } from '../boot-copy.ts';
+import { bootCopyLetters, bootDiskSchema } from '../boot-copy.ts';
 import { machineNameSchema } from '../machine.ts';
 import { defineOperation } from '../operation.ts';
 import { machineReferenceSchema } from './machines.ts';
-
-/** Bytes of a safety copy that a server takes. */
-export const bootCopyLimit = 32 << 20;
 
 /** A safety copy that the server keeps. */
 export const keptBootCopySchema = z.object({
@@ -18,6 +15,8 @@ export const keptBootCopySchema = z.object({
   created: z.string(),
   received: z.number(),
   disk: bootDiskSchema,
+  /** The order to install before which the imager made it. */
+  order: z.string().optional(),
 });
 export type KeptBootCopy = z.infer<typeof keptBootCopySchema>;
 
@@ -27,14 +26,14 @@ export const bootCopyKeep = defineOperation({
   input: z.object({
     machine: machineReferenceSchema,
     /** The file, base64. */
-    content: z.base64().max(Math.ceil(bootCopyLimit / 3) * 4),
+    content: z.base64().max(bootCopyLetters),
   }),
   output: z.object({ machine: machineNameSchema, copy: keptBootCopySchema }),
   errors: ['machine-not-found', 'boot-copy-invalid', 'disk-full'],
   effect: 'change',
   runsOn: 'server',
   long: false,
-  bodyLimit: Math.ceil(bootCopyLimit / 3) * 4 + 10_000,
+  bodyLimit: bootCopyLetters + 10_000,
 });
 
 export const bootCopyList = defineOperation({

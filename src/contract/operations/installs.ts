@@ -61,6 +61,7 @@ export const installPlan = defineOperation({
     home: homePlaceSchema.optional(),
     fileSystem: rootFileSystemSchema.optional(),
     swap: z.coerce.number().int().nonnegative().optional(),
+    bootCopy: z.literal('none').optional(),
   }),
   output: z.object({ plans: z.array(plannedInstallSchema) }),
   errors: [

@@ -38,6 +38,7 @@ export const installOptionChangesSchema = z.object({
   fileSystem: rootFileSystemSchema.nullable().optional(),
   swap: z.int().nonnegative().nullable().optional(),
   kernelOptions: z.string().nullable().optional(),
+  bootCopy: z.literal('none').nullable().optional(),
   afterwards: z.enum(['reboot', 'poweroff', 'wait']).nullable().optional(),
 });
 

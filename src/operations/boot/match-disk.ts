@@ -86,5 +86,6 @@ async function whyNot(
       machine: {},
     },
     force,
+    false,
   );
 }

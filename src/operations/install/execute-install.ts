@@ -78,6 +78,7 @@ const selfExplaining: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'chunk-missing',
   'interrupted',
   'script-failed',
+  'boot-unsaved',
 ]);
 
 async function executeNamed(machine: string, step: Step, context: InstallContext, task: Task): Promise<void> {

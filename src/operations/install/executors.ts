@@ -21,6 +21,7 @@ import { makeImage, placeImage } from './image-steps.ts';
 import { hostDirectory, type InstallContext } from './install-context.ts';
 import { bringBackObject } from './lay-object.ts';
 import { runScripts } from './run-scripts.ts';
+import { saveBootBefore } from './save-boot-step.ts';
 import { writeFirstBootScripts } from './write-first-boot-scripts.ts';
 import { writeIdentity } from './write-identity.ts';
 import { writeNetwork } from './write-network.ts';
@@ -34,6 +35,7 @@ export function executeStep(step: Step, context: InstallContext, task: Task): Pr
 type Executor<Kind extends StepKind> = (step: StepOf<Kind>, context: InstallContext, task: Task) => Promise<void>;
 
 const executors: { readonly [Kind in StepKind]: Executor<Kind> } = {
+  'save-boot': saveBootBefore,
   'wipe-disk': (step, { processes }, task) => wipeDisk(processes, step.disk, task.signal),
   'partition-disk': (step, { processes, clock }, task) =>
     writePartitionTable(processes, step.disk, step.table, clock, task.signal),

@@ -22,6 +22,8 @@ export interface InstallContext {
   keptVersion?(): Promise<KeptVersion>;
   /** File of the object that is brought back, verified. */
   object?(): Promise<Uint8Array>;
+  /** Keeps a safety copy of what boots from a disk that is about to be written; resolves with where, in words. */
+  keepBootCopy?(copy: { file: string; machine: string }, signal: AbortSignal): Promise<string>;
   /** The scripts of the order. */
   readonly scripts?: readonly Script[];
   /** Seconds that one may take; default: an hour. */
