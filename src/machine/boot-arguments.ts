@@ -1,5 +1,6 @@
 import { type InPlaceDirection, journalArgument } from './in-place-journal.ts';
-import { imagePath } from './installed-layout.ts';
+import { imagePath, type PartitionSlot } from './installed-layout.ts';
+import { type InstalledStack, stackArguments } from './installed-stack.ts';
 
 /** The program that made an initramfs: it decides how the boot addition hooks in. */
 export type InitramfsKind = 'initramfs-tools' | 'dracut';
@@ -7,11 +8,29 @@ export type InitramfsKind = 'initramfs-tools' | 'dracut';
 /** Where the root of an entry lies. */
 export type BootRoot =
   /** A partition that is filled while it is not used. */
-  | { purpose: 'partition'; uuid: string }
+  | ({ purpose: 'partition' } & RootPlace)
   /** An image file on the host partition; `image` relative to it (`images/HEX.img`), or the digest of its version. */
   | { purpose: 'file'; host: string; image: string }
   /** The one root of the layout `single`; without a journal: as installed. */
-  | { purpose: 'in-place'; uuid: string; journal?: { direction: InPlaceDirection; id: string } };
+  | ({ purpose: 'in-place'; journal?: { direction: InPlaceDirection; id: string } } & RootPlace);
+
+/** The file system of a root, and how the kernel's command line names it. */
+export interface RootPlace {
+  uuid: string;
+  /** By which it is found where a UUID does not do: initial RAM disks set a volume in motion by its name. */
+  device?: string;
+  /** btrfs. */
+  subvolume?: string;
+}
+
+/** Where the root in a slot lies. */
+export function placeOfSlot({ uuid, device, subvolume }: PartitionSlot): RootPlace {
+  return {
+    uuid,
+    ...(device?.startsWith('/dev/mapper/') ? { device } : {}),
+    ...(subvolume === undefined ? {} : { subvolume }),
+  };
+}
 
 export interface BootArgumentOptions {
   root: BootRoot;
@@ -20,6 +39,8 @@ export interface BootArgumentOptions {
   trialSeconds?: number;
   /** The image's own options and those of the machine (`mergeKernelOptions`); none of `root=`, `ro`, `rw`. */
   options: readonly string[];
+  /** What lies below the root. */
+  stack?: InstalledStack | undefined;
 }
 
 /** Seconds after which a kernel that panicked, or an initramfs that cannot go on, restarts the machine. */
@@ -31,6 +52,7 @@ export function bootArguments(request: BootArgumentOptions): string[] {
   const given = options.filter((option) => !/^(panic|boot|imprint\.(limit|host|image|journal))=/.test(option));
   return [
     ...rootArguments(root),
+    ...stackArguments(request.stack, initramfs),
     'ro',
     ...given,
     `panic=${panicSeconds}`,
@@ -45,15 +67,19 @@ export function bootArguments(request: BootArgumentOptions): string[] {
 function rootArguments(root: BootRoot): string[] {
   switch (root.purpose) {
     case 'partition':
-      return [`root=UUID=${root.uuid}`];
+      return placeArguments(root);
     case 'file':
       return [`imprint.host=UUID=${root.host}`, `imprint.image=${imageOf(root.image)}`];
     case 'in-place':
       return [
-        `root=UUID=${root.uuid}`,
+        ...placeArguments(root),
         ...(root.journal === undefined ? [] : [journalArgument(root.journal.direction, root.journal.id)]),
       ];
   }
+}
+
+export function placeArguments({ uuid, device, subvolume }: RootPlace): string[] {
+  return [`root=${device ?? `UUID=${uuid}`}`, ...(subvolume === undefined ? [] : [`rootflags=subvol=${subvolume}`])];
 }
 
 function imageOf(image: string): string {

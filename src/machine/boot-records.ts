@@ -38,6 +38,15 @@ const slotSchema = z.object({
   uuid: z.string(),
   partitionUuid: z.string(),
   fileSystem: rootFileSystemSchema,
+  device: z.string().optional(),
+  subvolume: z.string().optional(),
+});
+
+const below = { name: z.string(), root: z.literal(true).optional() };
+const stackSchema = z.object({
+  raids: z.array(z.object({ ...below, uuid: z.string(), metadata: z.string() })),
+  crypts: z.array(z.object({ ...below, uuid: z.string(), keyFile: z.string().optional() })),
+  groups: z.array(z.object(below)),
 });
 
 const layoutSchema = z.object({
@@ -46,8 +55,11 @@ const layoutSchema = z.object({
   boot: z.string(),
   esp: z.string(),
   swap: z.string().optional(),
+  moreSwap: z.array(z.string()).optional(),
+  stack: stackSchema.optional(),
+  boots: z.array(z.string()).optional(),
   slots: z.array(slotSchema),
-  host: slotSchema.omit({ name: true }).optional(),
+  host: slotSchema.pick({ uuid: true, partitionUuid: true, fileSystem: true }).optional(),
   data: z
     .array(
       z.object({

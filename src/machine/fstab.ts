@@ -1,4 +1,5 @@
 import { type DataMount, hostMounts, type InstalledLayout, type SharedMount } from './installed-layout.ts';
+import type { InstalledStack } from './installed-stack.ts';
 import type { RootFileSystem } from './root-file-system.ts';
 
 /** What an installed machine mounts. */
@@ -9,19 +10,24 @@ export interface InstalledMounts {
   swap?: string;
   /** Where the root is an image file: the partition that holds it. The ESP is then mounted on `/boot/loader`. */
   host?: { uuid: string; type: RootFileSystem };
+  moreSwap?: readonly string[];
   /** Those above others first. */
   data?: readonly DataMount[];
   /** After those that they lie on. */
   shared?: readonly SharedMount[];
+  /** What lies below file systems: crypttab and mdadm.conf. */
+  stack?: InstalledStack;
 }
 
 /** What a system mounts on a machine of this layout, its root being this file system. */
 export function installedMounts(layout: InstalledLayout, root: InstalledMounts['root']): InstalledMounts {
-  const { esp, swap, host, data, shared } = layout;
+  const { esp, swap, moreSwap, host, data, shared, stack } = layout;
   return {
     root,
     esp,
     ...(swap === undefined ? {} : { swap }),
+    ...(moreSwap === undefined ? {} : { moreSwap }),
+    ...(stack === undefined ? {} : { stack }),
     ...(host === undefined ? {} : { host: { uuid: host.uuid, type: host.fileSystem } }),
     ...(data === undefined ? {} : { data }),
     ...(shared === undefined ? {} : { shared }),
@@ -68,7 +74,9 @@ export function renderFstab(imageFstab: string, mounts: InstalledMounts): string
       entryLine(`UUID=${uuid}`, mount, type, options, /^ext/.test(type) ? '0 2' : '0 0'),
     ),
     ...(mounts.shared ?? []).map(sharedLine),
-    ...(mounts.swap === undefined ? [] : [entryLine(`UUID=${mounts.swap}`, 'none', 'swap', 'sw', '0 0')]),
+    ...[...(mounts.swap === undefined ? [] : [mounts.swap]), ...(mounts.moreSwap ?? [])].map((uuid) =>
+      entryLine(`UUID=${uuid}`, 'none', 'swap', 'sw', '0 0'),
+    ),
   ];
   const kept = golden
     // A version captured from a machine that Imprint installed has these already: not once more with each generation.

@@ -2,6 +2,7 @@ import { scriptNameSchema } from '../contract/scripts.ts';
 import type { RawPath } from '../foundation/brand.ts';
 import type { Entry } from '../image/entry.ts';
 import { imageScriptPhases, imageScriptsPath } from './scripts.ts';
+import { type StoragePart, storagePart } from './storage-parts.ts';
 import { compareVersions } from './version-order.ts';
 
 /** A kernel in `/boot` and the initial RAM disk that belongs to it, both as file names in `/boot`. */
@@ -24,6 +25,8 @@ export interface ImageContent {
   runsNode: boolean;
   /** SSH host keys in the image, as raw paths: they are the golden machine's and go. */
   hostKeys: RawPath[];
+  /** What it has for arrays, volumes and encrypted devices; absent: not looked at. */
+  storage?: ReadonlySet<StoragePart>;
   /** Names of the scripts that it brings along. */
   scripts?: Partial<Record<(typeof imageScriptPhases)[number], string[]>>;
 }
@@ -39,6 +42,7 @@ export async function readImageContent(entries: AsyncIterable<Entry[]>): Promise
   const inBoot: string[] = [];
   const found = new Set<string>();
   const hostKeys: RawPath[] = [];
+  const storage = new Set<StoragePart>();
   const scripts: NonNullable<ImageContent['scripts']> = {};
   const wanted = new Set([
     ...initPaths,
@@ -50,6 +54,8 @@ export async function readImageContent(entries: AsyncIterable<Entry[]>): Promise
   ]);
   for await (const batch of entries) {
     for (const { path, type } of batch) {
+      const part = storagePart(path);
+      if (part !== undefined) storage.add(part);
       if (path.startsWith(`${imageScriptsPath}/`) && type === 'file') noteScript(scripts, path);
       if (path.startsWith('boot/') && path.indexOf('/', 5) < 0 && type !== 'directory') inBoot.push(path.slice(5));
       else if (wanted.has(path)) found.add(path);
@@ -65,6 +71,7 @@ export async function readImageContent(entries: AsyncIterable<Entry[]>): Promise
     selinux: found.has('etc/selinux/config'),
     runsNode: loaderPaths.some((path) => found.has(path)),
     hostKeys,
+    storage,
     ...(Object.keys(scripts).length > 0 && { scripts }),
   };
 }

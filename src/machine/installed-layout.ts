@@ -1,3 +1,4 @@
+import type { InstalledStack } from './installed-stack.ts';
 import type { RootFileSystem } from './root-file-system.ts';
 
 /** How a machine's disk is used: one root that is updated in place; system partitions; image files on a host partition. */
@@ -9,8 +10,13 @@ export interface PartitionSlot {
   name: string;
   /** Of the file system; stays the same whatever is filled in. */
   uuid: string;
+  /** Empty where it is no partition. */
   partitionUuid: string;
   fileSystem: RootFileSystem;
+  /** Of an array, a volume, an encrypted device: by which it is found. */
+  device?: string;
+  /** btrfs: the subvolume that is the root. */
+  subvolume?: string;
 }
 
 /** A file system beside the system's own: what is in it outlives versions. */
@@ -44,12 +50,18 @@ export interface InstalledLayout {
   esp: string;
   /** UUID. */
   swap?: string;
+  /** UUIDs of other swap: beside it, or on what no kernel wakes up from. */
+  moreSwap?: string[];
   /** `single`: one, called `root`. `slots`: two and more. `files`: none. */
   slots: PartitionSlot[];
   /** Other file systems of the machine's own layout, which every version on it mounts. */
   data?: DataMount[];
   /** Beside them, of several systems that share something. */
   shared?: SharedMount[];
+  /** What lies between partitions and file systems. */
+  stack?: InstalledStack;
+  /** UUIDs of all boot partitions, where each of several disks has one: they are alike, and any starts the machine. */
+  boots?: string[];
   /** `files`: the host partition, labelled `hostpart`, mounted on `/hostpart`. */
   host?: { uuid: string; partitionUuid: string; fileSystem: RootFileSystem };
 }

@@ -16,6 +16,8 @@ const defaultOwnPaths: readonly string[] = [
   '/etc/dropbear/dropbear_*_host_key',
   '/etc/fstab',
   '/etc/crypttab',
+  '/etc/mdadm.conf',
+  '/etc/mdadm/mdadm.conf',
   '/etc/mtab',
   '/etc/adjtime',
   '/etc/resolv.conf',

@@ -18,7 +18,7 @@ export interface Partition {
   readonly uuid: string;
   /** MBR: the one that old firmware wants marked. */
   readonly active?: true;
-  /** MBR: two hexadecimal digits. */
+  /** MBR: two hexadecimal digits; GPT: a GUID, where it is not that of the role. */
   readonly type?: string;
 }
 
@@ -81,7 +81,7 @@ export function mbrPartitionUuid(id: string, number: number): string {
 function partitionLine(partition: Partition): string {
   const { guid, name } = types[partition.role];
   const title = partition.name ?? (partition.slot === undefined ? name : `${name} ${partition.slot}`);
-  return `start=${partition.start}, size=${partition.size}, type=${guid}, uuid=${partition.uuid.toUpperCase()}, name="${title}"`;
+  return `start=${partition.start}, size=${partition.size}, type=${partition.type ?? guid}, uuid=${partition.uuid.toUpperCase()}, name="${title}"`;
 }
 
 /** Device of a partition: `/dev/vda` 2 → `/dev/vda2`, `/dev/nvme0n1` 2 → `/dev/nvme0n1p2`. */

@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { ImprintError } from '../foundation/errors.ts';
 import type { InitramfsKind } from '../machine/boot-arguments.ts';
 import { identityPaths } from '../machine/carried-state.ts';
+import type { StackFile } from '../machine/installed-stack.ts';
 import type { RootFileSystem } from '../machine/root-file-system.ts';
 import { type Processes, systemProcesses } from '../system/run.ts';
 import { collectModules } from './addition-modules.ts';
@@ -21,6 +22,8 @@ export interface BootAdditionRequest {
   purpose: 'partition' | 'file' | 'in-place';
   /** Of the host partition; for `file`. */
   hostFileSystem?: RootFileSystem;
+  /** What the image's own initramfs is to read of this machine's devices (`initramfsFiles`). */
+  files?: readonly StackFile[];
   processes?: Processes;
   signal?: AbortSignal;
 }
@@ -84,6 +87,7 @@ export async function buildBootAddition(request: BootAdditionRequest): Promise<U
   add('imprint/modules/watchdogs', modules.watchdogList);
   add('imprint/settings', purpose === 'file' ? `host_type=${hostFileSystem ?? ''}\n` : '');
   add('imprint/object-paths', identityPaths.map((path) => `${path}\n`).join(''));
+  for (const { path, content } of request.files ?? []) add(path, content, 0o600);
   const loader = collected.command('sh').split(' ')[0] ?? '';
   // The guard is told from other processes by its name, which is that of the loader that starts it.
   if (loader.startsWith('/imprint/lib/')) {

@@ -8,15 +8,17 @@ import type {
   SlotLayout,
 } from '../machine/installed-layout.ts';
 import { partitionSlotName } from '../machine/installed-layout.ts';
+import type { InstalledStack } from '../machine/installed-stack.ts';
 import {
   mbrPartitionUuid,
   type Partition,
   type PartitionRole,
   type PartitionTable,
-  partitionPath,
 } from '../machine/partition-table.ts';
 import type { RootFileSystem } from '../machine/root-file-system.ts';
-import type { LayoutSolution, SolvedDisk, SolvedPartition } from './layout-solution.ts';
+import { type Carrier, carriersOf, type Stacked } from './carriers.ts';
+import type { LayoutSolution, SolvedDisk } from './layout-solution.ts';
+import { installedStack } from './stack-steps.ts';
 
 /** UUIDs of a partition and of the file system in it. */
 export interface FreshPartition {
@@ -37,7 +39,7 @@ export interface FreshDisk {
   root: FreshPartition;
   /** As many as there can be. */
   slots: readonly FreshPartition[];
-  /** For what a layout of one's own has besides. */
+  /** For what a layout of one's own has besides: one for each of its devices. */
   data?: readonly FreshPartition[];
   /** UUID of the file system in the image file. */
   image: string;
@@ -45,41 +47,49 @@ export interface FreshDisk {
   espVolumeId: string;
 }
 
-/** The disk that the machine starts from as it will be: its partitions, what is found where, and the devices. */
+/** The disks of the machine as they will be: their partitions, what is found where, and the devices. */
 export interface PlannedDisk {
+  /** Of the disk that the machine starts from. */
   table: PartitionTable;
-  /** Disks for data beside it, with their tables. */
+  /** Disks beside it, with their tables. */
   others: { disk: SolvedDisk; table: PartitionTable }[];
   layout: InstalledLayout;
-  /** Partitions beside those of system and firmware, with what is made in them. */
-  data: PlannedData[];
+  /** Devices beside those of system and firmware, with what is made on them. */
+  data: Carrier[];
+  swaps: Carrier[];
+  /** What firmware and GRUB read, a disk each, that which the machine starts from first. */
+  starts: DiskStart[];
   partition(role: PartitionRole, slot?: string): Partition;
   device(role: PartitionRole, slot?: string): string;
 }
 
-/** A partition for data. */
-export interface PlannedData {
-  device: string;
-  solved: SolvedPartition;
-  uuid: string;
+/** How one disk starts the machine. */
+export interface DiskStart {
+  disk: SolvedDisk;
+  boot?: { device: string; uuid: string };
+  esp?: { device: string; volumeId: string };
+  biosBoot?: { device: string; start: number; size: number };
 }
 
+type Solved = Stacked & Pick<LayoutSolution, 'mounts'>;
+
 /** Which of the three ways to hold systems the options mean by themselves; a layout of one's own says it by its roles. */
-function slotLayoutOf(options: InstallOptions, solution: Pick<LayoutSolution, 'disks'>): SlotLayout {
+function slotLayoutOf(options: InstallOptions, carriers: readonly Carrier[]): SlotLayout {
   if (options.layout === 'multi') return 'slots';
   if (options.layout !== undefined && options.layout !== 'own') return options.layout;
-  const roles = solution.disks.flatMap(({ partitions }) => partitions.map(({ role }) => role));
+  const roles = carriers.map(({ role }) => role);
   return roles.includes('host') ? 'files' : roles.includes('slot') ? 'slots' : 'single';
 }
 
-/** Gives the disks that a layout was solved for their names. `disk`: the one with firmware's partitions and the systems. */
+/** Gives the disks that a layout was solved for their names. `disk`: the one that the machine starts from. */
 export function planDisk(
-  solution: Pick<LayoutSolution, 'disks' | 'mounts'>,
+  solution: Solved,
   disk: SolvedDisk,
   options: InstallOptions & { mounts?: readonly LayoutMount[] },
   fresh: FreshDisk,
 ): PlannedDisk {
-  const names = namesOf(solution, disk, fresh);
+  const carriers = carriersOf(solution, disk, fresh);
+  const names: Names = { fresh, carriers, table: tableNames(solution, disk, fresh) };
   const table = plannedTable(disk, names);
   const others = solution.disks
     .filter((each) => each !== disk)
@@ -89,27 +99,19 @@ export function planDisk(
     if (found === undefined) throw new RangeError(`the table has no partition ${role} ${slot ?? ''}`);
     return found;
   };
-  const data = [{ disk, table }, ...others].flatMap((each) =>
-    each.table.partitions.flatMap(({ role, number }, index) => {
-      const solved = each.disk.partitions[index];
-      if (role !== 'data' || solved === undefined) return [];
-      const uuid = solved.kept?.content?.uuid ?? names.data(solved).uuid;
-      return [{ solved, device: partitionPath(each.disk.facts.path, number), uuid }];
-    }),
-  );
+  const data = carriers.filter(isData);
+  const starts = [disk, ...others.map((each) => each.disk)]
+    .map((each) => startOf(each, names))
+    .filter(({ boot, esp, biosBoot }) => boot !== undefined || esp !== undefined || biosBoot !== undefined);
+  const layout = installedLayout(slotLayoutOf(options, carriers), solution, names, starts, options.mounts ?? []);
   return {
-    table,
-    others,
-    data,
-    layout: installedLayout(
-      slotLayoutOf(options, solution),
-      disk,
-      dataMounts(solution, data),
-      options.mounts ?? [],
-      names,
-    ),
-    partition,
-    device: (role, slot) => partitionPath(disk.facts.path, partition(role, slot).number),
+    ...{ table, others, data, layout, starts, partition },
+    swaps: carriers.filter(({ role, kept }) => role === 'swap' && kept === undefined),
+    device: (role, slot) => {
+      const found = carrierOf(role, slot, carriers);
+      if (found === undefined) throw new RangeError(`there is no device ${role} ${slot ?? ''}`);
+      return found.device;
+    },
   };
 }
 
@@ -118,27 +120,52 @@ const systemRoles = ['bios-boot', 'esp', 'boot', 'swap', 'root', 'host', 'slot']
 /** The fresh names, given out. */
 interface Names {
   fresh: FreshDisk;
+  carriers: readonly Carrier[];
   /** UUID of a disk's table, or an MBR's id. */
   table(disk: SolvedDisk): string;
-  data(solved: SolvedPartition): FreshPartition;
 }
 
-function namesOf({ disks }: Pick<LayoutSolution, 'disks'>, disk: SolvedDisk, fresh: FreshDisk): Names {
-  const all = disks.flatMap(({ partitions }) => partitions);
+function isData({ role, kept, partition }: Carrier): boolean {
+  if (partition?.extended) return false;
+  return kept !== undefined || !systemRoles.some((each) => each === role);
+}
+
+/** The one with a role; slots are called by their order, whatever the layout calls them. */
+function carrierOf(role: string, slot: string | undefined, carriers: readonly Carrier[]): Carrier | undefined {
+  const found = carriers.filter((each) => each.role === role && each.kept === undefined);
+  const primary = carriersInOrder(found);
+  return slot === undefined ? primary[0] : primary.find((_, index) => partitionSlotName(index) === slot);
+}
+
+/** Of the disk that the machine starts from first: it is the first that has a boot partition. */
+function carriersInOrder(carriers: readonly Carrier[]): readonly Carrier[] {
+  const hasBoot = ({ disk }: Carrier) => disk?.partitions.some(({ role }) => role === 'boot') === true;
+  const first = carriers.find(hasBoot)?.disk;
+  return [...carriers.filter(({ disk }) => disk === first), ...carriers.filter(({ disk }) => disk !== first)];
+}
+
+function startOf(disk: SolvedDisk, { carriers, fresh }: Names): DiskStart {
+  const own = (role: string) =>
+    carriers.find((each) => each.disk === disk && each.role === role && each.kept === undefined);
+  const [boot, esp, bios] = [own('boot'), own('esp'), own('bios-boot')];
+  const volumeId = esp?.fresh === fresh.esp ? fresh.espVolumeId : (esp?.fresh.uuid ?? '').slice(0, 8);
   return {
-    fresh,
-    table(each) {
-      const known = each.tableKept ? each.facts.table?.id : undefined;
-      const own = each === disk ? fresh.table : fresh.moreTables?.[disks.indexOf(each)];
-      if (own === undefined) throw new RangeError(`there is no name for the table of ${each.facts.path}`);
-      // Of an MBR the id has the first digits of a UUID.
-      return known ?? (each.table === 'mbr' ? `0x${own.slice(0, 8)}` : own);
-    },
-    data(solved) {
-      const names = fresh.data?.[all.indexOf(solved)];
-      if (names === undefined) throw new RangeError(`there is no name for the partition ${solved.name ?? ''}`);
-      return names;
-    },
+    disk,
+    ...(boot === undefined ? {} : { boot: { device: boot.device, uuid: boot.fresh.uuid } }),
+    ...(esp === undefined ? {} : { esp: { device: esp.device, volumeId } }),
+    ...(bios?.partition === undefined
+      ? {}
+      : { biosBoot: { device: bios.device, start: bios.partition.start, size: bios.partition.size } }),
+  };
+}
+
+function tableNames({ disks }: Pick<LayoutSolution, 'disks'>, disk: SolvedDisk, fresh: FreshDisk): Names['table'] {
+  return (each) => {
+    const known = each.tableKept ? each.facts.table?.id : undefined;
+    const own = each === disk ? fresh.table : fresh.moreTables?.[disks.indexOf(each)];
+    if (own === undefined) throw new RangeError(`there is no name for the table of ${each.facts.path}`);
+    // Of an MBR the id has the first digits of a UUID.
+    return known ?? (each.table === 'mbr' ? `0x${own.slice(0, 8)}` : own);
   };
 }
 
@@ -147,12 +174,13 @@ function plannedTable(disk: SolvedDisk, names: Names): PartitionTable {
     ...(disk.table === 'mbr' ? { label: 'mbr' as const } : {}),
     uuid: names.table(disk),
     sectorSize: disk.facts.sectorSize,
-    partitions: disk.partitions.map((solved) => namedPartition(disk, solved, names)),
+    partitions: names.carriers.filter((each) => each.disk === disk).map((each) => namedPartition(disk, each, names)),
   };
 }
 
-function namedPartition(disk: SolvedDisk, solved: SolvedPartition, names: Names): Partition {
-  const { fresh } = names;
+function namedPartition(disk: SolvedDisk, carrier: Carrier, names: Names): Partition {
+  const { partition: solved, fresh } = carrier;
+  if (solved === undefined) throw new RangeError(`${carrier.device} is no partition`);
   const { number, start, size, role, name = '', kept } = solved;
   const isMbr = disk.table === 'mbr';
   const uuidOf = (own: string) => (isMbr ? mbrPartitionUuid(names.table(disk), number) : own);
@@ -168,55 +196,72 @@ function namedPartition(disk: SolvedDisk, solved: SolvedPartition, names: Names)
   if (kept !== undefined)
     return { ...place, role: 'data', name: name || 'kept', uuid: uuidOf(kept.uuid ?? ''), kept: true };
   const system = systemRoles.find((each) => each === role);
-  if (system === undefined) return { ...place, role: 'data', name, uuid: uuidOf(names.data(solved).partition) };
-  if (system === 'slot') {
-    const slot = slotNames(disk, fresh).find((each) => each.partition === solved);
-    if (slot === undefined) throw new RangeError(`there is no name for the slot ${name}`);
-    return { ...place, role: 'slot', slot: slot.name, uuid: uuidOf(slot.names.partition) };
-  }
-  const own = {
-    ...{ 'bios-boot': fresh.biosBoot, esp: fresh.esp, boot: fresh.boot },
-    ...{ swap: fresh.swap, root: fresh.root, host: fresh.root },
-  };
-  return { ...place, role: system, uuid: uuidOf(own[system].partition) };
+  const uuid = uuidOf(fresh.partition);
+  if (system === undefined) return { ...place, ...ofStack(solved.type), role: 'data', name, uuid };
+  if (system !== 'slot') return { ...place, role: system, uuid };
+  const slot = slotCarriers(names.carriers).find(([, each]) => each === carrier)?.[0];
+  if (slot === undefined) throw new RangeError(`there is no name for the slot ${name}`);
+  return { ...place, role: 'slot', slot, uuid };
+}
+
+const linuxData = '0FC63DAF-8483-4772-8E79-3D69D8477DE4';
+
+/** The type of a member, where it has one of its own. */
+function ofStack(type: string): { type?: string } {
+  return type.length > 4 && type !== linuxData ? { type } : {};
 }
 
 function installedLayout(
   layout: SlotLayout,
-  disk: SolvedDisk,
-  data: DataMount[],
-  mounts: readonly LayoutMount[],
+  solution: Solved,
   names: Names,
+  starts: readonly DiskStart[],
+  mounts: readonly LayoutMount[],
 ): InstalledLayout {
-  const { fresh } = names;
-  const { uuid } = fresh.root;
-  const partUuid = (partition: SolvedPartition | undefined, own: string) =>
-    disk.table === 'mbr' && partition !== undefined ? mbrPartitionUuid(names.table(disk), partition.number) : own;
-  const typeOf = (partition: SolvedPartition | undefined) => (partition?.fileSystem?.type ?? 'ext4') as RootFileSystem;
-  const withRole = (role: string) => disk.partitions.find((each) => each.role === role);
-  const slot = (name: string, own: FreshPartition, partition: SolvedPartition | undefined): PartitionSlot => ({
-    name,
-    uuid: own.uuid,
-    partitionUuid: partUuid(partition, own.partition),
-    fileSystem: typeOf(partition),
+  const { fresh, carriers } = names;
+  const typeOf = (carrier: Carrier) => (carrier.fileSystem?.type ?? 'ext4') as RootFileSystem;
+  const partitionUuid = ({ disk, partition, fresh: own }: Carrier) =>
+    disk === undefined || partition === undefined
+      ? ''
+      : disk.table === 'mbr'
+        ? mbrPartitionUuid(names.table(disk), partition.number)
+        : own.partition;
+  const place = (carrier: Carrier) => ({
+    uuid: carrier.fresh.uuid,
+    partitionUuid: partitionUuid(carrier),
+    fileSystem: typeOf(carrier),
   });
-  const host = withRole('host');
+  const slot = (name: string, carrier: Carrier): PartitionSlot => ({
+    name,
+    ...place(carrier),
+    ...(carrier.stacked === undefined ? {} : { device: carrier.stacked }),
+  });
+  const withRole = (role: string) => carrierOf(role, undefined, carriers);
+  const [root, host] = [withRole('root'), withRole('host')];
+  const swaps = carriers.filter(({ role, kept }) => role === 'swap' && kept === undefined);
+  // A kernel wakes up from what it finds by itself.
+  const swap = swaps.find(({ stacked }) => stacked === undefined);
+  const moreSwap = swaps.filter((each) => each !== swap).map((each) => each.fresh.uuid);
+  const data = dataMounts(solution, carriers.filter(isData));
+  const boots = starts.flatMap(({ boot }) => (boot === undefined ? [] : [boot.uuid]));
+  const stack: InstalledStack | undefined = installedStack(solution, carriers);
   return {
     format: 1,
     layout,
     boot: fresh.boot.uuid,
     esp: `${fresh.espVolumeId.slice(0, 4)}-${fresh.espVolumeId.slice(4)}`.toUpperCase(),
-    ...(withRole('swap') === undefined ? {} : { swap: fresh.swap.uuid }),
+    ...(swap === undefined ? {} : { swap: swap.fresh.uuid }),
+    ...(moreSwap.length === 0 ? {} : { moreSwap }),
     slots: {
-      single: () => [slot('root', fresh.root, withRole('root'))],
-      slots: () => slotNames(disk, fresh).map((each) => slot(each.name, each.names, each.partition)),
+      single: () => (root === undefined ? [] : [slot('root', root)]),
+      slots: () => slotCarriers(carriers).map(([name, each]) => slot(name, each)),
       files: () => [],
     }[layout](),
     ...(data.length === 0 ? {} : { data }),
     ...(mounts.length === 0 ? {} : { shared: mounts.map(sharedMount) }),
-    ...(layout === 'files'
-      ? { host: { uuid, partitionUuid: partUuid(host, fresh.root.partition), fileSystem: typeOf(host) } }
-      : {}),
+    ...(stack === undefined ? {} : { stack }),
+    ...(boots.length > 1 ? { boots } : {}),
+    ...(layout === 'files' && host !== undefined ? { host: place(host) } : {}),
   };
 }
 
@@ -226,25 +271,16 @@ function sharedMount({ source, mount, options }: LayoutMount): SharedMount {
 }
 
 /** What else is mounted, those above others first. */
-function dataMounts({ mounts }: Pick<LayoutSolution, 'mounts'>, data: readonly PlannedData[]): DataMount[] {
+function dataMounts({ mounts }: Pick<LayoutSolution, 'mounts'>, data: readonly Carrier[]): DataMount[] {
   return mounts.flatMap(({ device, mount, type, options }) => {
     const found = data.find((each) => each.device === device);
     if (found === undefined || mount === 'none') return [];
-    const kept = found.solved.entry?.keep === undefined ? {} : { kept: true as const };
-    return [{ uuid: found.uuid, mount, type, options, ...kept }];
+    const uuid = found.kept?.content?.uuid ?? found.fresh.uuid;
+    return [{ uuid, mount, type, options, ...(found.keep ? { kept: true as const } : {}) }];
   });
 }
 
-/** Slots are called by their order on the disk, whatever the layout calls them. */
-function slotNames(
-  disk: SolvedDisk,
-  fresh: FreshDisk,
-): { name: string; names: FreshPartition; partition: SolvedPartition }[] {
-  return disk.partitions
-    .filter(({ role }) => role === 'slot')
-    .map((partition, index) => {
-      const names = fresh.slots[index];
-      if (names === undefined) throw new RangeError(`there are no names for ${index + 1} slots`);
-      return { name: partitionSlotName(index), names, partition };
-    });
+function slotCarriers(carriers: readonly Carrier[]): [name: string, carrier: Carrier][] {
+  const slots = carriersInOrder(carriers.filter(({ role, kept }) => role === 'slot' && kept === undefined));
+  return slots.map((carrier, index) => [partitionSlotName(index), carrier]);
 }

@@ -88,6 +88,8 @@ export interface SolvedCrypt {
   device: string;
   on: string;
   unlock: NonNullable<LayoutCrypt['unlock']>;
+  version?: '1' | '2';
+  keyFile?: string;
   size: number;
   fileSystem?: LayoutFileSystem;
   role?: LayoutRole;

@@ -1,7 +1,7 @@
-import type { Layout, LayoutPartition } from '../contract/layout.ts';
+import type { Layout } from '../contract/layout.ts';
 import type { InstallOptions } from '../contract/machine.ts';
 import { ImprintError } from '../foundation/errors.ts';
-import { fileSystemOf, layoutDevices } from '../machine/layout-devices.ts';
+import { fileSystemOf, type LayoutDevice, layoutDevices } from '../machine/layout-devices.ts';
 import { parseLayout } from '../machine/layout-file.ts';
 import { parseDiskCount } from '../machine/layout-terms.ts';
 import { builtInLayout } from './built-in-layouts.ts';
@@ -41,31 +41,33 @@ export function orderedLayout(options: InstallOptions): Layout {
 export function installProblem(layout: Layout, machine: string): ImprintError | undefined {
   const roles = layoutDevices(layout).map(({ role }) => role);
   const count = (role: string) => roles.filter((each) => each === role).length;
-  const partitions = layout.disks.flatMap((disk) => disk.partitions);
-  const system = partitions.find(({ role }) => role === 'root' || role === 'slot' || role === 'host');
+  const devices = layoutDevices(layout);
+  const system = devices.find(({ role }) => role === 'root' || role === 'slot' || role === 'host');
   const problems: [boolean, string][] = [
-    [layout.raids.length > 0, 'arrays'],
     [layout.crypts.length > 0, 'encrypted devices'],
-    [layout.volumeGroups.length > 0, 'volume groups'],
     [layout.swap.length > 0, 'swap files and zram'],
-    [layout.disks.some(({ count }) => parseDiskCount(count).most > 1), 'disks that are divided alike'],
-    [
-      layout.disks.filter((each) => each.partitions.some(isSystem)).length > 1,
-      'a system whose parts lie on several disks',
-    ],
-    [partitions.some((each) => (fileSystemOf(each)?.subvolumes.length ?? 0) > 0), 'subvolumes'],
+    [devices.some((each) => (fileSystemOf(each)?.subvolumes.length ?? 0) > 0), 'subvolumes'],
     [system?.fileSystem?.make !== undefined, 'options of mkfs for the system itself'],
     [count('slot') === 1 || count('slot') > mostSlots, `other than 2 to ${mostSlots} slots`],
+    [hostElsewhere(layout), 'a host partition that is not on the disk that the machine starts from'],
     [
-      ['esp', 'boot', 'swap', 'bios-boot'].some((role) => count(role) > 1),
-      'two partitions of one role of boot or swap',
+      layout.disks.some(({ partitions }) =>
+        ['esp', 'boot', 'bios-boot'].some((role) => partitions.filter((each) => each.role === role).length > 1),
+      ),
+      'two partitions of one role of boot on a disk',
+    ],
+    [
+      devices.some(
+        ({ kind, role }) => kind !== 'partition' && role !== undefined && ['esp', 'boot', 'bios-boot'].includes(role),
+      ),
+      'what firmware and GRUB read on other than partitions',
     ],
     [
       count('esp') === 0 || count('bios-boot') === 0,
       'disks that start on one kind of firmware only (esp and bios-boot)',
     ],
     [
-      partitions.some((each) => isData(each) && !dataTypes.includes(fileSystemOf(each)?.type ?? 'ext4')),
+      devices.some((each) => isData(each) && !dataTypes.includes(fileSystemOf(each)?.type ?? 'ext4')),
       `data on other than ${dataTypes.join(', ')}`,
     ],
   ];
@@ -73,15 +75,21 @@ export function installProblem(layout: Layout, machine: string): ImprintError | 
   return found === undefined ? undefined : cannot(machine, found[1]);
 }
 
-/** What firmware reads, and what holds a system: all of it lies on one disk. */
-function isSystem({ role }: LayoutPartition): boolean {
-  return role !== undefined && ['bios-boot', 'esp', 'boot', 'root', 'slot', 'host', 'swap'].includes(role);
+/** GRUB looks at it, for images that were dropped there. */
+function hostElsewhere(layout: Layout): boolean {
+  const host = layoutDevices(layout).find(({ role }) => role === 'host');
+  if (host === undefined) return false;
+  if (host.kind !== 'partition') return true;
+  const { disk } = host;
+  return !disk.partitions.some(({ role }) => role === 'boot') || parseDiskCount(disk.count).most > 1;
 }
 
 /** Kinds that fstab finds by their UUID, and that are made here. */
 const dataTypes = ['ext2', 'ext3', 'ext4', 'xfs', 'btrfs'];
 
-function isData({ role, keep }: LayoutPartition): boolean {
+function isData(device: LayoutDevice): boolean {
+  const { role } = device;
+  const keep = device.kind === 'partition' ? device.partition.keep : undefined;
   return keep === undefined && (role === 'data' || role === 'share' || role === 'home' || role === undefined);
 }
 
@@ -102,6 +110,6 @@ export function keptProblem({ disks }: Pick<LayoutSolution, 'disks'>, machine: s
 
 function cannot(machine: string, what: string): ImprintError {
   const problem = `installs cannot make ${what} yet`;
-  const hint = 'Look at it with imprint layout solve; install with plain partitions that hold file systems or swap.';
+  const hint = 'Look at it with imprint layout solve, and leave it out to install.';
   return new ImprintError('layout-unsolvable', { machine, problem, hint });
 }

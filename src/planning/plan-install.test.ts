@@ -314,11 +314,7 @@ describe('planInstall', () => {
       own('{ name: root, role: root }', ', count: 1-2').valueOf() as InstallOptions,
       'layout-invalid',
     ],
-    [
-      'swap on another disk',
-      own('{ name: root, role: root }', ' }, { name: e, partitions: [{ name: s, role: swap, size: 1G }]'),
-      'layout-unsolvable',
-    ],
+    ['a swap file', own('{ name: root, role: root }', ' }]\nswap: [{ file: /swapfile, size: 1G'), 'layout-unsolvable'],
     [
       'subvolumes',
       own('{ name: root, role: root, fileSystem: { type: btrfs, subvolumes: [{ name: a, mount: / }] } }'),

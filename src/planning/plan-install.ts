@@ -3,7 +3,7 @@ import type { Layout } from '../contract/layout.ts';
 import type { DiskFacts, InstallOptions, MachineFacts, PartitionFacts } from '../contract/machine.ts';
 import type { Script } from '../contract/scripts.ts';
 import { ImprintError } from '../foundation/errors.ts';
-import type { BootRoot } from '../machine/boot-arguments.ts';
+import { type BootRoot, placeOfSlot } from '../machine/boot-arguments.ts';
 import { installedMounts } from '../machine/fstab.ts';
 import type { ImageContent } from '../machine/image-content.ts';
 import { entryId, type InstalledLayout, imagePath } from '../machine/installed-layout.ts';
@@ -13,7 +13,7 @@ import type { InstalledNetwork } from '../machine/network-files.ts';
 import { isExtended } from '../machine/partition-kind.ts';
 import type { PartitionTable } from '../machine/partition-table.ts';
 import { imageProblem } from './image-problem.ts';
-import { type FreshDisk, type PlannedDisk, planDisk } from './install-layout.ts';
+import { type DiskStart, type FreshDisk, type PlannedDisk, planDisk } from './install-layout.ts';
 import { imageSpace } from './install-space.ts';
 import { layoutNeeds } from './layout-needs.ts';
 import type { LayoutSolution, Loss, SolvedDisk } from './layout-solution.ts';
@@ -21,6 +21,8 @@ import { installProblem, keptProblem, orderedLayout } from './own-layout.ts';
 import { type BootCopyKeeper, withBootCopies } from './save-boot-steps.ts';
 import { firstBootScriptSteps, postInstallSteps, preInstallSteps, scriptsProblem } from './script-steps.ts';
 import { solveLayout } from './solve-layout.ts';
+import { stackProblem } from './stack-problem.ts';
+import { stackSteps } from './stack-steps.ts';
 import type { FirstEntry, Step } from './step.ts';
 
 /** Names that the new system gets, made before planning so that planning stays pure; see `freshIdentity`. */
@@ -73,7 +75,8 @@ export function planInstall(question: InstallQuestion): InstallPlan {
   const layout = layoutOf(options);
   if (layout instanceof ImprintError) return { kind: 'refused', error: layout };
   const impossible =
-    layoutProblem(question, layout) ?? (options.layout === 'own' ? installProblem(layout, name) : undefined);
+    layoutProblem(question, layout) ??
+    (options.layout === 'own' ? (installProblem(layout, name) ?? stackProblem(question, layout)) : undefined);
   if (impossible !== undefined) return { kind: 'refused', error: impossible };
   const answer = solveLayout({
     layout,
@@ -119,15 +122,16 @@ function stepsFor(question: InstallQuestion, intent: Layout, solution: LayoutSol
   const { name, reference, record, content, fresh } = question;
   const { facts: disk } = solved;
   const planned = planDisk(solution, solved, { ...question.options, mounts: intent.mounts }, fresh);
-  const { layout, device } = planned;
+  const { layout, device, starts } = planned;
   const golden = record.source.hostName;
   const steps: Step[] = [
     ...preInstallSteps(question, disk),
     ...tableSteps(solved, planned.table),
     ...planned.others.flatMap((each) => tableSteps(each.disk, each.table)),
-    { kind: 'make-esp', device: device('esp'), volumeId: fresh.espVolumeId },
+    ...stackSteps(solution, layout.stack),
+    ...starts.flatMap(({ esp }): Step[] => (esp === undefined ? [] : [{ kind: 'make-esp', ...esp }])),
+    ...planned.swaps.map((swap): Step => ({ kind: 'make-swap', device: swap.device, uuid: swap.fresh.uuid })),
   ];
-  if (layout.swap !== undefined) steps.push({ kind: 'make-swap', device: device('swap'), uuid: layout.swap });
   const root = rootOf(question, planned);
   const entry = firstEntry(question, planned, root);
   steps.push(
@@ -156,31 +160,46 @@ function stepsFor(question: InstallQuestion, intent: Layout, solution: LayoutSol
       layout,
       entry,
     },
+    ...copySteps(planned),
     root.done,
+    ...starts.flatMap((start) => startSteps(start, layout)),
   );
-  if (disk.sectorSize === 512) steps.push(biosBootStep(solved, planned));
-  const isMbr = solved.table === 'mbr' ? { table: 'mbr' as const } : {};
-  steps.push({ kind: 'install-uefi-boot', device: device('esp'), bootUuid: layout.boot, ...isMbr });
   return steps;
 }
 
+/** A boot partition on each disk that shall start the machine by itself. */
+function copySteps({ starts, layout, device }: PlannedDisk): Step[] {
+  const from = device('boot');
+  return starts.flatMap(({ boot }): Step[] =>
+    boot === undefined || boot.uuid === layout.boot
+      ? []
+      : [{ kind: 'copy-boot-partition', from, device: boot.device, uuid: boot.uuid }],
+  );
+}
+
+/** What firmware starts. A disk without a boot partition of its own uses the first one's. */
+function startSteps(start: DiskStart, layout: InstalledLayout): Step[] {
+  const { disk, esp, boot } = start;
+  const bootUuid = boot?.uuid ?? layout.boot;
+  const isMbr = disk.table === 'mbr' ? { table: 'mbr' as const } : {};
+  return [
+    ...biosBootSteps(start, bootUuid),
+    ...(esp === undefined ? [] : [{ kind: 'install-uefi-boot' as const, device: esp.device, bootUuid, ...isMbr }]),
+  ];
+}
+
 /** GRUB's core lies in a partition of its own, or on an MBR in front of the first one. */
-function biosBootStep({ facts, table, partitions }: SolvedDisk, { layout, partition, device }: PlannedDisk): Step {
-  const bootUuid = layout.boot;
-  if (table === 'gpt') {
-    const { start, size } = partition('bios-boot');
-    return { kind: 'install-bios-boot', disk: facts.path, partition: device('bios-boot'), start, size, bootUuid };
+function biosBootSteps({ disk, boot, biosBoot }: DiskStart, bootUuid: string): Step[] {
+  const { facts, table, partitions } = disk;
+  if (facts.sectorSize !== 512) return [];
+  if (biosBoot !== undefined) {
+    const { device, start, size } = biosBoot;
+    return [{ kind: 'install-bios-boot', disk: facts.path, partition: device, start, size, bootUuid }];
   }
+  if (table === 'gpt' || boot === undefined) return [];
   const first = Math.min(...partitions.map(({ start }) => start));
-  return {
-    kind: 'install-bios-boot',
-    disk: facts.path,
-    partition: facts.path,
-    start: 1,
-    size: first - 1,
-    bootUuid,
-    table: 'mbr',
-  };
+  const place = { disk: facts.path, partition: facts.path, start: 1, size: first - 1 };
+  return [{ kind: 'install-bios-boot', ...place, bootUuid, table: 'mbr' }];
 }
 
 /** A disk of which nothing stays is made anew; else only what goes is touched. */
@@ -205,8 +224,7 @@ function tableSteps({ facts, tableKept, partitions }: SolvedDisk, table: Partiti
 
 /** Before the root, so that all is there when it is mounted. */
 function makeDataSteps({ data }: PlannedDisk): Step[] {
-  return data.flatMap(({ device, solved, uuid }): Step[] => {
-    const { fileSystem, kept } = solved;
+  return data.flatMap(({ device, fileSystem, kept, fresh: { uuid } }): Step[] => {
     if (fileSystem === undefined || kept !== undefined) return [];
     const { type, label, make = [] } = fileSystem;
     return [
@@ -218,7 +236,7 @@ function makeDataSteps({ data }: PlannedDisk): Step[] {
 /** What is kept is not mounted: its files are the machine's, whatever the version has there. */
 function mountDataSteps({ data }: PlannedDisk, { mounts }: LayoutSolution): Step[] {
   return mounts.flatMap(({ device, mount, type }): Step[] => {
-    const made = data.some((each) => each.device === device && each.solved.kept === undefined);
+    const made = data.some((each) => each.device === device && each.kept === undefined);
     return made && mount !== 'none' ? [{ kind: 'mount-data', device, fileSystem: type, mount }] : [];
   });
 }
@@ -268,7 +286,7 @@ function rootOf({ record, fresh }: InstallQuestion, { layout, table, partition, 
   const { uuid, fileSystem } = first;
   return {
     ...{ slot: first.name, uuid, type: fileSystem },
-    boot: { purpose: several ? 'partition' : 'in-place', uuid },
+    boot: { purpose: several ? 'partition' : 'in-place', ...placeOfSlot(first) },
     make: [
       ...layout.slots.map((slot) => ({
         kind: 'make-root' as const,

@@ -85,6 +85,8 @@ export function solveStack(
         device: `/dev/mapper/${ref}`,
         on: below.path,
         unlock: crypt.unlock ?? 'passphrase',
+        ...(crypt.version === undefined ? {} : { version: crypt.version }),
+        ...(crypt.keyFile === undefined ? {} : { keyFile: crypt.keyFile }),
         size,
         ...contents(crypt),
       });

@@ -1,9 +1,11 @@
+import type { RaidLevel } from '../contract/layout.ts';
 import { formatBytes } from '../foundation/bytes.ts';
 import type { BootRoot } from '../machine/boot-arguments.ts';
 import type { BootEntry } from '../machine/boot-pointer.ts';
 import type { InstalledMounts } from '../machine/fstab.ts';
 import type { BootKernel } from '../machine/image-content.ts';
 import type { InstalledLayout } from '../machine/installed-layout.ts';
+import { stackFileNames } from '../machine/installed-stack.ts';
 import type { InstalledNetwork } from '../machine/network-files.ts';
 import { type PartitionTable, partitionName } from '../machine/partition-table.ts';
 import type { RootFileSystem } from '../machine/root-file-system.ts';
@@ -42,6 +44,34 @@ export type Step =
   | { kind: 'clear-partitions'; disk: string; partitions: string[]; kept: string[] }
   /** Takes entries out of a table and adds those that are not kept; no other byte of the table changes. */
   | { kind: 'change-partitions'; disk: string; remove: number[]; table: PartitionTable }
+  /** An array; `missing` places stay empty. */
+  | {
+      kind: 'make-raid';
+      name: string;
+      device: string;
+      level: RaidLevel;
+      metadata: string;
+      /** As mdadm has it. */
+      uuid: string;
+      members: string[];
+      missing: number;
+      spares: string[];
+      /** Bytes. */
+      chunk?: number;
+    }
+  /** LUKS; its passphrase is in no plan. `keyFile`: where the system has its key. */
+  | { kind: 'make-crypt'; name: string; device: string; on: string; uuid: string; version: '1' | '2'; keyFile?: string }
+  | { kind: 'make-group'; name: string; physicalVolumes: string[]; extent: number }
+  /** A volume of a group: of these bytes, or of a pool, whose blocks it takes as it is written. */
+  | {
+      kind: 'make-volume';
+      group: string;
+      name: string;
+      device: string;
+      bytes: number;
+      thinPool?: true;
+      pool?: string;
+    }
   | {
       kind: 'make-root';
       device: string;
@@ -89,6 +119,8 @@ export type Step =
   | { kind: 'write-first-boot'; server: string; order: string; session: string; digest: string }
   /** GRUB's menu, the first entry with its kernel, and the pointer that names it. */
   | { kind: 'write-boot-partition'; device: string; layout: InstalledLayout; entry: FirstEntry }
+  /** A copy of the boot partition on another disk, with its own UUID: that disk starts the machine, too. */
+  | { kind: 'copy-boot-partition'; from: string; device: string; uuid: string }
   /** Flushes and lets go of the root: from here on it is whole. */
   | { kind: 'unmount-root'; device: string }
   /** The same for an image file, which gets its name. */
@@ -126,6 +158,13 @@ const describers: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string 
   'clear-partitions': ({ disk, partitions, kept }) =>
     `erase ${partitions.length === 0 ? `the boot code of ${disk}` : partitions.join(', ')}; ${kept.join(', ')} ${kept.length === 1 ? 'stays' : 'stay'}`,
   'change-partitions': ({ disk, table }) => `partition ${disk}: ${describeTable(table)}`,
+  'make-raid': ({ device, level, members, missing, spares }) =>
+    `make ${device}, RAID ${level} of ${members.join(', ')}${missing > 0 ? `, ${missing} missing` : ''}${spares.length > 0 ? `, spare ${spares.join(', ')}` : ''}`,
+  'make-crypt': ({ device, on, keyFile }) =>
+    `encrypt ${on} as ${device}, opened by ${keyFile === undefined ? 'its passphrase' : `the key ${keyFile}`}`,
+  'make-group': ({ name, physicalVolumes }) => `make the volume group ${name} of ${physicalVolumes.join(', ')}`,
+  'make-volume': ({ device, bytes, thinPool, pool }) =>
+    `make ${thinPool ? 'the thin pool ' : ''}${device} of ${formatBytes(bytes)}${pool === undefined ? '' : ` in ${pool}`}`,
   'make-root': (step) =>
     `make ${step.fileSystem} on ${step.device}${step.slot === undefined ? '' : ` (slot ${step.slot})`}`,
   'make-esp': (step) => `make the EFI system partition on ${step.device}`,
@@ -139,7 +178,7 @@ const describers: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string 
   'mount-host': (step) => `mount ${step.device}`,
   'make-image': (step) => `make an image file of ${formatBytes(step.bytes)}`,
   restore: (step) => `restore ${step.reference} (${formatBytes(step.bytes)})`,
-  'write-fstab': () => 'write /etc/fstab',
+  'write-fstab': ({ mounts }) => `write ${['/etc/fstab', ...stackFileNames(mounts.stack)].join(', ')}`,
   'write-identity': (step) => `make it ${step.name}: host name, machine-id${step.sshHostKeys ? ', SSH host keys' : ''}`,
   'write-network': ({ network }) => `give it the address ${network.address}/${network.prefix} (${network.mac})`,
   'write-agent': () => 'install the agent',
@@ -147,6 +186,7 @@ const describers: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string 
   'write-first-boot': () => 'have the first boot report to the server',
   'write-boot-partition': ({ device, entry }) =>
     `write the boot partition ${device}${entry.kernel === undefined ? '' : `: Linux ${entry.kernel.version}`}`,
+  'copy-boot-partition': ({ from, device }) => `copy the boot partition ${from} to ${device}`,
   'unmount-root': () => 'write everything out',
   'place-image': () => 'write everything out',
   'install-bios-boot': (step) => `make ${step.disk} boot on BIOS`,

@@ -1,7 +1,9 @@
 import type { VersionRecord } from '../contract/image.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { ImageContent } from '../machine/image-content.ts';
+import type { InstalledStack } from '../machine/installed-stack.ts';
 import { imageProblem } from './image-problem.ts';
+import { installedStackProblem } from './stack-problem.ts';
 
 /** What a machine asks of a version that it shall boot. */
 export interface UpdateNeeds {
@@ -16,6 +18,8 @@ export interface UpdateNeeds {
   file: boolean;
   /** Whether the boot addition brings modules of `fileSystems` that the initial RAM disk lacks. */
   addition: boolean;
+  /** What lies below its file systems. */
+  stack?: InstalledStack;
 }
 
 /** What was found in a version beside its manifest. */
@@ -52,6 +56,8 @@ export function updateProblems(
   const first = imageProblem({ machine, architecture, reference, record, content: image.content });
   if (first !== undefined) return [{ fatal: true, error: first }];
   const { content, initMachine } = image;
+  const unstacked = needs.stack && installedStackProblem({ name: machine, reference, content }, needs.stack);
+  if (unstacked !== undefined) problems.push({ fatal: true, error: unstacked });
   if (
     initMachine !== undefined &&
     initMachine !== architecture &&

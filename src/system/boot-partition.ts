@@ -46,6 +46,8 @@ export interface BootPartitionOptions {
   /** Default: `/run/imprint/boot`. */
   mountAt?: string;
   clock?: Clock;
+  /** Called before it is let go of, where it could be written: makes the boot partitions of other disks like it. Must not reject. */
+  keepAlike?(directory: string, layout: InstalledLayout): Promise<void>;
 }
 
 /** Bytes that stay free beside what an entry needs, for directories and the journal of what comes. */
@@ -60,18 +62,21 @@ const reserve = 2 * 1024 ** 2;
 export class BootPartition implements AsyncDisposable {
   readonly device: string;
   readonly #mount: BootMount;
+  readonly #keepAlike: BootPartitionOptions['keepAlike'];
 
-  private constructor(device: string, mount: BootMount) {
+  private constructor(device: string, mount: BootMount, keepAlike: BootPartitionOptions['keepAlike']) {
     this.device = device;
     this.#mount = mount;
+    this.#keepAlike = keepAlike;
   }
 
   /** Opens it. Waits for up to a minute while another process has it open. */
   static async open(processes: Processes, device: string, options: BootPartitionOptions = {}): Promise<BootPartition> {
-    const { readOnly = false, mountAt = bootMountPoint, clock = systemClock } = options;
+    const { readOnly = false, mountAt = bootMountPoint, clock = systemClock, keepAlike } = options;
     return new BootPartition(
       device,
       await mountBootPartition(processes, clock, { device, directory: mountAt, readOnly }),
+      readOnly ? undefined : keepAlike,
     );
   }
 
@@ -243,6 +248,10 @@ export class BootPartition implements AsyncDisposable {
 
   /** Unmounts it. */
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#keepAlike !== undefined) {
+      const layout = await this.layout().catch(() => undefined);
+      if (layout !== undefined) await this.#keepAlike(this.#mount.directory, layout);
+    }
     await this.#mount[Symbol.asyncDispose]();
   }
 

@@ -1,5 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { ImprintError } from '../foundation/errors.ts';
+import type { PartitionSlot } from '../machine/installed-layout.ts';
 import type { Processes } from './run.ts';
 
 /**
@@ -19,6 +20,25 @@ export async function findPartition(processes: Processes, partitionUuid: string,
   }
   if (another === undefined) return only;
   throw new ImprintError('slot-unfit', { slot: name, problem: `${found.join(' and ')} have the same UUID ${uuid}` });
+}
+
+/** The device of a slot: its partition, or what it was made on above some. Errors: as `findPartition`. */
+export async function findSlotDevice(
+  processes: Processes,
+  { name, device, partitionUuid }: Pick<PartitionSlot, 'name' | 'device' | 'partitionUuid'>,
+): Promise<string> {
+  if (device === undefined) return findPartition(processes, partitionUuid, name);
+  const found = await realpath(device).catch(() => undefined);
+  if (found !== undefined) return device;
+  throw new ImprintError('slot-unfit', { slot: name, problem: `there is no ${device}` });
+}
+
+/** The device of the file system with this UUID; undefined where there is none, or several. Never the cache: it knows disks that are gone. */
+export async function findFileSystem(processes: Processes, uuid: string): Promise<string | undefined> {
+  const args = ['-c', '/dev/null', '-o', 'device', '-t', `UUID=${uuid}`];
+  const { stdout } = await processes.run('blkid', args, { timeout: 60_000, accept: [0, 2] });
+  const [only, another] = stdout.split('\n').filter((line) => line.startsWith('/dev/'));
+  return another === undefined ? only : undefined;
 }
 
 /** UUID and type of the file system on a device or in a file; undefined where there is none that is known. */

@@ -1,4 +1,4 @@
-import { constants, type FileHandle, open, readdir, readFile } from 'node:fs/promises';
+import { constants, type FileHandle, open, readdir, readFile, realpath } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Clock } from '../foundation/clock.ts';
 import { ImprintError } from '../foundation/errors.ts';
@@ -157,7 +157,9 @@ async function zeroEdges(disk: string): Promise<void> {
 
 /** Bytes of a block device, from `/sys` (always in units of 512). */
 export async function deviceSize(device: string): Promise<number> {
-  return Number(await readFile(`/sys/class/block/${basename(device)}/size`, 'utf8')) * 512;
+  // Arrays and volumes have names that are links.
+  const name = basename(await realpath(device));
+  return Number(await readFile(`/sys/class/block/${name}/size`, 'utf8')) * 512;
 }
 
 async function dropPartitions(processes: Processes, disk: string): Promise<void> {

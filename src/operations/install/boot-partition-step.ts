@@ -1,9 +1,11 @@
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import type { StepOf } from '../../planning/step.ts';
+import { mountBootPartition } from '../../system/boot-mount.ts';
+import { makeReplica } from '../../system/boot-replica.ts';
 import { makeBootPartition } from '../../system/make-boot-partition.ts';
 import { unmountTree } from '../../system/mount.ts';
-import { bootDirectory, type InstallContext } from './install-context.ts';
+import { bootDirectory, copyDirectory, type InstallContext } from './install-context.ts';
 import { prepareEntry } from './prepare-entry.ts';
 
 /** Seconds that GRUB's menu waits. */
@@ -33,4 +35,18 @@ export async function writeBootPartition(
     },
     task.signal,
   );
+}
+
+/** Copies it, whole by now, to another disk, so that this one starts the machine, too. */
+export async function copyBootPartition(
+  { from, device, uuid }: StepOf<'copy-boot-partition'>,
+  context: InstallContext,
+  task: Task,
+): Promise<void> {
+  const { processes, clock } = context;
+  const mountAt = copyDirectory(context);
+  await unmountTree(processes, mountAt, clock);
+  const directory = bootDirectory(context);
+  await using first = await mountBootPartition(processes, clock, { device: from, directory, readOnly: true });
+  await makeReplica(processes, clock, { source: first.directory, device, uuid, mountAt }, task.signal);
 }

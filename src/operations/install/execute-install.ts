@@ -5,7 +5,8 @@ import { describeStep, type Step } from '../../planning/step.ts';
 import { unmountTree } from '../../system/mount.ts';
 import { openDiskExclusively } from '../../system/partition.ts';
 import { executeStep } from './executors.ts';
-import { bootDirectory, hostDirectory, type InstallContext } from './install-context.ts';
+import { bootDirectory, copyDirectory, hostDirectory, type InstallContext } from './install-context.ts';
+import { releaseStack } from './stack-executors.ts';
 
 export interface InstallHooks {
   /** Called before each step and, with `undefined`, when all are done; what it throws breaks the install off. */
@@ -31,6 +32,8 @@ export async function executeInstall(
   task.expect(before + steps.length, 'steps');
   if (before > 0) task.advance(before);
   try {
+    // What an install before made, that was broken off.
+    await releaseStack(context.processes, steps, task);
     await requireDisks(machine, steps);
     for (const step of steps) {
       hooks.reached?.(step);
@@ -40,11 +43,12 @@ export async function executeInstall(
     hooks.reached?.(undefined);
   } finally {
     // The host partition after the image file on it.
-    for (const directory of [context.target, bootDirectory(context), hostDirectory(context)]) {
+    for (const directory of [context.target, copyDirectory(context), bootDirectory(context), hostDirectory(context)]) {
       await unmountTree(context.processes, directory, context.clock).catch((thrown) => {
         task.warn(`${directory} could not be unmounted: ${toImprintError(thrown).message}`);
       });
     }
+    await releaseStack(context.processes, steps, task);
   }
 }
 

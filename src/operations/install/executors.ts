@@ -1,7 +1,9 @@
 import { chmod } from 'node:fs/promises';
+import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import { partitionLabels } from '../../machine/installed-layout.ts';
 import type { Step, StepKind, StepOf } from '../../planning/step.ts';
+import { makeCrypt } from '../../system/crypt.ts';
 import { makeDataFileSystem } from '../../system/data-file-system.ts';
 import { makeEsp, makeRootFileSystem, makeSwap } from '../../system/filesystem.ts';
 import { installBiosBoot, installUefiBoot } from '../../system/grub.ts';
@@ -14,9 +16,11 @@ import {
   wipeDisk,
   writePartitionTable,
 } from '../../system/partition.ts';
+import { makeRaid } from '../../system/raid.ts';
 import { rootFiles } from '../../system/root-files.ts';
+import { makeGroup, makeVolume } from '../../system/volume-group.ts';
 import { restoreVersion, writeAgent } from './agent-step.ts';
-import { writeBootPartition } from './boot-partition-step.ts';
+import { copyBootPartition, writeBootPartition } from './boot-partition-step.ts';
 import { makeImage, placeImage } from './image-steps.ts';
 import { hostDirectory, type InstallContext } from './install-context.ts';
 import { bringBackObject } from './lay-object.ts';
@@ -43,6 +47,14 @@ const executors: { readonly [Kind in StepKind]: Executor<Kind> } = {
     clearPartitions(processes, step.disk, step.partitions, task.signal),
   'change-partitions': (step, { processes, clock }, task) =>
     changePartitionTable(processes, step.disk, step, clock, task.signal),
+  'make-raid': (step, { processes }, task) => makeRaid(processes, step, task.signal),
+  'make-crypt': async (step, { processes, secretOf }, task) => {
+    if (secretOf === undefined)
+      throw new ImprintError('internal', { problem: 'there is nobody who knows the passphrase' });
+    await makeCrypt(processes, step, await secretOf(step, task.signal), task.signal);
+  },
+  'make-group': (step, { processes }, task) => makeGroup(processes, step, task.signal),
+  'make-volume': (step, { processes }, task) => makeVolume(processes, step, task.signal),
   'make-data': (step, { processes }, task) => makeDataFileSystem(processes, step, task.signal),
   'mount-data': async (step, { processes, target }, task) => {
     const { device, fileSystem: type, mount } = step;
@@ -95,6 +107,7 @@ const executors: { readonly [Kind in StepKind]: Executor<Kind> } = {
   'write-first-boot-scripts': writeFirstBootScripts,
   'run-scripts': runScripts,
   'write-boot-partition': writeBootPartition,
+  'copy-boot-partition': copyBootPartition,
   'unmount-root': async (step, { processes, target, clock }) => {
     await unmountTree(processes, target, clock);
     await flushDevice(step.device);

@@ -22,8 +22,8 @@ export function freshIdentity(): FreshIdentity {
   };
 }
 
-/** More partitions for data than any layout has. */
-const mostData = 64;
+/** More devices than any layout has. */
+const mostData = 256;
 
 function freshPartition(): FreshPartition {
   return { partition: randomUUID(), uuid: randomUUID() };

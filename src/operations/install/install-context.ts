@@ -28,6 +28,8 @@ export interface InstallContext {
   readonly scripts?: readonly Script[];
   /** Seconds that one may take; default: an hour. */
   readonly scriptLimit?: number;
+  /** The secret by which an encrypted device is opened; absent: there is none, and nothing encrypted is made. */
+  secretOf?(crypt: { name: string; keyFile?: string }, signal: AbortSignal): Promise<Uint8Array>;
   /** How the first entry is made, where not as always. */
   readonly makers?: EntryMakers;
   /** Where GRUB's files are; default: where the distribution has them. */
@@ -51,4 +53,9 @@ export function hostDirectory({ target }: Pick<InstallContext, 'target'>): strin
 /** Where the boot partition is mounted meanwhile. */
 export function bootDirectory({ target }: Pick<InstallContext, 'target'>): string {
   return `${target}-boot`;
+}
+
+/** Where its copies are. */
+export function copyDirectory({ target }: Pick<InstallContext, 'target'>): string {
+  return `${target}-boot-copy`;
 }

@@ -1,8 +1,9 @@
 import { ImprintError, toImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
-import { type BootRoot, bootArguments } from '../../machine/boot-arguments.ts';
+import { type BootRoot, bootArguments, placeArguments } from '../../machine/boot-arguments.ts';
 import type { BootKernel } from '../../machine/image-content.ts';
 import type { InstalledLayout } from '../../machine/installed-layout.ts';
+import { initramfsFiles } from '../../machine/installed-stack.ts';
 import { buildBootAddition } from '../../netboot/boot-addition.ts';
 import { detectInitramfs } from '../../netboot/detect-initramfs.ts';
 import type { EntryFiles } from '../../system/boot-partition.ts';
@@ -65,8 +66,9 @@ export async function prepareEntry(request: EntryRequest, task: Task): Promise<P
     const addition = await makers.build({
       ...{ root, kernelVersion: kernel.version, initramfs, purpose, processes, signal },
       ...(hostFileSystem === undefined ? {} : { hostFileSystem }),
+      files: initramfsFiles(layout.stack),
     });
-    const kernelOptions = bootArguments({ root: boot, initramfs, options: request.options });
+    const kernelOptions = bootArguments({ root: boot, initramfs, options: request.options, stack: layout.stack });
     return { kernelVersion: kernel.version, kernelOptions, files: { vmlinuz, initrd, addition } };
   } catch (thrown) {
     const error = toImprintError(thrown);
@@ -75,8 +77,13 @@ export async function prepareEntry(request: EntryRequest, task: Task): Promise<P
   }
 }
 
-function withoutAddition({ boot }: EntryRequest, plain: PreparedEntry, problem: string, task: Task): PreparedEntry {
-  if (boot.purpose === 'file') {
+function withoutAddition(
+  { boot, layout }: EntryRequest,
+  plain: PreparedEntry,
+  problem: string,
+  task: Task,
+): PreparedEntry {
+  if (boot.purpose === 'file' || initramfsFiles(layout.stack).length > 0) {
     const hint = 'Install initramfs-tools or dracut in the image, or choose another layout.';
     throw new ImprintError('image-unfit', { reference: 'the image', machine: 'this machine', problem, hint });
   }
@@ -92,6 +99,6 @@ function plainArguments({ boot, kernel, layout, slot, options }: EntryRequest): 
       ? [`root=PARTUUID=${place.partitionUuid}`, `rootfstype=${place.fileSystem}`, 'rootwait']
       : boot.purpose === 'file'
         ? []
-        : [`root=UUID=${boot.uuid}`];
+        : placeArguments(boot);
   return [...root, 'ro', ...options.filter((option) => !option.startsWith('panic=')), 'panic=30'];
 }

@@ -2,6 +2,7 @@ import { chmod, symlink } from 'node:fs/promises';
 import { firstBootPaths, renderFirstBootScript, renderFirstBootUnit } from '../../machine/first-boot.ts';
 import { espMountPoint, type InstalledMounts, keptMountPoints, renderFstab } from '../../machine/fstab.ts';
 import { hostMounts, hostPaths } from '../../machine/installed-layout.ts';
+import { type InstalledStack, renderCrypttab, renderMdadmConf } from '../../machine/installed-stack.ts';
 import type { StepOf } from '../../planning/step.ts';
 import { type RootFiles, rootFiles } from '../../system/root-files.ts';
 import type { InstallContext } from './install-context.ts';
@@ -11,6 +12,7 @@ export async function writeMounts(root: string, mounts: InstalledMounts): Promis
   const files = rootFiles(root);
   const imageFstab = (await files.read('etc/fstab')) ?? '';
   await files.write('etc/fstab', renderFstab(imageFstab, mounts));
+  await writeStack(files, mounts.stack);
   // A tree captured from a directory may lack what a running system always has.
   for (const point of [
     'proc',
@@ -28,6 +30,16 @@ export async function writeMounts(root: string, mounts: InstalledMounts): Promis
     await chmod(await files.resolve('tmp'), 0o1777);
   }
   if (mounts.host !== undefined) await linkHostPartition(files);
+}
+
+/** By what the system sets its arrays and encrypted devices in motion. */
+async function writeStack(files: RootFiles, stack: InstalledStack | undefined): Promise<void> {
+  if (stack === undefined) return;
+  const { raids, crypts } = stack;
+  if (crypts.length > 0) await files.write('etc/crypttab', renderCrypttab(crypts));
+  if (raids.length === 0) return;
+  const path = (await files.exists('etc/mdadm')) ? 'etc/mdadm/mdadm.conf' : 'etc/mdadm.conf';
+  await files.write(path, renderMdadmConf(raids, await files.read(path)));
 }
 
 function dataPoints({ data = [], shared = [] }: InstalledMounts): string[] {

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { ImprintError } from '../../foundation/errors.ts';
-import type { BootRoot } from '../../machine/boot-arguments.ts';
+import { type BootRoot, placeOfSlot } from '../../machine/boot-arguments.ts';
 import { entryId } from '../../machine/installed-layout.ts';
 import { mergeKernelOptions } from '../../machine/kernel-options.ts';
 import { prepareEntry } from '../install/prepare-entry.ts';
@@ -75,5 +75,6 @@ export async function held(files: {
 
 function bootRoot({ layout, content }: FillRequest, root: SlotRoot): BootRoot {
   if (layout.host !== undefined) return { purpose: 'file', host: layout.host.uuid, image: content.digest };
-  return { purpose: 'partition', uuid: root.uuid };
+  const slot = layout.slots.find(({ name }) => name === root.slot);
+  return { purpose: 'partition', ...(slot === undefined ? { uuid: root.uuid } : placeOfSlot(slot)) };
 }

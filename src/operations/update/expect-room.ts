@@ -5,7 +5,7 @@ import { ImprintError } from '../../foundation/errors.ts';
 import { hostMounts, hostPaths, imagePath } from '../../machine/installed-layout.ts';
 import { entriesThatStay } from '../../planning/choose-slot.ts';
 import { type Content, rootSpace } from '../../planning/install-space.ts';
-import { findPartition } from '../../system/find-partition.ts';
+import { findSlotDevice } from '../../system/find-partition.ts';
 import { hostReserve, sharedReserve } from './fill-file-slot.ts';
 import { requirePartitionRoom } from './fill-partition-slot.ts';
 import { imageOf } from './settle-boot.ts';
@@ -26,7 +26,7 @@ export async function expectSlotRoom(work: SlotWork, slot: string): Promise<void
   if (layout.host !== undefined) return expectHostRoom(work, layout.host.fileSystem);
   const place = layout.slots.find(({ name }) => name === slot);
   if (place === undefined) return;
-  const device = await findPartition(machine.processes, place.partitionUuid, slot);
+  const device = await findSlotDevice(machine.processes, place);
   await requirePartitionRoom(source.version.record.stats, slot, device);
 }
 

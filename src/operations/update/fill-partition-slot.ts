@@ -4,7 +4,7 @@ import type { PartitionSlot } from '../../machine/installed-layout.ts';
 import { type Content, rootSpace } from '../../planning/install-space.ts';
 import { hasExt4Errors } from '../../system/ext4-state.ts';
 import { makeRootFileSystem } from '../../system/filesystem.ts';
-import { findPartition, probeFileSystem } from '../../system/find-partition.ts';
+import { findSlotDevice, probeFileSystem } from '../../system/find-partition.ts';
 import { deviceSize, flushDevice } from '../../system/partition.ts';
 import { entryFiles } from './entry-files.ts';
 import {
@@ -40,7 +40,7 @@ export async function fillPartitionSlot(request: FillPartitionRequest): Promise<
   if (slot === undefined) {
     throw new ImprintError('slot-unfit', { slot: request.slot, problem: 'this machine has no slot of that name' });
   }
-  const device = request.device ?? (await findPartition(processes, slot.partitionUuid, slot.name));
+  const device = request.device ?? (await findSlotDevice(processes, slot));
   const use = await useOf(device);
   if (use !== undefined) throw new ImprintError('slot-unfit', { slot: slot.name, problem: use });
   await requirePartitionRoom(content.record.stats, slot.name, device);

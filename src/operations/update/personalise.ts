@@ -37,6 +37,7 @@ export async function personalise(
   await leaveFirstBoot(files);
   await layObject(object, target, layout.host?.uuid ?? layout.boot);
   for (const { path } of object.entries) personal.add(path);
+  if (layout.stack !== undefined) for (const path of stackPaths) personal.add(path);
   await keepHistory(request, target);
   await writeHostKeys(request, files);
   await writeOwnCertificate(files, personal);
@@ -52,6 +53,9 @@ export async function personalise(
   }
   return { personal, agent: agent !== 'none' };
 }
+
+/** Written for what lies below this machine's file systems. */
+const stackPaths = ['etc/crypttab', 'etc/mdadm.conf', 'etc/mdadm/mdadm.conf'];
 
 /** Scripts of the first boot are an install's: a slot made from a root that never ran all of them has none. */
 async function leaveFirstBoot(files: RootFiles): Promise<void> {

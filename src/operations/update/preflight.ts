@@ -62,7 +62,9 @@ export async function updateNeeds(
   const { host } = layout;
   const place = host ?? layout.slots.find(({ name }) => name === slot) ?? layout.slots[0];
   const device =
-    place === undefined ? undefined : await findPartition(processes, place.partitionUuid, slot).catch(() => undefined);
+    place === undefined || 'device' in place
+      ? undefined
+      : await findPartition(processes, place.partitionUuid, slot).catch(() => undefined);
   return {
     machine,
     architecture: machineArchitecture(),
@@ -70,6 +72,7 @@ export async function updateNeeds(
     fileSystems: host === undefined ? [place?.fileSystem ?? 'ext4'] : ['loop', 'ext4', host.fileSystem],
     file: host !== undefined,
     addition: host !== undefined,
+    ...(layout.stack === undefined ? {} : { stack: layout.stack }),
   };
 }
 

@@ -4,7 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
-import type { BootRoot } from '../../machine/boot-arguments.ts';
+import { type BootRoot, placeOfSlot } from '../../machine/boot-arguments.ts';
 import type { BootEntry, BootPointer } from '../../machine/boot-pointer.ts';
 import { type BootKernel, pairKernels } from '../../machine/image-content.ts';
 import { journalOfEntry } from '../../machine/in-place-journal.ts';
@@ -195,6 +195,7 @@ async function removeDead({ root }: ThisMachine, boot: BootPartition, running: B
 function bootRoot({ layout, entries }: Pick<MachineView, 'layout' | 'entries'>, running: BootEntry): BootRoot {
   const image = imageOf(entries, running.id);
   if (layout.host !== undefined && image !== undefined) return { purpose: 'file', host: layout.host.uuid, image };
-  const uuid = layout.slots.find(({ name }) => name === running.slot)?.uuid ?? '';
-  return { purpose: layout.layout === 'single' ? 'in-place' : 'partition', uuid };
+  const slot = layout.slots.find(({ name }) => name === running.slot);
+  const purpose = layout.layout === 'single' ? 'in-place' : 'partition';
+  return { purpose, ...(slot === undefined ? { uuid: '' } : placeOfSlot(slot)) };
 }

@@ -3,11 +3,12 @@ import { existsSync } from 'node:fs';
 import type { Clock } from '../../../foundation/clock.ts';
 import { ImprintError } from '../../../foundation/errors.ts';
 import type { Task } from '../../../foundation/task.ts';
-import { bootArguments } from '../../../machine/boot-arguments.ts';
+import { bootArguments, placeOfSlot } from '../../../machine/boot-arguments.ts';
 import type { BootEntry } from '../../../machine/boot-pointer.ts';
 import type { BootKernel, ImageContent } from '../../../machine/image-content.ts';
 import { inPlaceNames, journalArgument } from '../../../machine/in-place-journal.ts';
 import type { InstalledLayout } from '../../../machine/installed-layout.ts';
+import { initramfsFiles } from '../../../machine/installed-stack.ts';
 import { mergeKernelOptions } from '../../../machine/kernel-options.ts';
 import { buildBootAddition } from '../../../netboot/boot-addition.ts';
 import { detectInitramfs } from '../../../netboot/detect-initramfs.ts';
@@ -72,8 +73,8 @@ export async function forwardEntry(request: InPlaceEntriesRequest, task: Task): 
   const { record, digest } = content;
   const reference = `${record.image}:${record.number}`;
   const kernel = request.image.kernels[0];
-  const uuid = layout.slots.find(({ name }) => name === running.slot)?.uuid;
-  if (uuid === undefined) throw unfit(reference, 'its root lies in an image file, not in a partition');
+  const slot = layout.slots.find(({ name }) => name === running.slot);
+  if (slot === undefined) throw unfit(reference, 'its root lies in an image file, not in a partition');
   if (kernel === undefined) throw unfit(reference, 'it holds no kernel (no /boot/vmlinuz-…)');
   const { files, initramfs } = await kernelFiles(request, reference, kernel, task);
   const own = (request.kernelOptions ?? []).join(' ');
@@ -87,8 +88,9 @@ export async function forwardEntry(request: InPlaceEntriesRequest, task: Task): 
       title: system === undefined ? reference : `${reference} · ${system}`,
       kernelVersion: kernel.version,
       kernelOptions: bootArguments({
-        root: { purpose: 'in-place', uuid, journal: { direction: 'redo', id: paths.id } },
+        root: { purpose: 'in-place', ...placeOfSlot(slot), journal: { direction: 'redo', id: paths.id } },
         initramfs,
+        stack: layout.stack,
         ...(trialSeconds === undefined ? {} : { trialSeconds }),
         options: mergeKernelOptions(record.source.kernelOptions, own === '' ? undefined : own, layout.swap),
       }),
@@ -113,6 +115,7 @@ async function kernelFiles(request: InPlaceEntriesRequest, reference: string, ke
   const addition = await build({
     root: treeOf(request, `usr/lib/modules/${version}/modules.dep`),
     ...{ programs: root, kernelVersion: version, initramfs: known.kind, purpose: 'in-place', processes, signal },
+    files: initramfsFiles(request.layout.stack),
   });
   const files = await held({
     vmlinuz: await rootFiles(treeOf(request, `boot/${kernel.kernel}`)).resolve(`boot/${kernel.kernel}`),
