@@ -20,7 +20,7 @@ import { describeStep, type Step } from '../planning/step.ts';
 import type { Store, StoredVersion } from '../store/store.ts';
 import { createGuard, type TrustMemory, type VersionGuard } from '../store/version-guard.ts';
 import type { Processes } from '../system/run.ts';
-import type { RestoreReport } from '../tree/restore-tree.ts';
+import type { RestoreOptions, RestoreReport } from '../tree/restore-tree.ts';
 
 /** What an install on this machine is done with. */
 export interface Installer {
@@ -50,7 +50,11 @@ export interface Installer {
     readonly by: BootCopyKeeper;
     keep(copy: { file: string; machine: string; order: string }, signal: AbortSignal): Promise<string>;
   };
-  restore(request: { store: Store; version: StoredVersion; target: string; task: Task }): Promise<RestoreReport>;
+  restore(request: RestoreRequest): Promise<RestoreReport>;
+}
+
+export interface RestoreRequest extends Pick<RestoreOptions, 'store' | 'target' | 'mountsBelow' | 'task'> {
+  readonly version: StoredVersion;
 }
 
 export type OrderResult =
@@ -98,7 +102,7 @@ export async function carryOut(
           ...(order.groups && { groups: order.groups }),
         });
         const restore = async (target: string, part: Task) => {
-          const report = await installer.restore({ store, version, target, task: part });
+          const report = await installer.restore({ store, version, target, mountsBelow: true, task: part });
           for (const warning of report.warnings) part.warn(warning);
         };
         const { processes, clock, target, agent } = installer;

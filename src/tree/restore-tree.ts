@@ -21,6 +21,8 @@ export interface RestoreOptions {
   version: StoredVersion | Digest;
   /** A directory that is empty or does not exist yet (`lost+found` of a new file system may be there). */
   target: string;
+  /** New file systems are mounted below it: the directories that lead there, and theirs, may be there, too. */
+  mountsBelow?: boolean;
   task: Task;
   /** Threads; default: one for each core, eight at most, fewer where `memoryLimit` is small. */
   workers?: number;
@@ -53,7 +55,7 @@ export async function restoreTree(options: RestoreOptions): Promise<RestoreRepor
   const digest = typeof version === 'string' ? version : (version.record.digest as Digest);
   const target = rawPath(resolve(options.target));
   try {
-    requireEmpty(target);
+    requireEmpty(target, options.mountsBelow === true);
     const plan = await RestorePlan.read(store, digest, task);
     requireRights(plan);
     task.expect(plan.bytes, 'bytes');
@@ -104,7 +106,7 @@ function workerCount({ workers, memoryLimit }: RestoreOptions): number {
   return workers ?? Math.min(cores, affordable);
 }
 
-function requireEmpty(target: RawPath): void {
+function requireEmpty(target: RawPath, mountsBelow: boolean): void {
   let found: FileStatus;
   try {
     found = status(target);
@@ -112,14 +114,20 @@ function requireEmpty(target: RawPath): void {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
     throw error;
   }
-  const directory = isDirectory(found.mode);
-  if (directory && readDirectory(target).every((name) => name === 'lost+found' && isEmpty(target, name))) return;
+  const empty = (name: string) => (mountsBelow || name === 'lost+found') && isEmpty(child(target, name), mountsBelow);
+  if (isDirectory(found.mode) && readDirectory(target).every(empty)) return;
   throw new ImprintError('target-not-empty', { path: displayPath(target) });
 }
 
-function isEmpty(target: RawPath, name: string): boolean {
-  const path = `${target}/${name}` as RawPath;
-  return isDirectory(status(path).mode) && readDirectory(path).length === 0;
+/** Whether it is a directory that holds nothing; or, `deep`, nothing but such directories. */
+function isEmpty(path: RawPath, deep: boolean): boolean {
+  if (!isDirectory(status(path).mode)) return false;
+  const names = readDirectory(path);
+  return deep ? names.every((name) => isEmpty(child(path, name), true)) : names.length === 0;
+}
+
+function child(path: RawPath, name: string): RawPath {
+  return `${path}/${name}` as RawPath;
 }
 
 /** What only root may make is refused before the first write. */

@@ -33,8 +33,8 @@ export class SkeletonWriter {
         try {
           makeDirectory(place, 0o700);
         } catch (error) {
-          // A new file system has this one already; it was found to be empty.
-          if (path !== 'lost+found' || (error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+          // `lost+found` of a new file system, or what leads to one that is mounted below: it was found to be empty.
+          if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
         }
       });
     }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -53,6 +53,36 @@ describe.skipIf(process.geteuid?.() !== 0)('a tree with every kind of entry', ()
     const target = join(btrfs.path, 'target');
     await restoreTree({ store, version: digest, target, task: Task.silent(), workers: 1 });
     expectEqualByOthers(source, target);
+  });
+
+  it('is restored where new file systems are mounted below, and nothing but these is there', async () => {
+    using root = mountLoop('ext4', 512);
+    const source = join(root.path, 'source');
+    const target = join(root.path, 'target');
+    mkdirSync(join(source, 'srv/data'), { recursive: true });
+    writeFileSync(join(source, 'srv/data/seed'), 'of the version');
+    const digest = await capture(source);
+    mkdirSync(join(target, 'srv/data'), { recursive: true });
+    mkdirSync(join(target, 'mnt/more'), { recursive: true });
+    const restore = (mountsBelow?: boolean) =>
+      restoreTree({
+        ...{ store, version: digest, target, keepOnFailure: true, task: Task.silent() },
+        ...(mountsBelow === undefined ? {} : { mountsBelow }),
+      });
+    await expect(restore()).rejects.toMatchObject({ code: 'target-not-empty' });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'data', join(target, 'srv/data')]);
+    try {
+      writeFileSync(join(target, 'srv/data/of-somebody'), '');
+      await expect(restore(true)).rejects.toMatchObject({ code: 'target-not-empty' });
+      rmSync(join(target, 'srv/data/of-somebody'));
+      await restore(true);
+      const files = execFileSync('find', [target, '-type', 'f', '-printf', '%P'], { encoding: 'utf8' });
+      expect(files).toBe('srv/data/seed');
+    } finally {
+      execFileSync('umount', [join(target, 'srv/data')]);
+    }
+    // It went into what was mounted there, not below it.
+    expect(execFileSync('find', [join(target, 'srv'), '-type', 'f'], { encoding: 'utf8' })).toBe('');
   });
 });
 

@@ -8,6 +8,18 @@ import { SerialConsole } from './serial.ts';
 
 export type Firmware = 'bios' | 'uefi';
 
+/** A disk that is not in the usual slot, or has other sectors than of 512 bytes. */
+export interface MachineDisk {
+  /** qcow2, or raw (`*.raw`). */
+  readonly file: string;
+  /** Default: `virtio`. */
+  readonly bus?: 'virtio' | 'nvme' | 'sata';
+  /** Logical and physical. */
+  readonly sectorSize?: 512 | 4096;
+  /** Default: told by its place among the disks. */
+  readonly serial?: string;
+}
+
 export interface MachineOptions {
   readonly name: string;
   /** Of its console's log; default: its name. */
@@ -21,7 +33,7 @@ export interface MachineOptions {
   /** Mebibytes. */
   readonly memory?: number;
   /** qcow2 files, or raw ones (`*.raw`), in the order of the machine's slots: /dev/vda, /dev/vdb, … */
-  readonly disks: readonly string[];
+  readonly disks: readonly (string | MachineDisk)[];
   /** Where everything that is written to the first disk is logged, as `write-log.ts` reads it; a new file. */
   readonly writeLog?: string;
   /** A medium that it tries first: an ISO (`*.iso`) in an optical drive, anything else on a USB stick. Nothing is written to it. */
@@ -149,14 +161,22 @@ async function qemuArguments(options: MachineOptions, mac: string, tap: string):
     '-device',
     `virtio-net-pci,netdev=net0,mac=${mac}${uefi || options.fromDisk || options.medium ? ',romfile=' : ''}${bootFirst}`,
   );
-  options.disks.forEach((disk, index) => {
+  options.disks.forEach((each, index) => {
+    const disk: MachineDisk = typeof each === 'string' ? { file: each } : each;
+    const { file } = disk;
     const logged = index === 0 ? options.writeLog : undefined;
-    if (logged !== undefined) args.push(...loggedDrive(`disk${index}`, disk, logged));
-    else args.push('-drive', `if=none,id=disk${index},file=${disk},${format(disk)},cache=unsafe,discard=unmap`);
+    if (logged !== undefined) args.push(...loggedDrive(`disk${index}`, file, logged));
+    else args.push('-drive', `if=none,id=disk${index},file=${file},${format(file)},cache=unsafe,discard=unmap`);
     const order = options.kernel ? '' : `,bootindex=${index + 2}`;
-    args.push('-device', `virtio-blk-pci,drive=disk${index},serial=${options.name}-${index}${order}`);
+    args.push('-device', `${diskDevice(disk, index)},serial=${disk.serial ?? `${options.name}-${index}`}${order}`);
   });
   return args;
+}
+
+function diskDevice({ bus = 'virtio', sectorSize }: MachineDisk, index: number): string {
+  const device = { virtio: 'virtio-blk-pci', nvme: 'nvme', sata: `ide-hd,bus=ide.${index + 1}` }[bus];
+  const sectors = sectorSize === undefined ? '' : `,logical_block_size=${sectorSize},physical_block_size=${sectorSize}`;
+  return `${device},drive=disk${index}${sectors}`;
 }
 
 /** A raw disk can be changed from outside while its machine is off. */
