@@ -32,8 +32,12 @@ export const serverCommands: readonly CommandDefinition[] = [
     options: [
       { flags: '--suite <name>', description: 'Debian release that kernel and tools come from (default: bookworm)' },
       { flags: '--refresh', description: 'fetch the packages of today, even where an earlier build would do' },
+      { flags: '--kernel-from <image>', description: 'kernel, drivers and firmware of this image, not of Debian' },
     ],
-    examples: [['imprint media netboot', 'once, and after an update of Imprint']],
+    examples: [
+      ['imprint media netboot', 'once, and after an update of Imprint'],
+      ['imprint media netboot --kernel-from web', 'for hardware that the golden machine’s kernel knows'],
+    ],
     load: () => import('./commands/media-netboot.ts'),
   },
 ];

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ImprintError } from '../foundation/errors.ts';
@@ -29,8 +29,20 @@ export interface ImagerBase {
   cached: boolean;
 }
 
+/** A kernel that is not the suite's. */
+export interface KernelSource {
+  /** For people: `web:3`. */
+  readonly name: string;
+  /** The same key: the same kernel. */
+  readonly key: string;
+  /** Writes it, its modules and firmware into an empty directory, as they lie in a Debian system. */
+  fill(directory: string): Promise<void>;
+}
+
 export interface ImagerBaseOptions {
   suite: string;
+  /** Absent: the suite's. */
+  kernel?: KernelSource;
   /** Bases are kept in `CACHE/imager/KEY`. */
   cache: string;
   /** Makes it anew although it is there. */
@@ -96,12 +108,13 @@ async function readBase(directory: string): Promise<Omit<ImagerBase, 'cached'> |
   };
 }
 
-async function baseKey({ suite, node, epoch }: ImagerBaseOptions): Promise<string> {
+async function baseKey({ suite, node, epoch, kernel }: ImagerBaseOptions): Promise<string> {
   const hash = createHash('sha256');
   // Only its data: how its functions are written down differs between the sources and the bundle.
   const data = Object.entries(recipe).filter(([, value]) => typeof value !== 'function');
   const patterns = data.map(([name, value]) => [name, value instanceof RegExp ? value.source : value]);
   hash.update(JSON.stringify([suite, epoch, patterns, recipe.imagerPackages(), recipe.imagerPrograms()]));
+  if (kernel !== undefined) hash.update(kernel.key);
   await pipeline(createReadStream(node), hash);
   return hash.digest('hex').slice(0, 32);
 }
@@ -116,13 +129,15 @@ async function makeBase(work: string, options: ImagerBaseOptions): Promise<void>
 
   await task.part('fetch packages', () => fetchPackages(work, rootDirectory, options));
   const root = new DebianRoot(rootDirectory);
-  const version = await kernelVersion(root);
+  const kernelRoot = await fillKernelRoot(work, root, options);
+  const version = await kernelVersion(kernelRoot);
   const dependencies = await task.part('choose programs and modules', async () => {
     const node = join(work, 'node');
     await copyFile(options.node, node);
     await stripped(node, processes);
     await fillImagerTree(root, tree, node);
-    return addKernelModules(root, tree, version, processes);
+    await addFirmware(kernelRoot, tree);
+    return addKernelModules(kernelRoot, tree, version, processes);
   });
   const squashfs = join(work, 'imager.squashfs');
   await task.part('compress', () =>
@@ -139,16 +154,36 @@ async function makeBase(work: string, options: ImagerBaseOptions): Promise<void>
     ),
   );
   const entries: CpioEntry[] = [{ kind: 'file', path: 'imager.squashfs', content: await readFile(squashfs) }];
-  for (const entry of await firstStage(root, version, firstStagePaths(dependencies), processes)) entries.push(entry);
+  for (const entry of await firstStage(root, kernelRoot, version, firstStagePaths(dependencies), processes))
+    entries.push(entry);
   // Flushed: a base that a power cut emptied would still be found by its name.
   await writeFile(join(base, 'base.cpio'), buildCpio(entries, epoch), { flush: true });
-  const kernel = await root.find(`/boot/vmlinuz-${version}`);
+  const kernel = await kernelRoot.find(`/boot/vmlinuz-${version}`);
   if (!kernel) throw new ImprintError('internal', { problem: `there is no kernel ${version}` });
   await writeFile(join(base, 'vmlinuz'), await readFile(kernel.host), { flush: true });
   await makeLocalDiskLoader(root, work, join(base, 'localdisk.efi'), processes);
   await writeFile(join(base, 'base.json'), `${JSON.stringify({ kernelVersion: version, suite: options.suite })}\n`, {
     flush: true,
   });
+}
+
+/** Where the kernel, its modules and its firmware lie. */
+async function fillKernelRoot(
+  work: string,
+  root: DebianRoot,
+  { kernel, task }: ImagerBaseOptions,
+): Promise<DebianRoot> {
+  if (kernel === undefined) return root;
+  const directory = join(work, 'kernel');
+  await mkdir(directory);
+  await task.part(`take the kernel of ${kernel.name}`, () => kernel.fill(directory));
+  return new DebianRoot(directory);
+}
+
+/** Debian's free archive has none; an image may. */
+async function addFirmware(kernelRoot: DebianRoot, tree: string): Promise<void> {
+  const firmware = await kernelRoot.find('/usr/lib/firmware');
+  if (firmware) await cp(firmware.host, join(tree, firmware.path), { recursive: true });
 }
 
 /** Unpacks the packages without running anything of theirs: nothing is configured, and no other architecture is needed. */
@@ -161,7 +196,13 @@ async function fetchPackages(work: string, rootDirectory: string, options: Image
     'mmdebstrap',
     [
       ...['--variant=extract', '--architectures=amd64', '--format=tar', '--skip=output/dev', '--quiet'],
-      ...[`--include=${recipe.imagerPackages().join(',')}`, ...mirror.aptOptions, suite, tar, ...mirror.sources],
+      ...[
+        `--include=${recipe.imagerPackages(options.kernel === undefined).join(',')}`,
+        ...mirror.aptOptions,
+        suite,
+        tar,
+        ...mirror.sources,
+      ],
     ],
     { signal },
   );
@@ -198,8 +239,15 @@ async function stripped(node: string, processes: Processes): Promise<void> {
   }
 }
 
+const unpackers = [
+  ['.xz', 'xz'],
+  ['.zst', 'zstd'],
+  ['.gz', 'gzip'],
+] as const;
+
 async function firstStage(
   root: DebianRoot,
+  kernelRoot: DebianRoot,
   version: string,
   modules: readonly string[],
   processes: Processes,
@@ -211,12 +259,15 @@ async function firstStage(
     ...['dev', 'proc', 'sys'].map((path) => ({ kind: 'directory', path }) as const),
   ];
   for (const [index, path] of modules.entries()) {
-    const found = await root.find(`/usr/lib/modules/${version}/${path}`);
+    const found = await kernelRoot.find(`/usr/lib/modules/${version}/${path}`);
     if (!found) throw new ImprintError('internal', { problem: `the kernel module ${path} is missing` });
     let file = found.host;
-    if (file.endsWith('.xz')) {
-      await processes.run('xz', ['-dkf', file]);
-      file = file.slice(0, -'.xz'.length);
+    // The first stage's insmod takes no compressed ones.
+    const packed = unpackers.find(([ending]) => file.endsWith(ending));
+    if (packed !== undefined) {
+      const [ending, program] = packed;
+      await processes.run(program, ['-dkf', file]);
+      file = file.slice(0, -ending.length);
     }
     // Numbered, since the first stage loads them in the order of their names.
     const name = `${String(index).padStart(2, '0')}-${basename(file)}`;

@@ -12,7 +12,6 @@ const otherPackages = [
   'grub-pc-bin',
   'grub-efi-amd64-bin',
   'dash',
-  'linux-image-amd64',
   'busybox-static',
   'kmod',
   'udev',
@@ -50,10 +49,11 @@ const otherPrograms = [
   ],
 ];
 
-/** Packages to fetch, sorted. */
-export function imagerPackages(): string[] {
+/** Packages to fetch, sorted; without the suite's kernel where another is taken. */
+export function imagerPackages(withKernel = true): string[] {
   const ofTools = imagerTools.map((tool) => tool.package).filter((name) => name !== 'busybox');
-  return [...new Set([...ofTools, ...otherPackages])].sort();
+  const others = [...otherPackages, ...(withKernel ? ['linux-image-amd64'] : [])];
+  return [...new Set([...ofTools, ...others])].sort();
 }
 
 /** Programs to take; `required` ones must be there, or in busybox. */

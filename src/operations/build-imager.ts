@@ -12,6 +12,7 @@ import { buildOverlay } from '../netboot/imager-overlay.ts';
 import { isThere } from '../store/directory-files.ts';
 import { makeDirectories } from '../store/make-directories.ts';
 import type { Context } from './context.ts';
+import { kernelOfImage } from './media/take-kernel.ts';
 import { trustForImager } from './trust/trust-for-imager.ts';
 
 /** Beside the imager: what it was made of (`ImagerRecord`), for whoever puts it onto a medium or onto a disk that runs. Its signature lies beside it. */
@@ -39,7 +40,7 @@ export interface BuildImagerOptions {
  * step, the kernel and the initrd last, so that a machine that boots meanwhile gets old files or new ones.
  * The TFTP script that names the server is the server's own matter, since it knows its URL (`run-netboot.ts`).
  *
- * Errors: `tool-missing`, `process-failed`, `imager-unbuilt`, `disk-full`, `interrupted`.
+ * Errors: `tool-missing`, `process-failed`, `imager-unbuilt`, `disk-full`, `interrupted`; those of `kernelOfImage`.
  */
 export async function buildImager(
   context: Context,
@@ -51,8 +52,10 @@ export async function buildImager(
   await makeDirectories(join(directory, 'tftp'));
   const key = await context.key();
   const epoch = sourceDateEpoch();
+  const kernel = input.kernelFrom === undefined ? undefined : await kernelOfImage(context, input.kernelFrom, task);
   const base = await ensureImagerBase({
     suite: input.suite,
+    ...(kernel && { kernel }),
     cache: options.cache ?? process.env.IMPRINT_CACHE ?? join(context.paths.data, 'cache'),
     refresh: input.refresh,
     node: await realpath(options.node ?? process.execPath),
@@ -83,6 +86,7 @@ export async function buildImager(
     directory,
     files,
     kernel: base.kernelVersion,
+    ...(kernel && { kernelFrom: kernel.name }),
     suite: input.suite,
     cached: base.cached,
     key: key.signer.publicKey.id,

@@ -147,8 +147,8 @@ export class Laboratory implements AsyncDisposable {
   }
 
   /** Builds the imager for this laboratory's key (outside of the network: packages may have to be fetched). */
-  async buildImager(): Promise<void> {
-    await systemProcesses.run(join(checkout, 'imprint'), ['media', 'netboot'], {
+  async buildImager(more: readonly string[] = []): Promise<void> {
+    await systemProcesses.run(join(checkout, 'imprint'), ['media', 'netboot', ...more], {
       env: { ...this.environment(), IMPRINT_CACHE: cacheDirectory() },
       timeout: 15 * minute,
     });

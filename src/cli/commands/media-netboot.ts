@@ -9,16 +9,19 @@ import type { Session } from '../session.ts';
 /** `imprint media netboot`. */
 export async function run(session: Session, invocation: Invocation): Promise<void> {
   const suite = invocation.text('suite');
+  const kernelFrom = invocation.text('kernel-from');
   const input = parseInput(netbootMedia.input, {
     ...(suite === undefined ? {} : { suite }),
     refresh: invocation.flag('refresh'),
+    ...(kernelFrom === undefined ? {} : { kernelFrom }),
   });
   const context = await session.context();
   if (session.globals.dryRun) {
     const { netboot } = context.paths;
     session.result(
       { dryRun: true, ...input, directory: netboot },
-      () => `would build the imager from Debian ${input.suite} into ${netboot}\n`,
+      () =>
+        `would build the imager from Debian ${input.suite}${input.kernelFrom === undefined ? '' : `, with the kernel of ${input.kernelFrom},`} into ${netboot}\n`,
     );
     return;
   }
@@ -29,6 +32,7 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
       [{ title: 'FILE' }, { title: 'SIZE', align: 'right' }, { title: 'SHA-256', shrink: true }],
       output.files.map((file) => [`${output.directory}/${file.path}`, formatBytes(file.bytes), file.sha256]),
     );
-    return `${table}\nkernel ${output.kernel} of Debian ${output.suite}${output.cached ? ', from the cache' : ''}; trusts key ${output.key}\n`;
+    const from = output.kernelFrom ?? `Debian ${output.suite}`;
+    return `${table}\nkernel ${output.kernel} of ${from}${output.cached ? ', from the cache' : ''}; trusts key ${output.key}\n`;
   });
 }

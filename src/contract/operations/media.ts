@@ -10,6 +10,8 @@ export const netbootMediaInputSchema = z.object({
     .default('bookworm'),
   /** Fetches the suite's present packages, even where a base made earlier would do: for a newer kernel. */
   refresh: z.boolean().default(false),
+  /** Takes kernel, modules and firmware of this version, `web:3`, instead of the suite's kernel. */
+  kernelFrom: z.string().min(1).max(300).optional(),
 });
 export type NetbootMediaInput = z.infer<typeof netbootMediaInputSchema>;
 /** The same before defaults were filled in. */
@@ -21,6 +23,8 @@ export const netbootMediaOutputSchema = z.object({
   files: z.array(z.object({ path: z.string(), bytes: z.number(), sha256: z.string() })),
   /** Version of the imager's kernel, `6.1.0-50-amd64`. */
   kernel: z.string(),
+  /** The version that it is of; absent: the suite's. */
+  kernelFrom: z.string().optional(),
   suite: z.string(),
   /** Whether the base came from the cache. */
   cached: z.boolean(),
