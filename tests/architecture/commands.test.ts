@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { commands, globalOptions } from '../../src/cli/command-table.ts';
 import { commandHelp, programHelp, usageLine } from '../../src/cli/help.ts';
 import { openTerminal } from '../../src/cli/terminal.ts';
-import { root } from './source-files.ts';
+import { root, sourceFiles } from './source-files.ts';
 
 const page = readFileSync(join(root, 'docs/cli.md'), 'utf8');
 const terminal = openTerminal({ columns: 80, write: () => true }, { LANG: 'C.UTF-8' });
@@ -36,6 +36,28 @@ describe('docs/cli.md', () => {
     for (const option of globalOptions) expect(page).toContain(`- \`${option.flags}\`: `);
   });
 });
+
+describe('the commands', () => {
+  // An option that nobody declared is simply never given: nothing else would tell.
+  it('ask for no option that is not declared', () => {
+    const declared = new Set(
+      [...globalOptions, ...commands.flatMap(({ options = [] }) => options)].map(({ flags }) => camelName(flags)),
+    );
+    const asked = sourceFiles('src/cli').flatMap((path) =>
+      [...readFileSync(join(root, path), 'utf8').matchAll(/\binvocation\.(?:text|list|flag)\('([^']+)'\)/g)].map(
+        ([, name = '']) => [path, name] as const,
+      ),
+    );
+    expect(asked.length).toBeGreaterThan(100);
+    expect(asked.filter(([, name]) => !declared.has(name))).toEqual([]);
+  });
+});
+
+/** `--kernel-from <image>` → `kernelFrom`. */
+function camelName(flags: string): string {
+  const long = /--(?:no-)?([\w-]+)/.exec(flags)?.[1] ?? '';
+  return long.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+}
 
 describe('--help', () => {
   it('lists every command, each with a summary that fits one line of 80', () => {

@@ -9,7 +9,7 @@ import type { Session } from '../session.ts';
 /** `imprint media netboot`. */
 export async function run(session: Session, invocation: Invocation): Promise<void> {
   const suite = invocation.text('suite');
-  const kernelFrom = invocation.text('kernel-from');
+  const kernelFrom = invocation.text('kernelFrom');
   const input = parseInput(netbootMedia.input, {
     ...(suite === undefined ? {} : { suite }),
     refresh: invocation.flag('refresh'),
