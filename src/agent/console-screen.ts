@@ -90,7 +90,8 @@ export class ConsoleScreen {
       }
       this.#draw(false);
     }
-    // What people's scripts say.
+    // What is to be known of the whole install, and what people's scripts say.
+    if (event.kind === 'log' && step === undefined) this.#line(`  ${event.message}`);
     if (event.kind === 'log' && inside.length > 0) this.#line(`  | ${event.message}`);
     if (event.kind === 'warning') this.#line(`  warning: ${event.message}`);
   }

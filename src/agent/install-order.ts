@@ -1,8 +1,10 @@
 import { hash } from 'node:crypto';
+import { freemem } from 'node:os';
 import { type VersionRecord, versionRecordSchema } from '../contract/image.ts';
 import type { InstallOrder } from '../contract/imager-protocol.ts';
 import type { MachineFacts } from '../contract/machine.ts';
 import type { Digest } from '../foundation/brand.ts';
+import { formatBytes } from '../foundation/bytes.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
@@ -13,10 +15,12 @@ import { readImageContent } from '../machine/image-content.ts';
 import { executeEarly, executeInstall } from '../operations/install/execute-install.ts';
 import { freshIdentity } from '../operations/install/fresh-identity.ts';
 import type { InstallAgent, InstallContext } from '../operations/install/install-context.ts';
+import { OldChunks } from '../operations/install/old-chunks.ts';
 import { type InstallQuestion, planInstall } from '../planning/plan-install.ts';
 import type { BootCopyKeeper } from '../planning/save-boot-steps.ts';
 import { preInstallSteps } from '../planning/script-steps.ts';
 import { describeStep, type Step } from '../planning/step.ts';
+import { isUrl } from '../store/open-store.ts';
 import type { Store, StoredVersion } from '../store/store.ts';
 import { createGuard, type TrustMemory, type VersionGuard } from '../store/version-guard.ts';
 import type { Processes } from '../system/run.ts';
@@ -42,6 +46,8 @@ export interface Installer {
   readonly target: string;
   /** The agent that is put into the installed system, and what it is to trust. */
   readonly agent?: InstallAgent;
+  /** Bytes of memory that nothing uses; absent: asked of the kernel. */
+  freeMemory?(): number;
   openStore(url: string, signal: AbortSignal): Promise<Store>;
   /** Fetches what the server kept of the machine; absent: nothing is brought back. */
   fetchObject?(object: { id: string; number: number }, signal: AbortSignal): Promise<Uint8Array>;
@@ -96,14 +102,21 @@ export async function carryOut(
             report: { server: installer.server, order: order.id, session: installer.session },
           }),
           ...(installer.bootCopies && { keepsBoot: installer.bootCopies.by }),
+          // A store on a medium is as near as the old disk, and read in one go: nothing would be gained.
+          ...(isUrl(order.store) && { remote: true as const }),
           ...(order.object && { object: order.object.number }),
           ...(installer.network && { network: installer.network }),
           ...(order.scripts && { scripts: order.scripts }),
           ...(order.groups && { groups: order.groups }),
         });
+        const old = new OldChunks();
+        let taken: string | undefined;
         const restore = async (target: string, part: Task) => {
-          const report = await installer.restore({ store, version, target, mountsBelow: true, task: part });
+          const request = { store: old.before(store), version, target, mountsBelow: true, task: part };
+          const report = await installer.restore(request);
           for (const warning of report.warnings) part.warn(warning);
+          if (old.content > 0) taken = `took ${formatBytes(old.content)} from the old system`;
+          old.clear();
         };
         const { processes, clock, target, agent } = installer;
         const context = {
@@ -113,6 +126,12 @@ export async function carryOut(
             ...(version.signature === undefined ? {} : { signature: version.signature }),
             manifest: await store.manifestFile(version.record.digest as Digest),
           }),
+          old: {
+            chunks: old,
+            record: version.record,
+            store,
+            freeMemory: installer.freeMemory ?? freemem,
+          },
           ...(order.scripts === undefined ? {} : { scripts: order.scripts }),
           ...(agent === undefined ? {} : { agent }),
           ...(object === undefined ? {} : { object: async () => object }),
@@ -125,10 +144,11 @@ export async function carryOut(
           before,
           reached: (step) => {
             current = step;
-            // What only keeps a copy may be refused yet.
-            if (step?.kind !== 'save-boot') writing = true;
+            // What only keeps a copy, or reads, may be refused yet.
+            if (step?.kind !== 'save-boot' && step?.kind !== 'gather-old') writing = true;
           },
         });
+        if (taken !== undefined) task.log(`${taken}, fetched ${formatBytes(store.traffic.bytes)}`);
       } finally {
         await store.close();
       }

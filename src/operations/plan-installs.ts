@@ -89,6 +89,7 @@ function planOne(
     options: changeOptions(machine.options, optionsOf(input)),
     fresh: freshIdentity(),
     report: { server: 'http://localhost', order: '', session: '' },
+    remote: true,
     ...(object === undefined ? {} : { object }),
     keepsBoot: 'server',
     scripts,

@@ -12,6 +12,7 @@ import { layoutDevices } from '../machine/layout-devices.ts';
 import type { InstalledNetwork } from '../machine/network-files.ts';
 import { isExtended } from '../machine/partition-kind.ts';
 import type { PartitionTable } from '../machine/partition-table.ts';
+import { gatherSteps } from './gather-old.ts';
 import { imageProblem } from './image-problem.ts';
 import { type DiskStart, type FreshDisk, type PlannedDisk, planDisk } from './install-layout.ts';
 import { imageSpace } from './install-space.ts';
@@ -51,6 +52,8 @@ export interface InstallQuestion {
   groups?: readonly string[];
   /** Who keeps what booted from the disks before; absent: nobody can. */
   keepsBoot?: BootCopyKeeper;
+  /** The version is fetched over a network: what the old system has of it is taken from there. */
+  remote?: true;
   /** Number of the object at the server that is brought back; absent: the machine begins anew. */
   object?: number;
 }
@@ -126,6 +129,7 @@ function stepsFor(question: InstallQuestion, intent: Layout, solution: LayoutSol
   const golden = record.source.hostName;
   const steps: Step[] = [
     ...preInstallSteps(question, disk),
+    ...gatherSteps(question, solution),
     ...tableSteps(solved, planned.table),
     ...planned.others.flatMap((each) => tableSteps(each.disk, each.table)),
     ...stackSteps(solution, layout.stack),

@@ -20,6 +20,13 @@ export interface FirstEntry extends Pick<BootEntry, 'id' | 'slot' | 'reference' 
   options: string[];
 }
 
+/** A partition with a file system that goes. */
+export interface OldPartition {
+  device: string;
+  fileSystem: RootFileSystem;
+  uuid: string;
+}
+
 /**
  * One thing that an install does to a machine: data that can be shown, sent and kept. `operations/install/` does them;
  * a new kind does not compile until it can be described here and done there. Each may be done again from the start.
@@ -33,6 +40,11 @@ export type Step =
       scripts: PlannedScript[];
       variables: Record<string, string>;
     }
+  /**
+   * Holds in memory what the version shares with the system that goes, so that it need not be fetched: `boots` may be its boot partition, `systems` hold its
+   * roots or image files. Nothing of them is changed. `most`: bytes of memory; `bytes`: of the whole version.
+   */
+  | { kind: 'gather-old'; reference: string; boots: string[]; systems: OldPartition[]; most: number; bytes: number }
   /** Those of the first boot, and the unit that runs them. */
   | { kind: 'write-first-boot-scripts'; scripts: PlannedScript[]; variables: Record<string, string> }
   /** Keeps what boots from the disk now where it outlives the install (docs/boot-copies.md). */
@@ -150,6 +162,8 @@ export function describeStep(step: Step): string {
 
 const describers: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string } = {
   'run-scripts': ({ phase, scripts }) => `run the ${phase} scripts ${describeScripts(scripts)}`,
+  'gather-old': ({ reference, most, bytes }) =>
+    `take from the old system what ${reference} shares with it, up to ${formatBytes(Math.min(most, bytes))} in memory`,
   'write-first-boot-scripts': ({ scripts }) => `have the first boot run ${describeScripts(scripts)}`,
   'save-boot': ({ disk, to }) =>
     `keep a copy of what boots from ${disk}, ${to === 'server' ? 'at the server' : 'on the medium'}`,

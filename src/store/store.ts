@@ -95,3 +95,6 @@ export interface Store {
   packFile(pack: string): string | undefined;
   close(): Promise<void>;
 }
+
+/** What a restore reads: a store, or one in front of which something nearer is asked. */
+export type ContentSource = Pick<Store, 'location' | 'entries' | 'locate' | 'readPack' | 'packFile'>;

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Clock } from '../foundation/clock.ts';
 import { isSettingsName, type SettingsPlace } from '../machine/choose-settings.ts';
 import { mediumLabels, mediumPaths } from '../machine/medium-names.ts';
-import { mountDevice, unmountTree } from './mount.ts';
+import { mountDevice, unmountTree, untouchedOptions } from './mount.ts';
 import type { Processes } from './run.ts';
 
 /** A file system that a medium of ours, or somebody's settings, may lie on. */
@@ -75,9 +75,7 @@ export async function mountMedium(
   { device, fileSystem }: Pick<LabelledDevice, 'device' | 'fileSystem'>,
   directory: string,
 ): Promise<void> {
-  const own = fileSystem.startsWith('ext') ? ['noload'] : fileSystem === 'vfat' ? ['iocharset=ascii'] : [];
-  const options = ['ro', 'nodev', 'nosuid', 'noexec', ...own].join(',');
-  await mountDevice(processes, { device, directory, type: fileSystem, options });
+  await mountDevice(processes, { device, directory, type: fileSystem, options: untouchedOptions(fileSystem) });
 }
 
 async function readRecord(directory: string): Promise<string | undefined> {

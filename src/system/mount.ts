@@ -14,6 +14,20 @@ export async function mountDevice(
   await processes.run('mount', args, { timeout: 120_000, ...(signal && { signal }) });
 }
 
+/** Options that mount a file system of any kind for reading, with no byte of it changed: no journal is played, whatever state it is in. */
+export function untouchedOptions(fileSystem: string): string {
+  const own = untouched[fileSystem.startsWith('ext') ? 'ext' : fileSystem] ?? [];
+  return ['ro', 'nodev', 'nosuid', 'noexec', ...own].join(',');
+}
+
+const untouched: Readonly<Record<string, readonly string[]>> = {
+  // Its superblock may say that the kernel shall panic on what is damaged.
+  ext: ['noload', 'errors=continue'],
+  xfs: ['norecovery'],
+  btrfs: ['rescue=nologreplay'],
+  vfat: ['iocharset=ascii'],
+};
+
 /**
  * Unmounts a directory and all that is mounted below it; nothing is mounted: nothing is done. A busy one is tried again for some seconds.
  * Errors: `process-failed`.

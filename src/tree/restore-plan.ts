@@ -2,7 +2,7 @@ import type { Digest, RawPath } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
 import type { ChunkReference, DataSegment, Entry, ExtendedAttribute } from '../image/entry.ts';
-import type { ChunkLocation, Store } from '../store/store.ts';
+import type { ChunkLocation, ContentSource } from '../store/store.ts';
 import { ByteRows, Column, Paths } from './columns.ts';
 
 /** All that is to be written, read from the manifest before the first write. Files with content are in columns. */
@@ -54,7 +54,7 @@ export class RestorePlan {
   }
 
   /** Reads a version's manifest and finds all its chunks. Throws what the store throws; `chunk-missing`. */
-  static async read(store: Store, digest: Digest, task: Task): Promise<RestorePlan> {
+  static async read(store: ContentSource, digest: Digest, task: Task): Promise<RestorePlan> {
     const plan = new RestorePlan(digest, store.location);
     for await (const entries of store.entries(digest)) {
       task.signal.throwIfAborted();

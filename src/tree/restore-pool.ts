@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { RawPath } from '../foundation/brand.ts';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
-import type { Store } from '../store/store.ts';
+import type { ContentSource } from '../store/store.ts';
 import { endWorkers } from './end-workers.ts';
 import type { RestoreAnswer, RestoreUnit, RestoreWorkerData } from './restore-message.ts';
 import type { RestorePlan } from './restore-plan.ts';
@@ -11,7 +11,7 @@ import type { Creator } from './set-attributes.ts';
 import { workerArguments, workerUrl } from './worker-url.ts';
 
 export interface RestorePoolOptions {
-  store: Store;
+  store: ContentSource;
   task: Task;
   plan: RestorePlan;
   units: RestoreUnits;

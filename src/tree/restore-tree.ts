@@ -8,7 +8,7 @@ import { removeXattr, setMode } from '../native/attributes.ts';
 import { close, open, openFlags, syncFileSystem } from '../native/files.ts';
 import { type FileStatus, isDirectory, readDirectory, status } from '../native/status.ts';
 import { makeDirectories } from '../store/make-directories.ts';
-import type { Store, StoredVersion } from '../store/store.ts';
+import type { ContentSource, StoredVersion } from '../store/store.ts';
 import { removeContents } from './remove-contents.ts';
 import { RestorePlan } from './restore-plan.ts';
 import { RestorePool } from './restore-pool.ts';
@@ -16,7 +16,7 @@ import { RestoreUnits } from './restore-units.ts';
 import { SkeletonWriter } from './skeleton-writer.ts';
 
 export interface RestoreOptions {
-  store: Store;
+  store: ContentSource;
   /** Already checked by the caller where its signature matters. */
   version: StoredVersion | Digest;
   /** A directory that is empty or does not exist yet (`lost+found` of a new file system may be there). */

@@ -12,6 +12,7 @@ import { systemClock } from '../../src/foundation/clock.ts';
 import { Task } from '../../src/foundation/task.ts';
 import { type PublicKey, parsePublicKey } from '../../src/image/signature.ts';
 import { openStore } from '../../src/store/open-store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { readMachineFacts } from '../../src/system/machine-facts.ts';
 import { systemProcesses } from '../../src/system/run.ts';
 import { captureDirectory } from '../../src/tree/capture-directory.ts';
@@ -28,6 +29,8 @@ export interface Bare {
   /** What stands on its console. */
   console(): string;
   running: Promise<string>;
+  /** Bytes that have come from stores over the wire. */
+  fetched(): number;
   stop(): Promise<void>;
 }
 
@@ -37,6 +40,8 @@ export async function bareMachine(
   more: {
     key?: PublicKey;
     onRestore?: (part: Task) => Promise<void>;
+    onRestored?: (target: string) => void;
+    freeMemory?: () => number;
     hasDisks?: () => Promise<boolean>;
     keepBootCopy?: (copy: { file: string; machine: string }) => Promise<string>;
     directory: string;
@@ -45,6 +50,7 @@ export async function bareMachine(
   const key = more.key ?? parsePublicKey(await readFile(join(server.data, 'keys/server.pub'), 'utf8'));
   const paths = disks.map(({ device }) => device);
   let text = '';
+  const stores: Store[] = [];
   const end = new AbortController();
   const ended = (how: string) => async () => {
     end.abort(how);
@@ -78,7 +84,12 @@ export async function bareMachine(
       processes: systemProcesses,
       clock: systemClock,
       target: join(more.directory, 'target'),
-      openStore: (url, signal) => openStore(url, { signal, retries: 2 }),
+      ...(more.freeMemory && { freeMemory: more.freeMemory }),
+      openStore: async (url, signal) => {
+        const store = await openStore(url, { signal, retries: 2 });
+        stores.push(store);
+        return store;
+      },
       fetchObject: ({ id, number }, signal) =>
         fetchObject(server.url, { order: id, session, number }, { clock: systemClock, signal }),
       bootCopies: {
@@ -89,7 +100,9 @@ export async function bareMachine(
       },
       restore: async (request) => {
         await more.onRestore?.(request.task);
-        return restoreTree({ ...request, keepOnFailure: true });
+        const report = await restoreTree({ ...request, keepOnFailure: true });
+        more.onRestored?.(request.target);
+        return report;
       },
     },
   };
@@ -100,6 +113,7 @@ export async function bareMachine(
   return {
     imager,
     console: () => text,
+    fetched: () => stores.reduce((sum, { traffic }) => sum + traffic.bytes, 0),
     running,
     stop: async () => {
       end.abort('stopped');
@@ -117,7 +131,7 @@ export async function until<Value>(what: string, look: () => Promise<Value | und
   throw new Error(`it did not come to this: ${what}`);
 }
 
-/** Captures a tree as `golden:1`. */
+/** Captures a tree as the next version of `golden`. */
 export async function captureInto({ store }: RunningServer, directory: string): Promise<void> {
   const task = Task.silent();
   await using transaction = await store.begin('test', task);

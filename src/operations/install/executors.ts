@@ -21,6 +21,7 @@ import { rootFiles } from '../../system/root-files.ts';
 import { makeGroup, makeVolume } from '../../system/volume-group.ts';
 import { restoreVersion, writeAgent } from './agent-step.ts';
 import { copyBootPartition, writeBootPartition } from './boot-partition-step.ts';
+import { gatherOld } from './gather-old.ts';
 import { makeImage, placeImage } from './image-steps.ts';
 import { hostDirectory, type InstallContext } from './install-context.ts';
 import { bringBackObject } from './lay-object.ts';
@@ -40,6 +41,7 @@ type Executor<Kind extends StepKind> = (step: StepOf<Kind>, context: InstallCont
 
 const executors: { readonly [Kind in StepKind]: Executor<Kind> } = {
   'save-boot': saveBootBefore,
+  'gather-old': gatherOld,
   'wipe-disk': (step, { processes }, task) => wipeDisk(processes, step.disk, task.signal),
   'partition-disk': (step, { processes, clock }, task) =>
     writePartitionTable(processes, step.disk, step.table, clock, task.signal),

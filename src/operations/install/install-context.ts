@@ -1,8 +1,11 @@
+import type { VersionRecord } from '../../contract/image.ts';
 import type { Script } from '../../contract/scripts.ts';
 import type { Clock } from '../../foundation/clock.ts';
 import type { Task } from '../../foundation/task.ts';
 import type { ImageContent } from '../../machine/image-content.ts';
+import type { Store } from '../../store/store.ts';
 import type { Processes } from '../../system/run.ts';
+import type { OldChunks } from './old-chunks.ts';
 import type { EntryMakers } from './prepare-entry.ts';
 import type { AgentProgram, KeptVersion } from './write-agent.ts';
 
@@ -24,6 +27,8 @@ export interface InstallContext {
   object?(): Promise<Uint8Array>;
   /** Keeps a safety copy of what boots from a disk that is about to be written; resolves with where, in words. */
   keepBootCopy?(copy: { file: string; machine: string }, signal: AbortSignal): Promise<string>;
+  /** What is taken from the system that goes; absent: nothing. */
+  readonly old?: OldSystem;
   /** The scripts of the order. */
   readonly scripts?: readonly Script[];
   /** Seconds that one may take; default: an hour. */
@@ -34,6 +39,22 @@ export interface InstallContext {
   readonly makers?: EntryMakers;
   /** Where GRUB's files are; default: where the distribution has them. */
   readonly grub?: string;
+}
+
+/** What is wanted of the system that an install takes the place of. */
+export interface OldSystem {
+  /** Where it is kept until the restore. */
+  readonly chunks: OldChunks;
+  /** The version that is installed, and where it is fetched from. */
+  readonly record: VersionRecord;
+  readonly store: Store;
+  /** Bytes of memory that nothing uses now. */
+  freeMemory(): number;
+}
+
+/** Where the file systems of the system that goes are mounted meanwhile, each in a directory of its own. */
+export function oldDirectory({ target }: Pick<InstallContext, 'target'>): string {
+  return `${target}-old`;
 }
 
 /** The agent, and whom it is to trust. */

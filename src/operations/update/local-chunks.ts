@@ -4,8 +4,7 @@ import { rawPath } from '../../foundation/brand.ts';
 import type { DataSegment, Entry } from '../../image/entry.ts';
 import { close, openFlags, readAt, tryOpen } from '../../native/files.ts';
 import { NativeBuffer } from '../../native/native-buffer.ts';
-import { type FileStatus, isFile, status, statusOf } from '../../native/status.ts';
-import type { VerifiedManifest } from '../../store/manifest-reader.ts';
+import { type FileStatus, isDirectory, isFile, status, statusOf } from '../../native/status.ts';
 import { ByteRows, Column, Paths } from '../../tree/columns.ts';
 import { readKeptConfiguration } from './kept-configuration.ts';
 
@@ -38,15 +37,26 @@ export class LocalChunks {
   #open: { file: number; fd: number } | undefined;
   #buffer = new NativeBuffer(1 << 16);
   #entries = 0;
+  /** By directory: whether it and all above it are directories of the root itself. Absent: links on the way are followed. */
+  readonly #within: Map<string, boolean> | undefined;
 
-  private constructor(root: string) {
+  private constructor(root: string, foreign: boolean) {
     this.#root = rawPath(root === '/' ? '' : root);
-    this.#kept = readKeptConfiguration(root);
+    this.#kept = foreign ? () => undefined : readKeptConfiguration(root);
+    this.#within = foreign ? new Map([['', true]]) : undefined;
   }
 
-  /** Reads the manifest of the version that lies below `root`. Throws `corrupt-manifest`. */
-  static async read(root: string, manifest: VerifiedManifest, signal: AbortSignal): Promise<LocalChunks> {
-    const chunks = new LocalChunks(root);
+  /**
+   * Reads the manifest of the version that lies below `root`. `foreign`: a root that nobody vouches for, and that nothing writes to: no link on the way to a
+   * file is followed, out of it, say; only the files themselves are read. Throws `corrupt-manifest`.
+   */
+  static async read(
+    root: string,
+    manifest: { entries(): AsyncIterable<Entry[]> },
+    signal: AbortSignal,
+    { foreign = false } = {},
+  ): Promise<LocalChunks> {
+    const chunks = new LocalChunks(root, foreign);
     for await (const batch of manifest.entries()) {
       signal.throwIfAborted();
       for (const entry of batch) chunks.#add(entry);
@@ -200,6 +210,10 @@ export class LocalChunks {
     if (this.#open?.file === file) return this.#open.fd;
     this.close();
     const path = this.#pathOf(file);
+    if (!this.#isWithin(this.#paths.at(file))) {
+      this.#states[file] = 2;
+      return undefined;
+    }
     // Without waiting for who opens a pipe; what is no file any longer is not read.
     const fd = tryOpen(path, openFlags.readOnly | openFlags.noFollow | openFlags.nonBlocking);
     if (fd < 0) {
@@ -214,6 +228,18 @@ export class LocalChunks {
     }
     this.#open = { file, fd };
     return fd;
+  }
+
+  /** Whether no link leads to a path; always, where links are followed. */
+  #isWithin(path: string): boolean {
+    if (this.#within === undefined) return true;
+    const directory = path.slice(0, Math.max(path.lastIndexOf('/'), 0));
+    let within = this.#within.get(directory);
+    if (within === undefined) {
+      within = this.#isWithin(directory) && isDirectoryAt(`${this.#root}/${directory}` as RawPath);
+      this.#within.set(directory, within);
+    }
+    return within;
   }
 
   /** By its name: to open each file of a system takes twice as long. */
@@ -239,6 +265,14 @@ export class LocalChunks {
 
   #pathOf(file: number): RawPath {
     return `${this.#root}/${this.#paths.at(file)}` as RawPath;
+  }
+}
+
+function isDirectoryAt(path: RawPath): boolean {
+  try {
+    return isDirectory(status(path).mode);
+  } catch {
+    return false;
   }
 }
 
