@@ -35,7 +35,12 @@ look() {
   case $word_kind in
     trial)
       if [ "$word_slot" = "$pointer_trial" ]; then
-        write_pointer "$word_slot" "$pointer_good" || give_up 'The trial could not be committed'
+        # Where another system starts by itself, that stays so.
+        if [ -e "$boot/slots/$pointer_good/entry.json" ] && [ "$(system_of "$word_slot")" != "$(system_of "$pointer_good")" ]; then
+          write_pointer "$pointer_good" "$pointer_previous" || give_up 'The trial could not be committed'
+        else
+          write_pointer "$word_slot" "$pointer_good" || give_up 'The trial could not be committed'
+        fi
         say "$word_slot is committed"
       fi
       ;;
@@ -237,6 +242,7 @@ unneeded() {
 }
 
 # The image file that an entry boots, as in its menu line.
+system_of() { sed -n 's/^ *"system": "\([^"]*\)".*/\1/p' "$boot/slots/$1/entry.json" 2>/dev/null | sed 1q; }
 image_of() { sed -n "s/.*imprint\.image=\(images\/[0-9a-f]*\.img\).*/\1/p" "$boot/slots/$1/entry.cfg" 2>/dev/null | sed 1q; }
 
 # The names that people know: links to what the pointer names.

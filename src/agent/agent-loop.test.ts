@@ -19,6 +19,7 @@ const settled: MachineView = {
   pointer: { sequence: 9, good: 'b-2', tries: 0 },
   tries: { sequence: 0, left: 0 },
   entries: [entry],
+  systems: [],
   running: entry,
   situation: { kind: 'settled', entry: 'b-2' },
   failure: undefined,

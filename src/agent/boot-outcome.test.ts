@@ -32,6 +32,7 @@ const view: MachineView = {
   pointer: { sequence: 3, good: 'a-1', tries: 0 },
   tries: { sequence: 0, left: 0 },
   entries: [one, two],
+  systems: [],
   running: one,
   situation: { kind: 'settled', entry: 'a-1' },
   failure: undefined,
@@ -56,6 +57,11 @@ it.each<[string, Partial<MachineView>, string]>([
     'decided, not restarted',
     { pointer: { ...view.pointer, good: 'b-2' }, situation: { kind: 'stray', entry: 'a-1' } },
     'going-on',
+  ],
+  [
+    'is proven, and another system starts by itself',
+    { systems: [{ system: 'web', name: 'web', good: 'b-2', standard: false }] },
+    'committed',
   ],
 ])('knows that it %s', (_, more, expected) => {
   const noted = notedUpdate({ ...view, ...more });

@@ -12,7 +12,7 @@ export type NotedUpdate =
   | { kind: 'none' };
 
 /** What became of the noted update, by what boots and what runs. Pure. */
-export function notedUpdate({ note, situation, pointer, running, failure }: MachineView): NotedUpdate {
+export function notedUpdate({ note, situation, pointer, running, failure, systems }: MachineView): NotedUpdate {
   if (note === undefined) return { kind: 'none' };
   const { order, entry, to } = note;
   if (pointer.trial === entry) return { kind: 'going-on', order };
@@ -22,6 +22,10 @@ export function notedUpdate({ note, situation, pointer, running, failure }: Mach
   if (failure?.entry === entry) {
     const error = new ImprintError('trial-failed', { reference: to.image, reason: failure.reason }).toValue();
     return { kind: 'ended', order, outcome: { kind: 'fell-back', error } };
+  }
+  // Another system starts by itself: it was committed, and may run no longer.
+  if (systems.some(({ good, standard }) => !standard && good === entry)) {
+    return { kind: 'ended', order, outcome: { kind: 'committed', version: to } };
   }
   // The pointer has it as the good one, but somebody has not restarted yet (a revert that waits), or chose another in the menu.
   if (pointer.good === entry) return { kind: 'going-on', order };

@@ -108,7 +108,10 @@ export const bootCommands: readonly CommandDefinition[] = [
         description: 'a menu of its own, on the partition mounted there; asks before it writes boot code',
       },
       { flags: '--undo <file>', description: 'with --on: where what boots now is kept (default: here)' },
-      { flags: '--default <entry>', description: 'what starts by itself: an entry, or imprint (what Imprint boots)' },
+      {
+        flags: '--default <entry>',
+        description: 'what starts by itself: an entry, imprint, or a system of imprint slots',
+      },
       { flags: '--timeout <seconds>', description: 'how long the menu waits; -1: until a key is pressed' },
       { flags: '--password-file <file>', description: 'who changes entries must know its first line (- is stdin)' },
       { flags: '--no-password', description: 'take the password away' },
@@ -127,11 +130,17 @@ export const bootCommands: readonly CommandDefinition[] = [
   {
     name: 'boot next',
     group: 'Boot',
-    summary: 'choose what the firmware starts next, once (UEFI)',
+    summary: 'choose what starts next, once',
     description:
-      'Sets BootNext, which the firmware forgets when it has used it: the way into a Windows with BitLocker, which asks for its recovery key when a boot menu starts it. ' +
+      'A system of Imprint’s own (imprint slots) is started as a version on trial is; then what starts by itself is back. Else sets BootNext of UEFI, which the firmware forgets when it has used it: the way into a Windows with BitLocker, which asks for its recovery key when a boot menu starts it. ' +
       'Without ENTRY: what there is.',
-    arguments: [{ name: 'ENTRY', description: 'its number (0003), a part of its name, or windows', optional: true }],
+    arguments: [
+      {
+        name: 'ENTRY',
+        description: 'a system, a number of UEFI (0003), a part of its name, or windows',
+        optional: true,
+      },
+    ],
     options: [{ flags: '--cancel', description: 'take the choice back' }],
     examples: [
       ['imprint boot next', 'what the firmware knows'],

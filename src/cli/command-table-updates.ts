@@ -82,6 +82,34 @@ export const updateCommands: readonly CommandDefinition[] = [
     load: () => import('./commands/slots.ts'),
   },
   {
+    name: 'slot fill',
+    group: 'Updates',
+    summary: 'put any image into a spare slot of this machine',
+    description:
+      'The machine works on. The image comes into the boot menu; what starts by itself stays. An image that is there already becomes another version of that system, ' +
+      'any other a system of its own, with this machine’s name and keys.',
+    arguments: [{ name: 'IMAGE', description: 'a version: debian13, web:3; also URL#REF or DIR#REF' }],
+    options: [
+      { flags: '--slot <name>', description: 'this slot (default: one that holds nothing)' },
+      { flags: '--rate <bytes>', description: 'fetch at most so much in a second: 10M' },
+    ],
+    examples: [
+      ['imprint slot fill debian13', 'the newest version, beside what runs'],
+      ['imprint slot fill /mnt/store#web:4 --slot c', 'from a store that lies here'],
+    ],
+    load: () => import('./commands/slot-fill.ts'),
+  },
+  {
+    name: 'slot free',
+    group: 'Updates',
+    summary: 'take what lies in a slot out of the boot menu',
+    description:
+      'Never what runs, what starts by itself, or what waits to be tried. The next fill or update may have it.',
+    arguments: [{ name: 'SLOT', description: 'as imprint slots names it' }],
+    examples: [['imprint slot free c', 'room for another version']],
+    load: () => import('./commands/slot-free.ts'),
+  },
+  {
     name: 'commit',
     group: 'Updates',
     summary: 'keep the version that runs here on trial, if it is healthy',

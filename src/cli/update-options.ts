@@ -59,7 +59,8 @@ function readTries(text: string): number {
   throw new ImprintError('input-invalid', { field: '--tries', problem: `“${text}” is not a number from 1 to 9` });
 }
 
-function readRate(text: string): number {
+/** Bytes in a second. Throws `input-invalid`. */
+export function readRate(text: string): number {
   const bytes = parseBytes(text);
   if (bytes !== undefined && bytes > 0) return bytes;
   throw new ImprintError('input-invalid', { field: '--rate', problem: `“${text}” is not a size; write 10M or 500K` });

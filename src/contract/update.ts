@@ -59,12 +59,14 @@ export type UpdatePlan = z.infer<typeof updatePlanSchema>;
 export const slotSchema = z.object({
   entry: z.string(),
   slot: z.string(),
+  /** Of several systems beside each other the one that it is a version of. */
+  system: z.string().optional(),
   reference: z.string(),
   digest: digestSchema,
   kernel: z.string(),
   title: z.string(),
   created: z.string(),
-  /** What it is now: `running`, `good`, `previous`, `trial`. */
-  roles: z.array(z.enum(['running', 'good', 'previous', 'trial'])),
+  /** What it is now. `default`: what starts by itself, of several systems; `good`: the last good one of its system. */
+  roles: z.array(z.enum(['running', 'default', 'good', 'previous', 'trial'])),
 });
 export type Slot = z.infer<typeof slotSchema>;

@@ -288,6 +288,12 @@ export const errorCatalogue = {
     message: 'The slot {slot} cannot be filled: {problem}.',
     hint: 'See what there is: imprint slots',
   },
+  'slot-needed': {
+    exit: 4,
+    http: 409,
+    message: 'The slot {slot} is not given back: {problem}.',
+    hint: 'See what there is: imprint slots',
+  },
   'order-stale': {
     exit: 4,
     http: 409,

@@ -32,6 +32,8 @@ export interface BootEntry {
   id: string;
   /** Slot that it boots: `a`, `b`, … of a partition; `file`; `root` in place. */
   slot: string;
+  /** Of several systems beside each other the one that it belongs to, called by its first image; updates stay within it. Absent: there was one. */
+  system?: string;
   /** `web:3`, and its digest. */
   reference: string;
   digest: string;

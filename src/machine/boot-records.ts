@@ -24,6 +24,7 @@ export const failureSize = 4096;
 const entrySchema = z.object({
   id: z.string().refine(isEntryId),
   slot: z.string(),
+  system: z.string().max(100).optional(),
   reference: z.string(),
   digest: z.string(),
   title: z.string(),

@@ -79,6 +79,8 @@ export const bootPartitionPaths = {
   failure: 'imprint/failure.json',
   /** Written by who updates: whose order it is, for the agent of the next slot. */
   note: 'imprint/update.json',
+  /** Systems beside the one that starts by itself (`boot-systems.ts`); mostly not there. */
+  besides: 'imprint/systems.json',
   slots: 'slots',
 } as const;
 

@@ -28,6 +28,8 @@ export type BootSituation =
   | { kind: 'reverting'; entry: string }
   /** The image file that somebody dropped on the host partition runs, and is to be proven. */
   | { kind: 'dropped'; left: number }
+  /** The last good entry of another system than the one that starts by itself runs. */
+  | { kind: 'beside'; entry: string }
   /** Another entry runs: chosen in the menu, or the good one could not be booted. */
   | { kind: 'stray'; entry: string };
 
@@ -43,15 +45,23 @@ export function bootWords(commandLine: string): BootWords | undefined {
   return { entry, sequence, ...(left === undefined ? {} : { left }), ...(up === undefined ? {} : { up }) };
 }
 
-/** How the boot stands to the pointer, by what GRUB counted (undefined: it could not read the count, and so gave no try). */
-export function situationOf(pointer: BootPointer, tries: TrialCount | undefined, words: BootWords): BootSituation {
+/**
+ * How the boot stands to the pointer, by what GRUB counted (undefined: it could not read the count, and so gave no try). `besides`: the last good entries of
+ * other systems.
+ */
+export function situationOf(
+  pointer: BootPointer,
+  tries: TrialCount | undefined,
+  words: BootWords,
+  besides: readonly string[] = [],
+): BootSituation {
   const { entry, sequence } = words;
   if (entry === droppedEntry) return { kind: 'dropped', left: words.left ?? tries?.newLeft ?? 0 };
   const left = triesLeft(pointer, tries);
   if (entry === pointer.trial) return { kind: 'trial', entry, left: words.left ?? left };
   const reverting = tries?.revert === pointer.sequence && entry === revertTarget(pointer, tries);
   if (reverting) return { kind: 'reverting', entry };
-  if (entry !== pointer.good) return { kind: 'stray', entry };
+  if (entry !== pointer.good) return { kind: besides.includes(entry) ? 'beside' : 'stray', entry };
   if (pointer.trial === undefined) return { kind: 'settled', entry };
   // GRUB saw the trial and went past it: no try is left. With some left, somebody chose the good entry in the menu.
   if (sequence === pointer.sequence && left === 0) return { kind: 'fell-back', entry, trial: pointer.trial };

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import type { BootEntry, BootPointer } from '../machine/boot-pointer.ts';
+import { machineSystems } from '../machine/boot-systems.ts';
 import type { PartitionSlot } from '../machine/installed-layout.ts';
-import { chooseSlot, entriesThatStay, type SlotQuestion } from './choose-slot.ts';
+import { chooseSlot, chooseSpare, entriesThatStay, type SlotQuestion } from './choose-slot.ts';
 
 const slot = (name: string): PartitionSlot => ({
   name,
@@ -50,4 +51,40 @@ it('keeps the image files of what runs, of the good version and of the one befor
   expect(entriesThatStay(question, 'new')).toEqual(['file-1', 'file-x', 'file-0']);
   expect(entriesThatStay(question, 'before')).toEqual(['file-1', 'file-x']);
   expect(entriesThatStay({ ...question, running: 'file-0' }, 'before')).toEqual(['file-1', 'file-0']);
+});
+
+const besides = [
+  { ...entry('a-1'), system: 'web' },
+  { ...entry('b-2', '2024'), system: 'db' },
+  { ...entry('c-1', '2023'), system: 'db' },
+];
+const systems: SlotQuestion = {
+  ...four,
+  pointer: { sequence: 1, good: 'a-1', tries: 0 },
+  entries: besides,
+  systems: machineSystems({ sequence: 1, good: 'a-1', tries: 0 }, besides, [{ system: 'db', good: 'b-2' }]),
+  system: 'web',
+};
+const full: SlotQuestion = { ...systems, slots: ['a', 'b', 'c'].map(slot) };
+
+it.each<[string, SlotQuestion, string | undefined]>([
+  ['a spare one', systems, 'd'],
+  ['none of another system', full, undefined],
+  ['not the last good one of another system, though asked for', { ...systems, asked: 'b' }, undefined],
+  ['not an old one of another system, though asked for', { ...systems, asked: 'c' }, undefined],
+  ['an old one of its own', { ...full, system: 'db', running: 'b' }, 'c'],
+  ['not what starts by itself, from beside it', { ...systems, system: 'db', running: 'b', asked: 'a' }, undefined],
+])('with several systems chooses %s', (_, question, expected) => {
+  const choice = chooseSlot(question);
+  expect(choice.kind === 'slot' ? choice.slot.name : undefined).toBe(expected);
+});
+
+it.each<[string, SlotQuestion, string | undefined]>([
+  ['what holds nothing', systems, 'd'],
+  ['nothing where all hold something', { ...full, system: 'db', running: 'b' }, undefined],
+  ['an old one of the same system that was asked for', { ...full, system: 'db', running: 'b', asked: 'c' }, 'c'],
+  ['none of another system that was asked for', { ...full, system: 'mail', asked: 'c' }, undefined],
+])('fills %s beside the others', (_, question, expected) => {
+  const choice = chooseSpare(question);
+  expect(choice.kind === 'slot' ? choice.slot.name : undefined).toBe(expected);
 });

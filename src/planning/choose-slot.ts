@@ -1,10 +1,15 @@
 import type { BootEntry, BootPointer } from '../machine/boot-pointer.ts';
+import { type MachineSystem, systemOf } from '../machine/boot-systems.ts';
 import type { PartitionSlot } from '../machine/installed-layout.ts';
 
 export interface SlotQuestion {
   slots: readonly PartitionSlot[];
   pointer: BootPointer;
   entries: readonly BootEntry[];
+  /** Systems that lie beside each other; absent: there is one. */
+  systems?: readonly MachineSystem[];
+  /** The system that the version is for. Absent: as if there was one. */
+  system?: string;
   /** Slot of the entry that runs. */
   running: string | undefined;
   /** The slot that was asked for. */
@@ -15,14 +20,29 @@ export interface SlotQuestion {
 export type SlotChoice = { kind: 'slot'; slot: PartitionSlot } | { kind: 'none'; slot: string; problem: string };
 
 /**
- * The system partition that a version is filled into: never what runs, nor the last good one. Of the others one that holds nothing first, then
+ * The system partition that a version is filled into: never what runs, nor the last good one of any system, nor one of another system. Of the others one that holds nothing first, then
  * one that the pointer does not name, oldest first, and the one before the good one last.
  */
-export function chooseSlot({ slots, pointer, entries, running, asked }: SlotQuestion): SlotChoice {
+export function chooseSlot({
+  slots,
+  pointer,
+  entries,
+  systems = [],
+  system,
+  running,
+  asked,
+}: SlotQuestion): SlotChoice {
   const entryOf = (id: string | undefined) => entries.find((entry) => entry.id === id);
   const good = entryOf(pointer.good)?.slot ?? slotOfEntry(pointer.good);
-  const problemOf = ({ name }: PartitionSlot) =>
-    name === running ? 'it runs' : name === good ? 'it holds the last good version' : undefined;
+  const besides = new Set(systems.map((each) => entryOf(each.good)?.slot));
+  const problemOf = ({ name }: PartitionSlot) => {
+    if (name === running) return 'it runs';
+    if (name === good || besides.has(name)) return 'it holds the last good version';
+    const other = entries.find((entry) => entry.slot === name && system !== undefined && systemOf(entry) !== system);
+    if (other !== undefined)
+      return `it holds ${other.reference} of another system; imprint slot free ${name} gives it back`;
+    return undefined;
+  };
   if (asked !== undefined) {
     const slot = slots.find(({ name }) => name === asked);
     const problem = slot === undefined ? 'this machine has no such slot' : problemOf(slot);
@@ -46,8 +66,24 @@ export function chooseSlot({ slots, pointer, entries, running, asked }: SlotQues
   return {
     kind: 'none',
     slot: slots.map(({ name }) => name).join(', '),
-    problem: 'each is in use or the last good one',
+    problem:
+      systems.length > 1
+        ? 'each is in use, the last good one of its system, or another system’s; imprint slot free gives one back'
+        : 'each is in use or the last good one',
   };
+}
+
+/**
+ * The system partition for a version that shall lie beside all that is there: one that holds nothing; where a certain one is asked for, also an older version of
+ * the same system.
+ */
+export function chooseSpare(question: SlotQuestion): SlotChoice {
+  if (question.asked !== undefined) return chooseSlot(question);
+  const { slots, entries } = question;
+  const spare = slots.find(({ name }) => !entries.some((entry) => entry.slot === name));
+  if (spare !== undefined) return { kind: 'slot', slot: spare };
+  const problem = 'none is spare; imprint slot free gives one back';
+  return { kind: 'none', slot: slots.map(({ name }) => name).join(', '), problem };
 }
 
 /**

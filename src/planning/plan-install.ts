@@ -332,6 +332,7 @@ function firstEntry(question: InstallQuestion, { layout }: PlannedDisk, root: Pl
   return {
     id: entryId(root.slot, record.digest),
     slot: root.slot,
+    ...(layout.layout === 'slots' ? { system: record.image } : {}),
     reference,
     digest: record.digest,
     title: system === undefined ? reference : `${reference} · ${system}`,

@@ -12,7 +12,7 @@ import type { RootFileSystem } from '../machine/root-file-system.ts';
 import type { PlannedScript } from '../machine/scripts.ts';
 
 /** The first entry of a boot partition; its files are taken from the root that was filled. */
-export interface FirstEntry extends Pick<BootEntry, 'id' | 'slot' | 'reference' | 'digest' | 'title'> {
+export interface FirstEntry extends Pick<BootEntry, 'id' | 'slot' | 'system' | 'reference' | 'digest' | 'title'> {
   /** Absent where the manifest was not read (a dry run). */
   kernel?: BootKernel;
   root: BootRoot;

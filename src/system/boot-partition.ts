@@ -25,6 +25,7 @@ import {
   renderBootFailure,
 } from '../machine/boot-records.ts';
 import { renderEntryConfig, withSystemsHook } from '../machine/boot-script-grub.ts';
+import { parseSystemRecords, renderSystemRecords, type SystemRecord } from '../machine/boot-systems.ts';
 import { bootPartitionPaths, type InstalledLayout } from '../machine/installed-layout.ts';
 import { parseUpdateNote, renderUpdateNote, type UpdateNote } from '../machine/update-note.ts';
 import { syncDirectory } from '../store/durable.ts';
@@ -231,6 +232,16 @@ export class BootPartition implements AsyncDisposable {
   /** Notes it, in place; undefined clears it. */
   async writeUpdateNote(note: UpdateNote | undefined): Promise<void> {
     await this.#overwrite(bootPartitionPaths.note, Buffer.from(renderUpdateNote(note)));
+  }
+
+  /** What is known of systems beside the one that starts by itself. */
+  async systemRecords(): Promise<SystemRecord[]> {
+    return parseSystemRecords(await readFile(this.#at(bootPartitionPaths.besides), 'utf8').catch(() => ''));
+  }
+
+  /** Notes it, in place. */
+  async writeSystemRecords(systems: readonly SystemRecord[]): Promise<void> {
+    await this.#overwrite(bootPartitionPaths.besides, Buffer.from(renderSystemRecords(systems)));
   }
 
   /** The menu of other systems as it is; empty where there is none. */

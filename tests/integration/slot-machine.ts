@@ -8,7 +8,7 @@ import { ImprintError } from '../../src/foundation/errors.ts';
 import { Task, type TaskEvent } from '../../src/foundation/task.ts';
 import { parseAgentSettings } from '../../src/machine/agent-settings.ts';
 import type { BootPointer } from '../../src/machine/boot-pointer.ts';
-import { entryId, type InstalledLayout } from '../../src/machine/installed-layout.ts';
+import { entryId, type InstalledLayout, partitionSlotName } from '../../src/machine/installed-layout.ts';
 import { writeKeptVersion } from '../../src/operations/install/write-agent.ts';
 import { readRules, withRules } from '../../src/operations/update/machine-rules.ts';
 import type { ThisMachine } from '../../src/operations/update/this-machine.ts';
@@ -84,7 +84,7 @@ export async function commitTree(
 }
 
 /**
- * An installed machine with two slots, of which `a` runs: its root is a directory, its boot partition and slot `b` lie on a loop device. It updates
+ * An installed machine with two slots or more, of which `a` runs: its root is a directory, its boot partition and the spare slots lie on a loop device. It updates
  * by the product's own code; nothing of it is ever started.
  */
 export interface SlotMachine extends AsyncDisposable {
@@ -107,11 +107,12 @@ export async function slotMachine(
   { store, publicKey }: SignedStore,
   golden: string,
   version: StoredVersion,
-  { slotMegabytes = 600 }: { slotMegabytes?: number } = {},
+  { slotMegabytes = 600, spares = 1 }: { slotMegabytes?: number; spares?: number } = {},
 ): Promise<SlotMachine> {
   const stack = new AsyncDisposableStack();
-  const disk = stack.use(await loopDisk((slotMegabytes + 70) * mebibyte));
-  const table = ['label: gpt', 'size=64MiB', `size=${slotMegabytes}MiB`].join('\n');
+  const disk = stack.use(await loopDisk(((spares + 1) * slotMegabytes + 70) * mebibyte));
+  const sizes = Array.from({ length: spares + 1 }, () => `size=${slotMegabytes}MiB`);
+  const table = ['label: gpt', 'size=64MiB', ...sizes].join('\n');
   const { run } = systemProcesses;
   await run('sfdisk', ['--quiet', '--no-reread', disk.device], { input: `${table}\n` });
   await run('partx', ['--update', disk.device], { accept: [0, 1] });
@@ -132,8 +133,11 @@ export async function slotMachine(
   const layout: InstalledLayout = {
     ...{ format: 1, layout: 'slots', boot, esp: '1234-ABCD' },
     slots: [
-      slot('a', '11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222'),
-      slot('b', uuids[1] ?? '', '33333333-3333-4333-8333-333333333333'),
+      // The last one: what runs is a directory, until it does not run any more.
+      slot('a', uuids[spares + 1] ?? '', '22222222-2222-4222-8222-222222222222'),
+      ...Array.from({ length: spares }, (_, index) =>
+        slot(partitionSlotName(index + 1), uuids[index + 1] ?? '', `33333333-3333-4333-8333-33333333333${index + 3}`),
+      ),
     ],
   };
   const reference = `${version.record.image}:${version.record.number}`;

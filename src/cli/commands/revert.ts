@@ -1,6 +1,6 @@
 import { revertOrder } from '../../contract/operations/updates.ts';
 import { ImprintError } from '../../foundation/errors.ts';
-import { revertMachine } from '../../operations/update/revert-machine.ts';
+import { entryBefore, revertMachine } from '../../operations/update/revert-machine.ts';
 import { lookAtMachine } from '../../operations/update/this-machine.ts';
 import { updateMachine } from '../../operations/update/update-machine.ts';
 import type { Invocation } from '../command.ts';
@@ -37,8 +37,7 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
   }
   const machine = await thisMachine(session, 'Reverting this machine');
   if (session.globals.dryRun) {
-    const { pointer } = await lookAtMachine(machine);
-    const entry = to ?? pointer.previous;
+    const entry = to ?? entryBefore(await lookAtMachine(machine))?.id;
     session.result(
       { dryRun: true, to: entry ?? null },
       () => `would go back to ${entry ?? 'nothing: there is no version before'}\n`,

@@ -15,6 +15,7 @@ const situations: Readonly<Record<string, string>> = {
   'fell-back': 'A version on trial was given up.',
   reverting: 'This machine is on its way back.',
   dropped: 'The image file that was dropped on the host partition runs on trial.',
+  beside: 'Another system than the one that starts by itself runs.',
   stray: 'What runs was chosen in the boot menu; imprint commit keeps it.',
 };
 
@@ -27,18 +28,27 @@ export async function run(session: Session, _invocation: Invocation): Promise<vo
 function describe(session: Session, output: Output): string {
   const { paint } = session.stdout;
   const { slots, empty, situation, failure, left, unmerged, room } = output;
+  const several = new Set(slots.map(({ system }) => system)).size > 1;
   const table = printTable(
     session.stdout,
-    [{ title: 'SLOT' }, { title: 'VERSION' }, { title: 'IS' }, { title: 'KERNEL' }, { title: 'ENTRY' }],
     [
-      ...slots.map(({ slot, reference, roles, kernel, entry }) => [
+      { title: 'SLOT' },
+      ...(several ? [{ title: 'SYSTEM' }] : []),
+      { title: 'VERSION' },
+      { title: 'IS' },
+      { title: 'KERNEL' },
+      { title: 'ENTRY' },
+    ],
+    [
+      ...slots.map(({ slot, system = '', reference, roles, kernel, entry }) => [
         paint('bold', slot),
+        ...(several ? [system] : []),
         reference,
         roles.map((role) => (role === 'trial' ? `trial, ${left ?? 0} tries left` : role)).join(', '),
         kernel,
         paint('dim', entry),
       ]),
-      ...empty.map((slot) => [slot, paint('dim', 'empty'), '', '', '']),
+      ...empty.map((slot) => [slot, ...(several ? [''] : []), paint('dim', 'empty'), '', '', '']),
     ],
   );
   const said = situations[situation] === undefined ? '' : `\n${situations[situation]}\n`;

@@ -111,13 +111,15 @@ export const bootMend = defineOperation({
 
 export const bootNext = defineOperation({
   name: 'boot.next',
-  summary: 'Choose what the firmware starts next, once',
+  summary: 'Choose what starts next, once',
   input: z.object({
-    /** A number of the firmware (`0003`), a part of a name, or `windows`; absent: only look. */
+    /** A system of Imprint’s own, a number of the firmware (`0003`), a part of a name, or `windows`; absent: only look. */
     entry: z.string().min(1).max(200).optional(),
     cancel: z.boolean().default(false),
   }),
   output: z.object({
+    /** The system of Imprint’s own that starts next, where one was named. */
+    own: z.object({ system: z.string(), entry: z.string(), reference: z.string() }).optional(),
     /** In the order of the firmware, then the rest. */
     entries: z.array(
       z.object({
@@ -156,7 +158,7 @@ export const bootMenu = defineOperation({
     on: z.string().min(1).optional(),
     /** With `on`: where what boots now is kept; absent: in the present directory. */
     undo: z.string().optional(),
-    /** Id of an entry; `imprint`: what Imprint boots. */
+    /** Id of an entry; `imprint`: what Imprint boots; or a system of Imprint’s own, which is that from now on. */
     default: z.string().max(100).optional(),
     /** Seconds; -1: for ever. */
     timeout: z.int().min(-1).max(3600).optional(),

@@ -152,6 +152,54 @@ export const machineSlots = defineOperation({
   long: false,
 });
 
+export const slotFill = defineOperation({
+  name: 'slot.fill',
+  summary: 'Put any image into a system partition that nothing needs, while this machine works',
+  input: z.object({
+    /** `web:3`, `URL#web:3`, `DIR#web`. */
+    image: z.string().min(1).max(2000),
+    slot: z.string().max(40).optional(),
+    /** Bytes in a second that may be fetched. */
+    rate: z.int().positive().optional(),
+  }),
+  output: z.union([
+    z.object({
+      version: namedVersionSchema,
+      slot: z.string(),
+      entry: z.string(),
+      /** What it is a version of. */
+      system: z.string(),
+      fetched: z.object({ bytes: z.number(), requests: z.number() }),
+      warnings: z.array(z.string()),
+    }),
+    z.object({ dryRun: z.literal(true), slot: z.string(), reference: z.string() }),
+  ]),
+  errors: [
+    'machine-unmanaged',
+    'update-running',
+    'trial-running',
+    'slot-unfit',
+    'image-unfit',
+    'disk-full',
+    'store-unreachable',
+    'image-not-found',
+  ],
+  effect: 'change',
+  runsOn: 'machine',
+  long: true,
+});
+
+export const slotFree = defineOperation({
+  name: 'slot.free',
+  summary: 'Take what lies in a system partition out of the boot menu, so that it can be filled anew',
+  input: z.object({ slot: z.string().min(1).max(40) }),
+  output: z.object({ slot: z.string(), entries: z.array(z.string()), references: z.array(z.string()) }),
+  errors: ['machine-unmanaged', 'update-running', 'slot-needed'],
+  effect: 'destroy',
+  runsOn: 'machine',
+  long: false,
+});
+
 export const machineCommit = defineOperation({
   name: 'machine.commit',
   summary: 'Make the version that runs the one that boots from now on',

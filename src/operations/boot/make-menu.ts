@@ -17,6 +17,7 @@ import type { BootContext } from './boot-surroundings.ts';
 import { findBootDisk } from './find-boot-disk.ts';
 import { type FoundDisks, findSystems } from './find-systems.ts';
 import { prepareMaster } from './master-menu.ts';
+import { ownSystems, startByItself } from './own-systems.ts';
 
 type Input = z.output<typeof bootMenu.input>;
 type Output = z.output<typeof bootMenu.output>;
@@ -53,8 +54,12 @@ export async function prepareMenu(context: BootContext, input: Input, task: Task
     });
   }
   const old = on === undefined ? (found.boot?.menu ?? '') : await readOldMaster(on);
-  const options = joinOptions(readMenuOptions(old), input);
-  expectKnown(options, [...(on === undefined ? [ownEntry] : []), ...found.systems.map(({ id }) => id)]);
+  const ids = [...(on === undefined ? [ownEntry] : []), ...found.systems.map(({ id }) => id)];
+  const wish = input.default;
+  const own = on !== undefined || wish === undefined || ids.includes(wish) ? [] : await ownNames(context, found);
+  const standard = own.find((name) => name === wish);
+  const options = joinOptions(readMenuOptions(old), standard === undefined ? input : { ...input, default: ownEntry });
+  expectKnown(options, [...ids, ...own]);
   const text =
     on === undefined
       ? renderSystemsMenu(found.systems, options)
@@ -64,7 +69,7 @@ export async function prepareMenu(context: BootContext, input: Input, task: Task
   const output: Output = {
     systems: found.systems.map(shown),
     closed: found.closed,
-    default: options.default ?? (on === undefined ? ownEntry : (first?.id ?? 'nothing')),
+    default: standard ?? options.default ?? (on === undefined ? ownEntry : (first?.id ?? 'nothing')),
     ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
     password: options.password !== undefined,
     locked: options.locked ?? [],
@@ -74,6 +79,7 @@ export async function prepareMenu(context: BootContext, input: Input, task: Task
       const device = bootDevice(found);
       await using boot = await BootPartition.open(processes, device, { clock, ...(mountAt && { mountAt }) });
       await boot.writeSystemsMenu(text);
+      if (standard !== undefined) await startByItself(boot, standard);
       return { ...output, device };
     };
     return { output, text, changesBoot: false, write };
@@ -86,6 +92,14 @@ export async function prepareMenu(context: BootContext, input: Input, task: Task
     return { ...planned, device: master.place.device, undo: master.undo };
   };
   return { output: planned, text, changesBoot: true, write };
+}
+
+/** Systems that Imprint boots, by name. */
+async function ownNames({ processes, clock, mountAt }: BootContext, found: FoundDisks): Promise<string[]> {
+  if (found.boot?.device === undefined) return [];
+  const options = { clock, readOnly: true, ...(mountAt && { mountAt }) };
+  await using boot = await BootPartition.open(processes, found.boot.device, options);
+  return (await ownSystems(boot)).map(({ name }) => name);
 }
 
 /** Of a menu that is sourced by none. */

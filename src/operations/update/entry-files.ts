@@ -42,6 +42,7 @@ export async function entryFiles(
     entry: {
       id: entryId(root.slot, digest),
       slot: root.slot,
+      ...(request.system === undefined ? {} : { system: request.system }),
       reference,
       digest,
       title: system === undefined ? reference : `${reference} · ${system}`,

@@ -17,6 +17,8 @@ export interface FillRequest {
   /** `web:3`. */
   reference: string;
   layout: InstalledLayout;
+  /** Of several systems beside each other the one that it becomes a version of. */
+  system?: string;
   /** What the manifest tells of the image (`readImageContent`). */
   image: ImageContent;
   /** What makes this machine itself (`keepObject`): laid over the version. */

@@ -113,7 +113,7 @@ async function knownEntry(
 async function addEntry(
   machine: ThisMachine,
   boot: BootPartition,
-  { running, layout, entries, pointer }: MachineView & { running: BootEntry },
+  { running, layout, entries, pointer, systems }: MachineView & { running: BootEntry },
   kernel: BootKernel,
   task: Task,
   makers?: EntryMakers,
@@ -144,17 +144,23 @@ async function addEntry(
     created: new Date(clock.now()).toISOString(),
   };
   const { files: _before, ...named } = entry;
-  await removeStale(boot, running, pointer);
+  await removeStale(boot, running, pointer, systems);
   task.log(`Linux ${kernel.version} goes to the boot partition as ${id}`);
   return await boot.addEntry(named, files);
 }
 
 /** Makes room: of this root only what runs, and what one goes back to, is needed. A trial of an earlier kernel is given up for the new one. */
-async function removeStale(boot: BootPartition, running: BootEntry, pointer: BootPointer): Promise<void> {
+async function removeStale(
+  boot: BootPartition,
+  running: BootEntry,
+  pointer: BootPointer,
+  systems: MachineView['systems'],
+): Promise<void> {
+  const needed = [pointer.good, pointer.previous, ...systems.flatMap(({ good, previous }) => [good, previous])];
   const stale = (await boot.entries())
     .filter(({ id, slot }) => slot === running.slot && isRefresh(id))
     .map(({ id }) => id)
-    .filter((id) => id !== running.id && id !== pointer.good && id !== pointer.previous);
+    .filter((id) => id !== running.id && !needed.includes(id));
   const next = forgetting(pointer, stale);
   if (next !== undefined) await boot.writePointer(next);
   for (const id of stale) await boot.removeEntry(id);

@@ -3,6 +3,7 @@ import type { machineRevert, UpdateResult } from '../../contract/operations/upda
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import type { BootEntry, BootPointer } from '../../machine/boot-pointer.ts';
+import { systemOf } from '../../machine/boot-systems.ts';
 import { committed, withoutTrial, withTrial } from '../../machine/trial.ts';
 import type { BootPartition } from '../../system/boot-partition.ts';
 import { failedUnits } from './health-checks.ts';
@@ -40,7 +41,7 @@ export async function revertMachine(
   task.log(`back to ${target.reference}`);
   const onTrial = view.situation.kind === 'trial' || view.situation.kind === 'dropped';
   if (onTrial) await noteGivenUp(machine, boot, view);
-  const next = nextPointer(pointer, target.id, request.options.tries ?? machine.settings.tries);
+  const next = nextPointer(view, target.id, request.options.tries ?? machine.settings.tries);
   // Else the next boot would go back once more, from there.
   if (await forgetRevertFile(machine, view)) task.log('system-revert is removed: this is what it asked for');
   const written = next === undefined ? pointer : await boot.writePointer(next);
@@ -66,17 +67,21 @@ export async function revertMachine(
   return { result, restart: (tell) => restartInto(machine, target.id, choice.method, { signal: task.signal, tell }) };
 }
 
-/** What one goes back to: the good one from a trial, or from what waits to be tried; else the one before it. */
-function entryBefore({ situation, pointer, entries }: MachineView): BootEntry | undefined {
+/** What one goes back to: the good one of its system from a trial, or from what waits to be tried; else the one before it. */
+export function entryBefore({ situation, pointer, entries, systems, running }: MachineView): BootEntry | undefined {
   const found = (id: string | undefined) => entries.find((entry) => entry.id === id);
+  // Within the system that runs: another one is started, not gone back to.
+  const own = systems.find(({ system }) => running !== undefined && system === systemOf(running)) ?? pointer;
   switch (situation.kind) {
     case 'trial':
     case 'dropped':
     case 'pending':
     case 'stray':
-      return found(pointer.good);
+      return found(own.good);
+    case 'beside':
+      return found(pointer.trial === undefined ? own.previous : own.good);
     default:
-      return found(pointer.previous);
+      return found(own.previous);
   }
 }
 
@@ -91,8 +96,13 @@ function entryNamed({ entries, pointer }: MachineView, name: string): BootEntry 
   return known.find((entry) => entry !== undefined) ?? fitting.at(-1);
 }
 
-/** Undefined: the pointer says it already. An entry that never was the good one has to prove itself. */
-function nextPointer(pointer: BootPointer, entry: string, tries: number): BootPointer | undefined {
+/**
+ * Undefined: the pointer says it already. An entry that never was the good one has to prove itself, and so has one of a system that does not start by
+ * itself: a trial is how it starts at all.
+ */
+function nextPointer({ pointer, situation }: MachineView, entry: string, tries: number): BootPointer | undefined {
+  if (situation.kind === 'beside' && situation.entry === entry)
+    return pointer.trial === undefined ? undefined : withoutTrial(pointer);
   if (entry === pointer.good) return pointer.trial === undefined ? undefined : withoutTrial(pointer);
   return entry === pointer.previous ? committed(pointer, entry) : withTrial(pointer, entry, tries);
 }

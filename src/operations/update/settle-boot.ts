@@ -2,6 +2,7 @@ import { lstat, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toImprintError } from '../../foundation/errors.ts';
 import type { BootEntry, BootPointer } from '../../machine/boot-pointer.ts';
+import { systemOf, withGood } from '../../machine/boot-systems.ts';
 import { isImagerEntry } from '../../machine/imager-entry.ts';
 import { hostMounts, hostPaths } from '../../machine/installed-layout.ts';
 import { committed, withoutTrial } from '../../machine/trial.ts';
@@ -57,10 +58,20 @@ export async function settleOpenBoot(machine: ThisMachine, boot: BootPartition):
   return settled;
 }
 
-/** Makes `entry` the good one, what was good the one before it, and forgets what went wrong earlier. */
+/**
+ * Makes `entry` the good one of its system, what was that the one before it, and forgets what went wrong earlier. Which system starts by itself is not
+ * changed by that: of another one it is written down beside the pointer, first, so that a cut between has it proven once more.
+ */
 export async function commitEntry(machine: ThisMachine, boot: BootPartition, entry: string): Promise<MachineView> {
   const view = await viewMachine(machine, boot);
-  await boot.writePointer(committed(view.pointer, entry));
+  const { pointer, systems, entries } = view;
+  const system = systemOf(entries.find(({ id }) => id === entry));
+  if (systems.some((each) => each.standard && each.system === system))
+    await boot.writePointer(committed(pointer, entry));
+  else {
+    await boot.writeSystemRecords(withGood(systems, system, entry));
+    if (pointer.trial !== undefined) await boot.writePointer(withoutTrial(pointer));
+  }
   if (view.failure !== undefined) await boot.writeFailure(undefined);
   const now = await viewMachine(machine, boot);
   await endWatch(machine.processes);

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { machineSlots } from '../../contract/operations/updates.ts';
 import type { Slot } from '../../contract/update.ts';
 import type { BootEntry } from '../../machine/boot-pointer.ts';
+import { systemOf } from '../../machine/boot-systems.ts';
 import { triesLeft } from '../../machine/decide-boot.ts';
 import { unmergedPath } from '../../machine/unmerged-files.ts';
 import { readHostRoom } from './host-room.ts';
@@ -36,12 +37,24 @@ export async function listUnmerged(root: string): Promise<string[]> {
     .sort();
 }
 
-function showSlot(entry: BootEntry, { pointer, running }: MachineView): Slot {
+function showSlot(entry: BootEntry, { pointer, running, systems }: MachineView): Slot {
   const { id, slot, reference, digest, kernelVersion, title, created } = entry;
   const roles: Slot['roles'] = [];
   if (running?.id === id) roles.push('running');
-  if (pointer.good === id) roles.push('good');
-  if (pointer.previous === id) roles.push('previous');
+  const own = systems.find(({ system }) => system === systemOf(entry));
+  if (systems.length > 1 && pointer.good === id) roles.push('default');
+  if (own?.good === id) roles.push('good');
+  if (own?.previous === id || pointer.previous === id) roles.push('previous');
   if (pointer.trial === id) roles.push('trial');
-  return { entry: id, slot, reference, digest, kernel: kernelVersion, title, created, roles };
+  return {
+    entry: id,
+    slot,
+    ...(own && { system: own.name }),
+    reference,
+    digest,
+    kernel: kernelVersion,
+    title,
+    created,
+    roles,
+  };
 }

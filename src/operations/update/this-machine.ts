@@ -7,6 +7,7 @@ import { agentFiles } from '../../machine/agent-files.ts';
 import { type AgentSettings, parseAgentSettings } from '../../machine/agent-settings.ts';
 import type { BootEntry, BootPointer, TrialCount } from '../../machine/boot-pointer.ts';
 import type { BootFailure } from '../../machine/boot-records.ts';
+import { type MachineSystem, machineSystems } from '../../machine/boot-systems.ts';
 import type { InstalledLayout } from '../../machine/installed-layout.ts';
 import { type BootSituation, type BootWords, bootWords, situationOf } from '../../machine/trial.ts';
 import type { UpdateNote } from '../../machine/update-note.ts';
@@ -72,6 +73,8 @@ export interface MachineView {
   pointer: BootPointer;
   tries: TrialCount | undefined;
   entries: BootEntry[];
+  /** Those that lie beside each other here, that which starts by itself first. */
+  systems: MachineSystem[];
   /** The entry that runs; undefined for a hand-dropped image, or one that is gone. */
   running: BootEntry | undefined;
   situation: BootSituation;
@@ -97,7 +100,10 @@ export async function viewMachine(machine: ThisMachine, boot: BootPartition): Pr
     await boot.updateNote(),
   ];
   const running = entries.find(({ id }) => id === words.entry);
-  return { layout, pointer, tries, entries, running, situation: situationOf(pointer, tries, words), failure, note };
+  const systems = machineSystems(pointer, entries, await boot.systemRecords());
+  const besides = systems.flatMap(({ standard, good }) => (standard ? [] : [good]));
+  const situation = situationOf(pointer, tries, words, besides);
+  return { layout, pointer, tries, entries, systems, running, situation, failure, note };
 }
 
 /** Opens the boot partition, looks, and closes it again. */

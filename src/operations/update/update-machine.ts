@@ -53,7 +53,8 @@ export async function planMachineUpdate(
   return await planUpdate(work);
 }
 
-async function beginUpdate(
+/** Opens the store and looks at the machine, for whatever puts a version somewhere. */
+export async function beginUpdate(
   machine: ThisMachine,
   request: UpdateMachineRequest,
   task: Task,

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ImprintError } from '../../foundation/errors.ts';
+import { systemOf } from '../../machine/boot-systems.ts';
 import { machineKernelOptions } from '../../machine/entry-options.ts';
 import { readImageContent } from '../../machine/image-content.ts';
 import { agentPaths, hostMounts } from '../../machine/installed-layout.ts';
@@ -119,7 +120,7 @@ export function fetchRequest({ machine, view, base, source, request }: UpdateWor
 
 /** Name of the slot that is filled. Errors: `slot-unfit`. */
 export function slotFor({ view, request }: Pick<UpdateWork, 'view' | 'request'>): string {
-  const { layout, pointer, entries, running } = view;
+  const { layout, pointer, entries, systems, running } = view;
   const asked = request.options.slot;
   if (layout.layout === 'files') {
     if (asked === undefined || asked === 'file') return 'file';
@@ -128,15 +129,24 @@ export function slotFor({ view, request }: Pick<UpdateWork, 'view' | 'request'>)
       problem: 'this machine boots image files; it has no partitions to fill',
     });
   }
-  const choice = chooseSlot({ slots: layout.slots, pointer, entries, running: running?.slot, asked });
+  const choice = chooseSlot({
+    ...{ slots: layout.slots, pointer, entries, systems, running: running?.slot, asked },
+    ...(running === undefined ? {} : { system: systemOf(running) }),
+  });
   if (choice.kind === 'slot') return choice.slot.name;
   throw new ImprintError('slot-unfit', { slot: choice.slot, problem: choice.problem });
 }
 
 /**
- * What the pointer says of the slot goes first, then its entries; of image files those that nothing needs. `digest`: of the version that comes.
+ * What the pointer says of the slot goes first, then its entries; of image files those that nothing needs. `digest`: of the version that comes. What waits to
+ * be tried goes with it, unless it is to stay.
  */
-async function clearSlot(machine: ThisMachine, slot: string, digest: string): Promise<void> {
+export async function clearSlot(
+  machine: ThisMachine,
+  slot: string,
+  digest: string,
+  { trial = 'goes' }: { trial?: 'goes' | 'stays' } = {},
+): Promise<void> {
   await using boot = await openBoot(machine);
   const view = await viewMachine(machine, boot);
   const { pointer, entries, running, layout } = view;
@@ -145,7 +155,12 @@ async function clearSlot(machine: ThisMachine, slot: string, digest: string): Pr
     layout.layout === 'files'
       ? entries.filter(({ id }) => !staying.includes(id))
       : entries.filter((entry) => entry.slot === slot && entry.id !== pointer.good && entry.id !== running?.id);
-  const ids = [...new Set([...going.map(({ id }) => id), ...(pointer.trial === undefined ? [] : [pointer.trial])])];
+  const ids = [
+    ...new Set([
+      ...going.map(({ id }) => id),
+      ...(pointer.trial === undefined || trial === 'stays' ? [] : [pointer.trial]),
+    ]),
+  ];
   if (ids.length > 0) {
     // Also where this record names none of them: the other copy must not either.
     await boot.writePointer(forgetting(pointer, ids) ?? { ...pointer, sequence: pointer.sequence + 1 });
@@ -163,14 +178,19 @@ function imagesOf(entries: MachineView['entries']): string[] {
   return entries.map(({ id }) => imageOf(entries, id)).filter((image) => image !== undefined);
 }
 
-async function fill(work: UpdateWork, slot: string, content: UpdateContent): Promise<FilledSlot> {
+export async function fill(
+  work: UpdateWork,
+  slot: string,
+  content: UpdateContent,
+  { system = work.view.running?.system, leaves = true }: { system?: string | undefined; leaves?: boolean } = {},
+): Promise<FilledSlot> {
   const { machine, view, base, reference, request, task } = work;
   const { processes, clock, root } = machine;
   const { layout, running } = view;
   const stateDirectory = stateDirectoryOf(machine, layout);
   const known = base?.known;
   const object = await task.part('keep what makes this machine itself', () => keepMachineObject(machine, layout, base));
-  const left = known === undefined ? [] : await leftBehind(root, known, object);
+  const left = known === undefined || !leaves ? [] : await leftBehind(root, known, object);
   if (left.length > 0) {
     task.warn(
       `these stay in the slot that is left, for they are in no version and not carried (docs/slots.md): ${left.join(', ')}`,
@@ -179,6 +199,7 @@ async function fill(work: UpdateWork, slot: string, content: UpdateContent): Pro
   const fillRequest: FillRequest = {
     ...{ content, reference, layout, object, stateDirectory, processes, clock, task },
     image: await readImageContent(content.entries()),
+    ...(system === undefined || system === '' ? {} : { system }),
     kernelOptions: machineKernelOptions(running?.kernelOptions ?? [], base?.record.source.kernelOptions),
     trialSeconds: trialSeconds(machine),
     ...(request.agent === undefined ? {} : { agent: request.agent }),
