@@ -198,6 +198,7 @@ describe('planInstall', () => {
         ...{
           id,
           slot,
+          ...(slot === 'a' ? { system: 'web' } : {}),
           reference: 'web:3',
           digest: record.digest,
           title: 'web:3 · Debian GNU/Linux 12 (bookworm)',

@@ -13,6 +13,7 @@ import { makeBootPartition } from '../../src/system/make-boot-partition.ts';
 import { systemProcesses } from '../../src/system/run.ts';
 import { mebibyte, run, write } from '../integration/boot-disk-image.ts';
 import { type LoopDisk, loopDisk } from '../integration/loop-disk.ts';
+import { windowsProgram, windowsRecord } from '../lab/foreign-system.ts';
 import { grubKernel } from '../lab/grub-kernel.ts';
 import { grubMachine } from '../lab/grub-machine.ts';
 
@@ -105,10 +106,7 @@ async function makeMachine({ device, directory }: LoopDisk): Promise<void> {
     'boot/grub/i386-pc/core.img': await makeCoreFor(systemProcesses, 'i386-pc', theirs),
     'boot/vmlinuz-6.1': grubKernel('theirs'),
   });
-  const windows = await makeGrubCore(systemProcesses, 'x86_64-efi', {
-    config: 'serial --unit=0\nterminal_output serial\necho WINDOWS-BY-UEFI\nsleep 2\nhalt\n',
-    ...{ prefix: '/none', modules: ['normal', 'echo', 'serial', 'terminal', 'sleep', 'halt'] },
-  });
+  const windows = await makeGrubCore(systemProcesses, 'x86_64-efi', windowsProgram);
   await onEsp(
     directory,
     `${device}p2`,
@@ -120,24 +118,6 @@ async function makeMachine({ device, directory }: LoopDisk): Promise<void> {
   await installUefiBoot(systemProcesses, { esp: `${device}p2`, bootUuid: boot });
   const target = { disk: device, partition: `${device}p1`, start: place(1), size: place(1), bootUuid: boot };
   await installBiosBoot(systemProcesses, target);
-}
-
-/** A real boot record, which says a line on the first serial line and stops. */
-function windowsRecord(): Buffer {
-  const code = [
-    'fc31c08ed8', // cld; xor ax, ax; mov ds, ax
-    'be167c', // mov si, text
-    'ac84c0', // next: lodsb; test al, al
-    '7406', // jz end
-    'baf803ee', // mov dx, 0x3f8; out dx, al
-    'ebf5', // jmp next
-    'f4ebfd', // end: hlt, for ever
-  ].join('');
-  const record = Buffer.alloc(512);
-  Buffer.from(code, 'hex').copy(record);
-  record.write('WINDOWS-BY-BIOS\r\n', 0x16, 'latin1');
-  record.writeUInt16LE(0xaa55, 510);
-  return record;
 }
 
 async function makeTree(

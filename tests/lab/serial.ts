@@ -62,6 +62,11 @@ export class SerialConsole {
     });
   }
 
+  /** Types these bytes, and nothing behind them. */
+  press(keys: string): void {
+    this.#input.write(keys);
+  }
+
   /** Types a line. */
   type(line: string): void {
     this.#input.write(`${line}\n`);

@@ -20,7 +20,7 @@ export interface StackRow {
   readonly number: number;
   readonly firmware: Firmware;
   /** What is installed: the usual golden machine, or the one that has the tools of arrays and the like. */
-  readonly image: 'web' | 'stack';
+  readonly image: string;
   readonly disks: readonly StackDisk[];
   readonly layout: string;
   /** What is done with it and seen in it, from its empty disks on. Returns what is worth being told. */
