@@ -94,6 +94,12 @@ export const errorCatalogue = {
     message: 'The source {source} does not exist or is not a directory.',
     hint: 'Give a directory, an archive, a disk image, or ssh://root@HOST.',
   },
+  'file-not-found': {
+    exit: 3,
+    http: 404,
+    message: 'There is no file {file}.',
+    hint: 'Look at how it is written; a relative path begins where you are.',
+  },
   'directory-not-found': {
     exit: 3,
     http: 404,
@@ -134,7 +140,7 @@ export const errorCatalogue = {
     exit: 3,
     http: 404,
     message: 'The boot menu has no entry “{entry}”.',
-    hint: 'It has: {known}.',
+    hint: 'It has: {known}. Name one of them.',
   },
   // ── refused for safety ─────────────────────────────────────────────────────────────────────────────────────────
   'disk-none': {
@@ -159,7 +165,7 @@ export const errorCatalogue = {
     exit: 4,
     http: 409,
     message: '{disk} of {machine} is in use ({use}). Nothing was written.',
-    hint: 'Unmount it or stop what uses it, then install again; or name another disk: imprint machine set {machine} --disk RULE',
+    hint: 'Let go of it (umount, swapoff, mdadm --stop, vgchange -an), then install again; or name another disk: imprint machine set {machine} --disk RULE',
   },
   'disk-holds-data': {
     exit: 4,
@@ -172,7 +178,7 @@ export const errorCatalogue = {
     http: 409,
     message:
       '{partition} of {machine} belongs to {group}, which also lies on {others}: erasing it would destroy both. Nothing was written.',
-    hint: 'Take it out of there first, let the layout have the other disk, too, or write erase: shared beside what is to go.',
+    hint: 'Name another disk, or take it out of there first (mdadm, vgreduce). A layout of your own may have both disks, or say erase: shared beside what is to go.',
   },
   'layout-unsolvable': {
     exit: 4,
@@ -505,6 +511,12 @@ export const errorCatalogue = {
     http: 409,
     message: '{disk} will not boot as it is: {problem}.',
     hint: 'Each fault is named above. Bring back what was kept: imprint boot restore FILE; where nothing was: imprint boot mend --dry-run',
+  },
+  'iso-unsigned': {
+    exit: 5,
+    http: 422,
+    message: 'Nobody whose key was given vouches for {iso}: {problem}.',
+    hint: '{hint}',
   },
   'iso-corrupt': {
     exit: 5,

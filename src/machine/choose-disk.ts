@@ -40,7 +40,7 @@ export function chooseDisks(question: DiskQuestion, count: { least: number; most
   for (const disk of disks) {
     const reason = whyNot(disk, rule);
     if (reason === undefined) candidates.push(disk);
-    else rejected.push(`${disk.path} ${reason}`);
+    else rejected.push(`${rule.conditions.length === 0 ? disk.path : describeDisk(disk)} ${reason}`);
   }
   const { chosen, tied } = narrow(candidates, rule, count.most);
   if (tied.length > 0) {

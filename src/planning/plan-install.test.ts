@@ -362,8 +362,12 @@ describe('planInstall', () => {
     expect(plan.kind === 'refused' && plan.error.message).toMatch(/no init/);
   });
 
-  it('runs a 32-bit image on a 64-bit machine', () => {
+  it('runs a 32-bit image on a 64-bit machine with a BIOS, and not where UEFI starts it', () => {
     expect(planned({ source: { architecture: 'i686' } }).kind).toBe('plan');
+    const refused = planned({ source: { architecture: 'i686' }, facts: { firmware: 'uefi' } });
+    expect(refused.kind === 'refused' && refused.error.message).toMatch(
+      /32-bit one \(i686\).*UEFI, starts only 64-bit/,
+    );
   });
 
   it('plans without the manifest, for a dry run', () => {

@@ -70,8 +70,8 @@ export type InstallPlan =
  */
 export function planInstall(question: InstallQuestion): InstallPlan {
   const { facts, name, reference, record, content, options } = question;
-  const { architecture } = facts;
-  const unfit = imageProblem({ machine: name, architecture, reference, record, content });
+  const { architecture, firmware } = facts;
+  const unfit = imageProblem({ machine: name, architecture, firmware, reference, record, content });
   if (unfit !== undefined) return { kind: 'refused', error: unfit };
   const unscripted = scriptsProblem(question);
   if (unscripted !== undefined) return { kind: 'refused', error: unscripted };

@@ -157,7 +157,7 @@ function noRoom({ disk, content, machine, reference }: DiskProblem, wishes: read
     facts,
     machine,
     `${words}; ${formatBytes(needed)} are needed beside it`,
-    kinds.join(', ') || 'number=…',
+    kinds.length > 1 ? `[${kinds.join(', ')}]` : (kinds[0] ?? 'number=…'),
   );
 }
 

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -171,6 +171,9 @@ describe('media usb', () => {
     expect(await codes({ localConfig: 'IPADR=10.0.0.1' })).toBe('local-config-wrong');
     expect(await codes({}, 'plain.img')).toBe('target-exists');
     expect(await codes({}, 'no/such/place.img')).toBe('directory-not-found');
+    // A typing error, or a stick that is not in: no file of that name.
+    expect(await codes({ target: '/dev/no-such-stick' })).toBe('device-refused');
+    await expect(stat('/dev/no-such-stick')).rejects.toThrow('ENOENT');
     const record = join(context.paths.netboot, 'imager.json');
     await writeFile(record, '{"format":1,"key":"0000000000000000"}');
     expect(await codes({})).toBe('imager-unbuilt');

@@ -34,7 +34,9 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
 function planText(session: Session, { disk, steps, left, undo }: PreparedMend): string {
   const { paint } = session.stdout;
   const lines = [
-    steps.length === 0 ? `${diskWords(disk)}: nothing that could be mended is broken` : `${diskWords(disk)}:`,
+    steps.length > 0
+      ? `${diskWords(disk)}:`
+      : `${diskWords(disk)}: ${left.length === 0 ? 'nothing is broken' : 'nothing that is broken can be mended without a copy'}`,
     ...steps.map((step, index) => `  ${index + 1}. ${step}`),
     ...left.map((words) => paint('yellow', words)),
     ...(steps.length === 0 ? [] : [`what is there now would be kept in ${undo}`]),

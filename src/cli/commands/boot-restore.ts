@@ -17,14 +17,18 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
     const hint = 'imprint boot restore FILE, or the server’s: --machine NAME. Without any: imprint boot mend';
     throw new ImprintError('usage', { problem: 'imprint boot restore needs a safety copy.', hint });
   }
-  const input = parseInput(bootRestore.input, {
-    file,
-    force: invocation.flag('force'),
-    ...(disk === undefined ? {} : { disk }),
-    // Words that are no parts are refused by the schema.
-    ...(parts === undefined ? {} : { parts: parts.split(',').map((part) => part.trim()) as BootPart[] }),
-    ...(undo === undefined ? {} : { undo }),
-  });
+  const input = parseInput(
+    bootRestore.input,
+    {
+      file,
+      force: invocation.flag('force'),
+      ...(disk === undefined ? {} : { disk }),
+      // Words that are no parts are refused by the schema.
+      ...(parts === undefined ? {} : { parts: parts.split(',').map((part) => part.trim()) as BootPart[] }),
+      ...(undo === undefined ? {} : { undo }),
+    },
+    { parts: '--parts' },
+  );
   const context = { processes: systemProcesses, clock: session.clock };
   await using prepared = await session.task('look at the disk', (task) => prepareRestore(context, input, task));
   const { differences, steps, left } = prepared;

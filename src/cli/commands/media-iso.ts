@@ -9,7 +9,7 @@ import { describeMedium, mediumInput } from './medium-words.ts';
 
 /** `imprint media iso TARGET`. */
 export async function run(session: Session, invocation: Invocation): Promise<void> {
-  const input = parseInput(isoMediaInputSchema, await mediumInput(invocation));
+  const input = parseInput(isoMediaInputSchema, await mediumInput(invocation), { server: '--url' });
   const context = await session.context();
   if (session.globals.dryRun) {
     if (input.localConfig !== undefined) checkLocalConfig(input.localConfig);

@@ -10,7 +10,7 @@ import { describeMedium, mediumInput } from './medium-words.ts';
 
 /** `imprint media usb TARGET`. */
 export async function run(session: Session, invocation: Invocation): Promise<void> {
-  const input = parseInput(usbMediaInputSchema, await mediumInput(invocation));
+  const input = parseInput(usbMediaInputSchema, await mediumInput(invocation), { server: '--url' });
   const context = await session.context();
   await confirmDisk(session, context, input.target);
   if (session.globals.dryRun) {

@@ -54,6 +54,7 @@ export const bootRestore = defineOperation({
   }),
   errors: [
     'boot-disk-unknown',
+    'file-not-found',
     'boot-copy-invalid',
     'boot-copy-foreign',
     'boot-restore-refused',
@@ -79,7 +80,15 @@ export const bootCheck = defineOperation({
     /** With a copy: what is not as it has it. */
     differences: z.array(bootDifferenceSchema).optional(),
   }),
-  errors: ['boot-disk-unknown', 'boot-copy-invalid', 'boot-copy-foreign', 'boot-differs', 'boot-damaged', 'not-root'],
+  errors: [
+    'boot-disk-unknown',
+    'file-not-found',
+    'boot-copy-invalid',
+    'boot-copy-foreign',
+    'boot-differs',
+    'boot-damaged',
+    'not-root',
+  ],
   effect: 'read',
   runsOn: 'machine',
   long: true,

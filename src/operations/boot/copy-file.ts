@@ -93,7 +93,7 @@ export interface OpenCopy extends AsyncDisposable {
 
 /**
  * Opens a safety copy, of which nothing is believed: each member is held against its hash before anything is done with it.
- * Errors: `boot-copy-invalid`, `disk-full`, `io-failed`, `interrupted`.
+ * Errors: `file-not-found`, `boot-copy-invalid`, `disk-full`, `io-failed`, `interrupted`.
  */
 export async function openCopy(file: string, signal: AbortSignal): Promise<OpenCopy> {
   const directory = await mkdtemp(join(tmpdir(), 'imprint-copy-'));
@@ -116,7 +116,7 @@ export async function openCopy(file: string, signal: AbortSignal): Promise<OpenC
   } catch (thrown) {
     await dispose();
     const error = thrown as NodeJS.ErrnoException;
-    if (error.code === 'ENOENT') invalid(file, 'there is no such file');
+    if (error.code === 'ENOENT') throw new ImprintError('file-not-found', { file }, { cause: thrown });
     if (error.code === 'EISDIR') invalid(file, 'it is a directory');
     if (error.code?.startsWith('Z_')) invalid(file, `it cannot be decompressed (${error.message})`);
     if (toImprintError(thrown).code === 'tar-invalid') invalid(file, 'it is no archive that is whole');

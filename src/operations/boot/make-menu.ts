@@ -161,7 +161,8 @@ function joinOptions(
 function bootDevice({ boot }: FoundDisks): string {
   if (boot === undefined) {
     throw new ImprintError('boot-partition-missing', {
-      problem: 'no disk that was looked at has a partition labelled IMPRINT-BOOT',
+      problem:
+        'no disk that was looked at has a partition labelled IMPRINT-BOOT; for a menu on one that Imprint did not install, name a directory of a shared partition: --on DIRECTORY',
     });
   }
   if (boot.device !== undefined) return boot.device;

@@ -24,7 +24,7 @@ const textLimit = 4 << 20;
 
 /**
  * Reads an ISO and holds it against the checksums that lie beside it; where keys are given, one of them must have signed these, or the ISO itself. Errors:
- * `iso-corrupt`, `io-failed`, `interrupted`.
+ * `iso-corrupt`, `iso-unsigned`, `io-failed`, `interrupted`.
  */
 export async function proveIso(
   processes: Processes,
@@ -48,13 +48,21 @@ export async function proveIso(
   }
   const proof = { sha256, ...(checksum !== undefined && { checksum }) };
   if (trustedKeys.length === 0) return proof;
-  const signature = await findSignature(processes, { directory, beside, name, checksum }, trustedKeys);
-  if (signature === undefined)
-    throw new ImprintError('iso-corrupt', {
-      iso,
-      problem: 'neither it nor a list of its checksum is signed by a key that was given',
-    });
-  return { ...proof, signature };
+  const signatures = signaturesBeside({ directory, beside, name, checksum });
+  const signature = await findSignature(processes, signatures, trustedKeys);
+  if (signature !== undefined) return { ...proof, signature };
+  const names = signatures.map((each) => basename(each.signature)).join(', ');
+  const [problem, hint] =
+    signatures.length === 0
+      ? [
+          `no signature of it, or of a list with its checksum, lies beside it${checksum === undefined ? '' : ` (${checksum}.gpg, ${checksum}.sign, …)`}`,
+          'Fetch list and signature from its makers into the same directory.',
+        ]
+      : [
+          `${names} is by none of them, or one is no public key (${trustedKeys.join(', ')})`,
+          'Fetch the makers’ key again, from a place that you trust; if it is theirs, do not use this ISO.',
+        ];
+  throw new ImprintError('iso-unsigned', { iso, problem, hint });
 }
 
 /** Checksums of a file. Errors: `io-failed`, `interrupted`. */
@@ -69,27 +77,39 @@ export async function hashFile(iso: string, task: Task): Promise<{ sha256: strin
   return { sha256: first.digest('hex'), sha512: second.digest('hex') };
 }
 
-/** The key file whose key made a signature of the list of checksums, or of the ISO. */
+/** Signatures of the list of checksums, and of the ISO, that lie beside it. */
+function signaturesBeside({
+  directory,
+  beside,
+  name,
+  checksum,
+}: {
+  directory: string;
+  beside: string[];
+  name: string;
+  checksum: string | undefined;
+}): SignedFile[] {
+  return [checksum, name].flatMap((signed) =>
+    ['.minisig', '.asc', '.sign', '.sig', '.gpg'].flatMap((ending) =>
+      signed === undefined || !beside.includes(`${signed}${ending}`)
+        ? []
+        : [{ signed: join(directory, signed), signature: join(directory, `${signed}${ending}`) }],
+    ),
+  );
+}
+
+/** The key file whose key made one of these. */
 async function findSignature(
   processes: Processes,
-  {
-    directory,
-    beside,
-    name,
-    checksum,
-  }: { directory: string; beside: string[]; name: string; checksum: string | undefined },
+  signatures: readonly SignedFile[],
   trustedKeys: readonly string[],
 ): Promise<string | undefined> {
-  for (const signed of [checksum, name]) {
-    if (signed === undefined) continue;
-    for (const ending of ['.minisig', '.asc', '.sign', '.sig', '.gpg']) {
-      if (!beside.includes(`${signed}${ending}`)) continue;
-      const files = { signed: join(directory, signed), signature: join(directory, `${signed}${ending}`) };
-      for (const key of trustedKeys) {
-        const isRight =
-          ending === '.minisig' ? await minisigned(files, key) : await openpgpSigned(processes, files, key);
-        if (isRight) return key;
-      }
+  for (const files of signatures) {
+    for (const key of trustedKeys) {
+      const isRight = files.signature.endsWith('.minisig')
+        ? await minisigned(files, key)
+        : await openpgpSigned(processes, files, key);
+      if (isRight) return key;
     }
   }
   return undefined;

@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { DiskFacts } from '../../contract/machine.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
@@ -26,6 +27,11 @@ export async function findTargetDisk(
   target: string,
 ): Promise<DiskFacts | undefined> {
   const found = await stat(target).catch(() => undefined);
+  // A file of that name would fill the memory that devices are shown in, and no stick.
+  if (found === undefined && /^\/dev\/(?!shm\/)/.test(resolve(target))) {
+    const hint = 'Is the stick in? lsblk shows what there is.';
+    throw new ImprintError('device-refused', { device: target, problem: 'there is no such device', hint });
+  }
   if (found === undefined || found.isFile() || found.isDirectory()) return undefined;
   const refuse = (problem: string, hint: string) =>
     new ImprintError('device-refused', { device: target, problem, hint });
