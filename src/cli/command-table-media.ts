@@ -174,13 +174,13 @@ export const mediaCommands: readonly CommandDefinition[] = [
   {
     name: 'key test',
     group: 'Media',
-    summary: 'start every ISO file of a key in a virtual machine',
+    summary: 'start all that a key can start, in a virtual machine',
     description:
       'Chooses each in the menu of the key, on a BIOS and on UEFI, and says how far it came: by what it says on the serial line, and by a picture of its screen. ' +
       'The key is not written. Needs QEMU (and OVMF for UEFI), but no KVM: it is used where it works.',
     arguments: [keyArgument],
     options: [
-      { flags: '--iso <name>', description: 'only this one; repeatable', repeat: true },
+      { flags: '--iso <name>', description: 'only this one, or imager for ours; repeatable', repeat: true },
       { flags: '--firmware <which>', description: 'bios, uefi or both (default: both)' },
       { flags: '--limit <seconds>', description: 'what each start may take (default: 300)' },
       { flags: '--output <directory>', description: 'where logs and pictures go (default: a new one in /tmp)' },

@@ -43,6 +43,8 @@ export const mediumPaths = {
   kernel: 'imprint/vmlinuz',
   initrd: 'imprint/initrd.img',
   menu: 'boot/grub/grub.cfg',
+  /** Of a key: what starts its imager. */
+  imagerMenu: 'boot/grub/imager.cfg',
   settings: 'local.cfg',
   /** Of the partition for versions; on an ISO the same directory. */
   store: 'store',

@@ -40,9 +40,7 @@ export function renderKeyMenu({ search, imager, memtest }: KeyMenu): string {
     'if [ -n "$none" ]; then',
     `  menuentry 'No ISO files yet: copy them onto the partition "${mediumLabels.isos}" of this key' { true; }`,
     'fi',
-    ...(imager === undefined
-      ? []
-      : ["submenu 'Imprint: install this machine' {", ...imagerEntries(imager, 'Install this machine'), '}']),
+    ...(imager === undefined ? [] : ["submenu 'Imprint: install this machine' {", '  source $prefix/imager.cfg', '}']),
     ...(memtest ? memtestEntry : []),
     ...ownDiskEntry,
     'if [ "$grub_platform" = efi ]; then',
@@ -50,6 +48,11 @@ export function renderKeyMenu({ search, imager, memtest }: KeyMenu): string {
     'fi',
     '',
   ].join('\n');
+}
+
+/** `imager.cfg` beside it: what starts the imager, the last its self test. */
+export function renderImagerMenu(imager: MediumMenu): string {
+  return ['# Written by Imprint.', ...imagerEntries(imager, 'Install this machine'), ''].join('\n');
 }
 
 const memtestEntry = [

@@ -54,7 +54,6 @@ const stages: Record<KeyTestResult['stage'], string> = {
 };
 
 function describe(session: Session, { results, directory, accelerator }: KeyTestOutput): string {
-  if (results.length === 0) return 'no ISO files\n';
   const rows = results.map(({ iso, firmware, verdict, stage, seconds }) => [
     iso,
     firmware.toUpperCase(),

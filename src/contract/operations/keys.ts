@@ -200,7 +200,7 @@ export type KeyTestResult = z.infer<typeof keyTestResultSchema>;
 
 export const keyTest = defineOperation({
   name: 'key.test',
-  summary: 'Start every ISO file of a key in a virtual machine',
+  summary: 'Start every ISO file of a key, and its imager, in a virtual machine',
   input: keyTestInputSchema,
   output: z.object({
     key: z.string(),

@@ -7,7 +7,7 @@ import type { Task } from '../../foundation/task.ts';
 import { renderLocalTemplate } from '../../machine/local-template.ts';
 import { type MediumNames, mediumLabels, mediumNames, mediumPaths } from '../../machine/medium-names.ts';
 import { layMedium, type MediumWish } from '../../machine/medium-table.ts';
-import { renderKeyMenu } from '../../netboot/key-menu.ts';
+import { renderImagerMenu, renderKeyMenu } from '../../netboot/key-menu.ts';
 import { renderIsoScript } from '../../netboot/key-script.ts';
 import type { DiskFile } from '../../system/disk-file.ts';
 import { makeIsoPartition } from '../../system/iso-partition.ts';
@@ -51,7 +51,7 @@ export async function createKey(context: Context, input: KeyCreateInput, task: T
     ...bootFiles(programs, menu),
     'boot/grub/iso.cfg': Buffer.from(renderIsoScript()),
     ...Object.fromEntries(memtest),
-    ...(imager && imagerFiles(imager, names)),
+    ...(imager && { [mediumPaths.imagerMenu]: Buffer.from(renderImagerMenu(entry)), ...imagerFiles(imager, names) }),
   };
   const bytes = Object.values(files).reduce((sum, content) => sum + content.length + 4096, 0);
   const table = layKey(names, bootWishes(names, 'Imprint key', bytes), input.persistence, size);

@@ -4,13 +4,20 @@ import { join, resolve } from 'node:path';
 import type { KeyTestInput, KeyTestOutput, KeyTestResult } from '../../contract/operations/keys.ts';
 import { ImprintError, toImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
+import { readFat } from '../../image/fat-reader.ts';
+import { readDiskStructure } from '../../machine/disk-structure.ts';
+import { mediumPaths } from '../../machine/medium-names.ts';
 import { isoFamilies } from '../../netboot/iso-families.ts';
+import { BootDisk } from '../../system/boot-disk.ts';
 import { kvmWorks } from '../../system/kvm.ts';
 import { TrialMachine } from '../../system/trial-machine.ts';
 import { findUefiFirmware } from '../../system/uefi-firmware.ts';
 import type { Context } from '../context.ts';
 import { listKey } from './list-key.ts';
-import { type IsoTrial, tryIso } from './try-iso.ts';
+import { type IsoTrial, tryImager, tryIso } from './try-iso.ts';
+
+/** The FAT file system of a key (`createKey`). */
+const bootPartition = 2;
 
 /** MiB: enough for live systems with a desktop. */
 const memory = 2048;
@@ -26,7 +33,12 @@ export async function testKey(
 ): Promise<KeyTestOutput> {
   const { processes } = context;
   const { isos } = await listKey(context, { key: input.key, verify: false }, task, { asItIs: true });
-  const names = isos.map(({ name }) => name);
+  const imager = (await hasImager(context, input.key)) ? [imagerName] : [];
+  const names = [...imager, ...isos.map(({ name }) => name)];
+  if (names.length === 0) {
+    const nothing = 'ISO file, nor our imager,';
+    throw new ImprintError('iso-not-found', { iso: nothing, key: input.key, known: 'nothing that could be started' });
+  }
   const strange = input.isos.find((name) => !names.includes(name));
   if (strange !== undefined)
     throw new ImprintError('iso-not-found', { iso: strange, key: input.key, known: names.join(', ') || 'none' });
@@ -35,7 +47,10 @@ export async function testKey(
   const uefi = firmwares.includes('uefi') ? await findUefiFirmware() : undefined;
   const kvm = await kvmWorks(processes);
   const directory = await makeDirectory(input.directory);
-  const chosen = isos.filter(({ name }) => input.isos.length === 0 || input.isos.includes(name));
+  const own = { name: imagerName, size: 0 };
+  const chosen = [...imager.map(() => own), ...isos].filter(
+    ({ name }) => input.isos.length === 0 || input.isos.includes(name),
+  );
   const trials = chosen.flatMap((iso) =>
     firmwares.map((firmware) => ({ iso, firmware, limit: input.limit, memory: memoryFor(iso) })),
   );
@@ -53,6 +68,18 @@ export async function testKey(
   return { key: input.key, directory, accelerator: kvm ? 'kvm' : 'tcg', results };
 }
 
+/** Our imager among what is on a key: no ISO file is called so. */
+const imagerName = 'imager';
+
+async function hasImager({ processes }: Pick<Context, 'processes'>, path: string): Promise<boolean> {
+  using disk = await BootDisk.open(processes, path, 'read');
+  const { partitions } = readDiskStructure((offset, length) => disk.read(offset, length), disk.size, disk.sectorSize);
+  const boot = partitions.find(({ number }) => number === bootPartition);
+  if (boot === undefined) return false;
+  const entries = readFat((offset, length) => disk.read(boot.start + offset, length));
+  return entries.some((entry) => entry.path.toLowerCase() === mediumPaths.imagerMenu);
+}
+
 async function runTrial(
   { processes, clock }: Pick<Context, 'processes' | 'clock'>,
   options: Parameters<typeof TrialMachine.start>[1],
@@ -61,7 +88,8 @@ async function runTrial(
 ): Promise<KeyTestResult> {
   const begun = clock.now();
   await using machine = await TrialMachine.start(processes, options, clock, task.signal);
-  const outcome = await tryIso(machine, trial, clock, {
+  const work = trial.iso.name === imagerName ? tryImager : tryIso;
+  const outcome = await work(machine, trial, clock, {
     signal: task.signal,
     tell: (stage) => task.log(`${stage} after ${Math.round((clock.now() - begun) / 1000)} s`),
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Clock } from '../../foundation/clock.ts';
-import { type IsoTrial, isEchoed, type TriedMachine, tryIso } from './try-iso.ts';
+import { type IsoTrial, isEchoed, type TriedMachine, tryImager, tryIso } from './try-iso.ts';
 
 const menu = 'GNU GRUB  version 2.06\r\n';
 
@@ -44,6 +44,25 @@ function fakeMachine(answer: (typed: string) => string, options: { loses?: numbe
 const live: IsoTrial = { iso: { name: 'live.iso', family: 'debian-live' }, firmware: 'bios', limit: 120 };
 const starts = (after: string) => (typed: string) =>
   typed.startsWith('configfile') ? menu : typed === '' ? after : '';
+
+describe('tryImager', () => {
+  it('starts the self test of the imager on a key, and reads what comes of it', async () => {
+    const said = (text: string) => fakeMachine(starts(`Linux version 6.1\r\n${text}`));
+    const good = said('IMAGER-SELFTEST ok node=v26\r\n');
+    expect(await tryImager(good.machine, live, good.clock, good.signal)).toEqual({
+      ...{ verdict: 'runs', stage: 'running', said: 'IMAGER-SELFTEST ok node=v26' },
+    });
+    expect(good.typed.slice(1)).toEqual(['default=3', 'export default', 'configfile $prefix/imager.cfg', '']);
+    const bad = said('IMAGER-SELFTEST failed no driver for xfs\r\n');
+    expect(await tryImager(bad.machine, live, bad.clock, bad.signal)).toMatchObject({
+      ...{ verdict: 'failed', stage: 'running', said: 'IMAGER-SELFTEST failed no driver for xfs' },
+    });
+    const hung = said('');
+    expect(await tryImager(hung.machine, live, hung.clock, hung.signal)).toEqual({
+      ...{ verdict: 'failed', stage: 'kernel', problem: 'its time was over' },
+    });
+  });
+});
 
 describe('tryIso', () => {
   it('chooses the file, starts its first entry and reads how far it comes', async () => {

@@ -60,6 +60,43 @@ export async function tryIso(
   return follow(watch, family, entry?.kind !== 'config' || family?.test !== undefined, tell);
 }
 
+/** Entry of the imager's self test in its menu (`imagerEntries`), counted from 0. */
+const selfTest = 3;
+
+/** Starts the imager that is on a key, in the same way: it checks itself, says so on the serial line, and switches the machine off. */
+export async function tryImager(
+  machine: TriedMachine,
+  { limit }: Pick<IsoTrial, 'limit'>,
+  clock: Clock,
+  { signal, tell }: { signal: AbortSignal; tell: (stage: string) => void },
+): Promise<Outcome> {
+  const watch = new Watch(machine, clock, clock.now() + limit * 1000, signal);
+  if (!(await watch.until((text) => text.match(grub)))) return failed('nothing', 'the menu of the key did not come');
+  tell('menu');
+  await clock.sleep(1000, signal);
+  if (!(await openCommandLine(machine, watch))) return failed('menu', 'GRUB’s command line did not come');
+  for (const line of [`default=${selfTest}`, 'export default'])
+    if (!(await typeLine(machine, watch, line))) return failed('menu', `GRUB did not take what was typed: ${line}`);
+  watch.forget();
+  await machine.type('configfile $prefix/imager.cfg\n');
+  if (!(await watch.until((text) => text.match(grub)))) return failed('menu', 'the imager’s menu did not come');
+  await clock.sleep(1500, signal);
+  tell('chosen');
+  watch.forget();
+  await machine.type('\n');
+  const result = /IMAGER-SELFTEST (ok|failed)[^\n]*/;
+  await watch.until((text) => text.match(result));
+  // It may have switched itself off right behind the line.
+  const text = await watch.text();
+  const { stage, trouble } = readProgress(text);
+  const [said, verdict] = result.exec(text) ?? [];
+  if (verdict === 'ok') return { verdict: 'runs', stage: 'running', said: said?.slice(0, 200) ?? '' };
+  if (said !== undefined)
+    return { verdict: 'failed', stage: 'running', said: said.slice(0, 200), problem: 'its self test' };
+  const ended = watch.isRunning ? 'its time was over' : 'the machine switched itself off';
+  return failed(stage, trouble?.slice(0, 200) ?? ended);
+}
+
 function failed(stage: KeyTestResult['stage'], problem: string): Outcome {
   return { verdict: 'failed', stage, problem };
 }
