@@ -92,7 +92,11 @@ async function ask(
     try {
       const { session } = installer;
       const order = await server.hello(
-        { session, facts, waitSeconds, scripts: true, ...(problem && { problem }) },
+        {
+          ...{ session, facts, waitSeconds, scripts: true as const },
+          ...(installer.secrets && { seal: installer.secrets.publicKey }),
+          ...(problem && { problem }),
+        },
         signal,
       );
       return { kind: 'order', order };

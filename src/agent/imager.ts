@@ -5,6 +5,7 @@ import { freemem } from 'node:os';
 import type { MachineFacts } from '../contract/machine.ts';
 import { systemClock } from '../foundation/clock.ts';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
+import { secretReader } from '../image/sealed-secret.ts';
 import { parsePublicKey } from '../image/signature.ts';
 import { runningAgentProgram } from '../operations/install/agent-program.ts';
 import { openStore } from '../store/open-store.ts';
@@ -16,6 +17,7 @@ import { systemProcesses } from '../system/run.ts';
 import { setSystemTime } from '../system/set-time.ts';
 import { restoreTree } from '../tree/restore-tree.ts';
 import { askInstall } from './ask-install.ts';
+import { askPassphrase } from './ask-passphrase.ts';
 import { consoleQuestion } from './console-question.ts';
 import { ConsoleScreen } from './console-screen.ts';
 import { fetchObject } from './fetch-object.ts';
@@ -82,9 +84,10 @@ async function work(settings: ImagerSettings, screen: ConsoleScreen, signal: Abo
   const { source = 'what was typed here', problem, medium } = found;
   const local = found.settings ?? {};
   const server = local.server ?? settings.server;
-  const parts = await compose(settings, server, found, signal);
-  const place = { processes: systemProcesses, clock: systemClock, directory: `${runDirectory}/copies` };
   const question = consoleQuestion(runDirectory, systemClock);
+  const ask = (machine: string, stop: AbortSignal) => askPassphrase(machine, { screen, question, signal: stop });
+  const parts = await compose(settings, server, found, { signal, ask });
+  const place = { processes: systemProcesses, clock: systemClock, directory: `${runDirectory}/copies` };
   const stores = [medium?.store, server && `${server}/store`].filter((store) => store !== undefined);
   const localInstall = {
     ...{ ...parts, screen, source, stores, question },
@@ -124,7 +127,7 @@ async function compose(
   settings: ImagerSettings,
   server: string | undefined,
   { medium }: FoundSettings,
-  signal: AbortSignal,
+  { signal, ask }: { signal: AbortSignal; ask: NonNullable<Imager['installer']['askPassphrase']> },
 ): Promise<Omit<Imager, 'server' | 'screen'>> {
   const publicKey = await readFile(settings.keyFile, 'utf8');
   const key = parsePublicKey(publicKey);
@@ -150,6 +153,8 @@ async function compose(
       ...(trust === undefined ? {} : { trust }),
       ...(program === undefined ? {} : { agent: { program, publicKey, ...given } }),
       ...(server === undefined ? {} : { server }),
+      secrets: secretReader(),
+      askPassphrase: ask,
       session,
       processes,
       clock,

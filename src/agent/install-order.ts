@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { freemem } from 'node:os';
 import { type VersionRecord, versionRecordSchema } from '../contract/image.ts';
 import type { InstallOrder } from '../contract/imager-protocol.ts';
@@ -9,6 +9,7 @@ import type { Clock } from '../foundation/clock.ts';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
 import { parseCanonicalJson } from '../image/canonical-json.ts';
+import type { SecretReader } from '../image/sealed-secret.ts';
 import type { PublicKey } from '../image/signature.ts';
 import { type TrustDocument, trustOfKey } from '../image/trust-document.ts';
 import { readImageContent } from '../machine/image-content.ts';
@@ -56,6 +57,10 @@ export interface Installer {
     readonly by: BootCopyKeeper;
     keep(copy: { file: string; machine: string; order: string }, signal: AbortSignal): Promise<string>;
   };
+  /** Opens what was sealed for this boot; absent: nothing is. Throws an `Error`. */
+  readonly secrets?: SecretReader;
+  /** Asks somebody at the machine for the passphrase of encrypted devices; absent: nobody stands there. */
+  askPassphrase?(machine: string, signal: AbortSignal): Promise<string>;
   restore(request: RestoreRequest): Promise<RestoreReport>;
 }
 
@@ -136,10 +141,14 @@ export async function carryOut(
           ...(agent === undefined ? {} : { agent }),
           ...(object === undefined ? {} : { object: async () => object }),
           ...keeperOf(order, installer),
+          ...secretsOf(order, installer),
         };
         const { before, steps } = await planAfterScripts(question, seen, installer, (step) =>
           executeEarly(order.name, step, context, task),
         );
+        // Before the first write: an install that waits in its middle holds half a system.
+        if (steps.some((step) => step.kind === 'make-crypt' && step.keyFile === undefined))
+          await context.passphrase(task.signal);
         await executeInstall(order.name, steps, context, task, {
           before,
           reached: (step) => {
@@ -165,6 +174,36 @@ export async function carryOut(
 function keeperOf({ id: order }: InstallOrder, { bootCopies }: Installer): Pick<InstallContext, 'keepBootCopy'> {
   if (bootCopies === undefined) return {};
   return { keepBootCopy: (copy, signal) => bootCopies.keep({ ...copy, order }, signal) };
+}
+
+/** The passphrase of this order, asked for once; and keys that are made up for devices that open by one. */
+function secretsOf(
+  order: InstallOrder,
+  { secrets, askPassphrase }: Installer,
+): Pick<InstallContext, 'secretOf' | 'keys'> & { passphrase(signal: AbortSignal): Promise<Buffer> } {
+  const keys = new Map<string, string>();
+  let known: Buffer | undefined;
+  const find = async (signal: AbortSignal) => {
+    if (order.passphrase !== undefined && secrets !== undefined) return secrets.open(order.passphrase);
+    if (askPassphrase !== undefined) return Buffer.from(await askPassphrase(order.name, signal));
+    const problem = 'the layout has encrypted devices, and nobody said their passphrase';
+    const hint = 'Order it again: imprint install … --passphrase-file FILE';
+    throw new ImprintError('layout-unsolvable', { machine: order.name, problem, hint });
+  };
+  const passphrase = async (signal: AbortSignal) => {
+    known ??= await find(signal);
+    return known;
+  };
+  return {
+    keys,
+    passphrase,
+    async secretOf({ name, keyFile }, signal) {
+      if (keyFile === undefined) return passphrase(signal);
+      const key = randomBytes(32).toString('hex');
+      keys.set(name, key);
+      return Buffer.from(key);
+    },
+  };
 }
 
 /**

@@ -144,6 +144,10 @@ export const machineCommands: readonly CommandDefinition[] = [
     options: [
       { flags: '--image <ref>', description: 'what to install; else the image that is set on the machine' },
       ...installOptions,
+      {
+        flags: '--passphrase-file <file>',
+        description: 'its first line opens what the layout encrypts (default: asked at its console)',
+      },
       { flags: '-w, --wait', description: 'follow the installs until they are done' },
       { flags: '--cancel', description: 'take back orders that have not begun' },
       { flags: '-f, --force', description: 'with --cancel: also in the middle of an install' },

@@ -28,10 +28,20 @@ export const imagerHelloSchema = z.object({
   waitSeconds: z.number().min(0).max(60),
   /** That this imager runs scripts; one that was made before it could is given no order that has some. */
   scripts: z.literal(true).optional(),
+  /** Public key (X25519, SPKI, base64) of this boot: secrets come sealed for it. */
+  seal: z.string().max(200).optional(),
   /** Why the imager could not act on the answer before: it cannot trust this server's key, say. Nothing was done. */
   problem: errorValueSchema.optional(),
 });
 export type ImagerHello = z.infer<typeof imagerHelloSchema>;
+
+/** A secret sealed for one boot of an imager (`image/sealed-secret.ts`), all base64. */
+export const sealedSecretSchema = z.object({
+  key: z.string().max(200),
+  iv: z.string().max(40),
+  sealed: z.string().max(2000),
+});
+export type SealedSecret = z.infer<typeof sealedSecretSchema>;
 
 const idleOrderSchema = z.object({ kind: z.literal('wait'), name: z.string(), message: z.string() });
 const rebootOrderSchema = z.object({ kind: z.literal('boot-disk'), name: z.string(), message: z.string() });
@@ -53,6 +63,8 @@ const installOrderSchema = z.object({
   /** What is run before, in and after the install (docs/scripts.md): those of this machine, chosen, in their order. */
   scripts: z.array(scriptSchema).optional(),
   groups: groupsSchema.optional(),
+  /** By which encrypted devices of the layout are opened; absent: somebody says it at the console. */
+  passphrase: sealedSecretSchema.optional(),
   /** What makes the machine itself, kept by the server: fetched by `POST /imager/v1/object`, and laid over the new system. */
   object: z.object({ number: z.int().positive(), sha256: z.string().regex(/^[0-9a-f]{64}$/) }).optional(),
 });

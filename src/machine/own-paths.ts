@@ -16,6 +16,7 @@ const defaultOwnPaths: readonly string[] = [
   '/etc/dropbear/dropbear_*_host_key',
   '/etc/fstab',
   '/etc/crypttab',
+  '/etc/cryptsetup-keys.d/*',
   '/etc/mdadm.conf',
   '/etc/mdadm/mdadm.conf',
   '/etc/mtab',

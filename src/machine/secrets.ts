@@ -39,6 +39,7 @@ export const machineSecrets: readonly SecretRule[] = [
     action: 'remove',
     globs: ['/var/lib/systemd/credential.secret', '/etc/credstore.encrypted/*', '/etc/krb5.keytab'],
   },
+  { what: 'keys of encrypted disks', action: 'remove', globs: ['/etc/cryptsetup-keys.d/*'], filesOnly: true },
   {
     what: 'DHCP leases and identifiers',
     action: 'remove',

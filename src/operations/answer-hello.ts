@@ -11,6 +11,7 @@ import { recogniseMachine } from './recognise-machine.ts';
 import { renewOrder } from './renew-order.ts';
 import { type InstallableVersion, resolveInstallable } from './resolve-installable.ts';
 import { objectForInstall } from './server-objects.ts';
+import { sealedPassphrase } from './server-passphrases.ts';
 import { scriptsFor } from './server-scripts.ts';
 
 /** What the entry knows about the question. */
@@ -97,6 +98,7 @@ async function takeOrder(context: Context, seen: MachineRecord, hello: ImagerHel
   const { name } = seen;
   const version = await resolveOrdered(context, seen);
   const object = await objectForInstall(context, seen);
+  const passphrase = await sealedPassphrase(context.paths, name, hello.seal);
   const scripts = version instanceof Error ? [] : await findOrdered(context, seen, version, hello);
   return changing(context, async (change) => {
     const found = await change.machines.byName(name);
@@ -115,7 +117,11 @@ async function takeOrder(context: Context, seen: MachineRecord, hello: ImagerHel
     await change.tasks.setState(id, 'running');
     change.tell({ kind: 'task', id });
     await change.save(name, machine);
-    const order = { ...installOrderOf(machine, id, version, store), ...(scripts.length > 0 && { scripts }) };
+    const order = {
+      ...installOrderOf(machine, id, version, store),
+      ...(scripts.length > 0 && { scripts }),
+      ...(passphrase && { passphrase }),
+    };
     return object === undefined ? order : { ...order, object: { number: object.number, sha256: object.sha256 } };
   });
 }

@@ -6,6 +6,7 @@ import { changing } from './changing.ts';
 import type { Context } from './context.ts';
 import { endTask } from './end-task.ts';
 import { findMachines } from './find-machines.ts';
+import { forgetPassphrase } from './server-passphrases.ts';
 
 type Input = z.output<typeof installCancel.input>;
 
@@ -21,6 +22,7 @@ export async function cancelInstall(context: Context, input: Input): Promise<z.i
       }
       await endTask(change, machine.order.id, new ImprintError('interrupted', {}).toValue());
       await change.save(machine.name, nextMachine(machine, { kind: 'order-cancelled', time: change.time }));
+      await forgetPassphrase(context.paths, machine.name);
       cancelled.push(machine.name);
     }
     return { cancelled };

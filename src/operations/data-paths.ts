@@ -13,6 +13,8 @@ export interface DataPaths {
   readonly databaseFile: string;
   /** What makes machines themselves, where the server keeps it: `MACHINE/N.object`. Mode 0700: keys are in it. */
   readonly objects: string;
+  /** Passphrases of ordered installs, until they are done: `MACHINE`. Mode 0700, files 0600. */
+  readonly passphrases: string;
   /** Safety copies of what makes machines boot: `MACHINE/N.tar.gz`. Mode 0700. */
   readonly bootCopies: string;
   /** What installs and first boots run: `PHASE/all/NAME`, `PHASE/group/GROUP/NAME`, … Mode 0700: whoever writes there owns every machine. */
@@ -36,6 +38,7 @@ export function dataPaths(directory: string): DataPaths {
     serverFile: join(data, 'server.json'),
     databaseFile: join(data, 'imprint.db'),
     objects: join(data, 'objects'),
+    passphrases: join(data, 'passphrases'),
     bootCopies: join(data, 'boot-copies'),
     scripts: join(data, 'scripts'),
     netboot: join(data, 'netboot'),

@@ -6,6 +6,7 @@ import { type Changing, changing } from './changing.ts';
 import type { Context } from './context.ts';
 import { endTask } from './end-task.ts';
 import { forgetObjectKey } from './server-objects.ts';
+import { forgetPassphrase } from './server-passphrases.ts';
 
 /**
  * Takes in what an imager says of its install. Only the boot of the imager that has the order is believed; events that
@@ -48,7 +49,10 @@ export async function takeOutcome(context: Context, report: ImagerOutcome): Prom
     await change.save(machine.name, nextMachine(machine, { kind, error: outcome.error, time }));
     return undefined;
   });
-  if (installed !== undefined) await forgetObjectKey(context, installed);
+  if (installed !== undefined) {
+    await forgetObjectKey(context, installed);
+    await forgetPassphrase(context.paths, installed);
+  }
   context.log.info({ order: id, outcome: kind }, 'an imager reported an outcome');
 }
 

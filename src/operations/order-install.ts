@@ -9,6 +9,7 @@ import { endTask } from './end-task.ts';
 import { findMachines } from './find-machines.ts';
 import { placeOrder } from './renew-order.ts';
 import { type InstallableVersion, resolveInstallable } from './resolve-installable.ts';
+import { keepPassphrase } from './server-passphrases.ts';
 import { scriptsFor } from './server-scripts.ts';
 import { changeOptions } from './set-machines.ts';
 
@@ -54,6 +55,7 @@ export async function orderInstall(context: Context, input: Input): Promise<z.in
       const set = nextMachine(found, { kind: 'image-set', image: reference });
       const ready = { ...set, options: changeOptions(set.options, input.options) };
       const machine = await placeOrder(change, ready, version);
+      await keepPassphrase(context.paths, machine.name, input.passphrase);
       await change.save(machine.name, machine);
       const id = machine.order?.id ?? '';
       orders.push({ id, machine: machine.name, image: version.image, digest: version.digest });

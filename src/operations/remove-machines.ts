@@ -8,6 +8,7 @@ import { endTask } from './end-task.ts';
 import { findMachines } from './find-machines.ts';
 import { forgetBootCopies } from './server-boot-copies.ts';
 import { forgetObjects } from './server-objects.ts';
+import { forgetPassphrase } from './server-passphrases.ts';
 
 type Input = z.output<typeof machineRemove.input>;
 
@@ -31,6 +32,7 @@ export async function removeMachines(context: Context, input: Input): Promise<z.
   for (const name of output.removed) {
     await forgetObjects(context, name);
     await forgetBootCopies(context.paths, name);
+    await forgetPassphrase(context.paths, name);
   }
   return output;
 }

@@ -44,7 +44,8 @@ export function installProblem(layout: Layout, machine: string): ImprintError | 
   const devices = layoutDevices(layout);
   const system = devices.find(({ role }) => role === 'root' || role === 'slot' || role === 'host');
   const problems: [boolean, string][] = [
-    [layout.crypts.length > 0, 'encrypted devices'],
+    // Debian's initial RAM disk knows no TPM, and one that was cleared would lock everybody out: a passphrase beside it wants deciding.
+    [layout.crypts.some(({ unlock }) => unlock === 'tpm2'), 'encrypted devices that a TPM opens'],
     [layout.swap.length > 0, 'swap files and zram'],
     [devices.some((each) => (fileSystemOf(each)?.subvolumes.length ?? 0) > 0), 'subvolumes'],
     [system?.fileSystem?.make !== undefined, 'options of mkfs for the system itself'],

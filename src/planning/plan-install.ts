@@ -145,6 +145,7 @@ function stepsFor(question: InstallQuestion, intent: Layout, solution: LayoutSol
     ...bindSteps(planned),
     { kind: 'restore', reference, digest: record.digest, bytes: record.stats.contentBytes },
     { kind: 'write-fstab', mounts: installedMounts(layout, root) },
+    ...keySteps(layout),
     {
       kind: 'write-identity',
       name,
@@ -190,6 +191,14 @@ function startSteps(start: DiskStart, layout: InstalledLayout): Step[] {
     ...biosBootSteps(start, bootUuid),
     ...(esp === undefined ? [] : [{ kind: 'install-uefi-boot' as const, device: esp.device, bootUuid, ...isMbr }]),
   ];
+}
+
+/** Where nobody is asked. */
+function keySteps({ stack }: InstalledLayout): Step[] {
+  const keys = (stack?.crypts ?? []).flatMap(({ name, keyFile }) =>
+    keyFile === undefined ? [] : [{ name, path: keyFile }],
+  );
+  return keys.length === 0 ? [] : [{ kind: 'write-crypt-keys', keys }];
 }
 
 /** GRUB's core lies in a partition of its own, or on an MBR in front of the first one. */

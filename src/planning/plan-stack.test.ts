@@ -58,6 +58,12 @@ const two = [disk('/dev/sda', 20 * G), disk('/dev/sdb', 20 * G)];
 const erased = (text: string) => text.replaceAll('partitions: [', 'erase: all, partitions: [');
 const system = `disks: [{ name: s, match: smallest, erase: all, partitions: [${boot}, { name: p }] }]`;
 
+/** An encrypted root on a mirror. */
+const encrypted = erased(mirror('2')).replace(
+  ', role: root }]',
+  ' }]\ncrypts: [{ name: secret, device: system, role: root }]',
+);
+
 function layoutOf(all: readonly Step[]) {
   const step = all.find(({ kind }) => kind === 'write-boot-partition');
   if (step?.kind !== 'write-boot-partition') throw new Error('no boot partition');
@@ -105,6 +111,38 @@ describe('planInstall, of a stack', () => {
     expect(cores).toEqual([fresh.boot.uuid, names(6).uuid]);
     const esps = made.filter((step) => step.kind === 'make-esp').map(({ volumeId }) => volumeId);
     expect(new Set(esps).size).toBe(2);
+  });
+
+  it('encrypts what lies on a mirror, and says the secret to nobody', () => {
+    const made = steps(encrypted, two);
+    const above = made.filter(({ kind }) => ['make-raid', 'make-crypt', 'make-root', 'write-fstab'].includes(kind));
+    expect(above.map(describeStep)).toEqual([
+      'make /dev/md/system, RAID 1 of /dev/sda4, /dev/sdb4',
+      'encrypt /dev/md/system as /dev/mapper/secret, opened by its passphrase',
+      'make ext4 on /dev/mapper/secret',
+      'write /etc/fstab, /etc/crypttab, mdadm.conf',
+    ]);
+    const { layout, entry } = layoutOf(made);
+    expect(layout.stack?.crypts).toEqual([{ name: 'secret', uuid: fresh.root.partition, root: true }]);
+    expect(layout.stack?.raids[0]?.root).toBe(true);
+    expect(entry.root).toMatchObject({ device: '/dev/mapper/secret' });
+  });
+
+  it('has a device open by a key that lies in the system', () => {
+    const made = steps(
+      encrypted.replace(
+        'device: system',
+        'device: system, unlock: key-file, keyFile: /etc/cryptsetup-keys.d/secret.key',
+      ),
+      two,
+    );
+    expect(made).toContainEqual({
+      kind: 'write-crypt-keys',
+      keys: [{ name: 'secret', path: '/etc/cryptsetup-keys.d/secret.key' }],
+    });
+    const at = (kind: string) => made.findIndex((step) => step.kind === kind);
+    expect(at('write-crypt-keys')).toBeGreaterThan(at('restore'));
+    expect(at('write-crypt-keys')).toBeLessThan(at('write-boot-partition'));
   });
 
   it('gives no two partitions one name', () => {
@@ -196,7 +234,8 @@ volumeGroups:
   });
 
   it.each([
-    ['encrypted devices', stacked, [disk('/dev/sda', 40 * G), disk('/dev/sdb', 40 * G)]],
+    ['a TPM', encrypted.replace('device: system', 'device: system, unlock: tpm2'), two],
+    ['a swap file', stacked, [disk('/dev/sda', 40 * G), disk('/dev/sdb', 40 * G)]],
     ['a host partition on several disks', erased(mirror('2')).replace('role: root', 'role: host'), two],
   ] satisfies [string, string, DiskFacts[]][])('refuses %s', (_what, text, disks) => {
     const plan = planned(text, disks);

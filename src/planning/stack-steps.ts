@@ -17,7 +17,7 @@ export function installedStack(solution: Stacked, carriers: readonly Carrier[]):
     })),
     crypts: crypts.map(({ name, device, unlock, keyFile }) => ({
       ...{ name, uuid: uuidOf(device) },
-      ...(unlock === 'key-file' ? { keyFile: keyFile ?? `/etc/cryptsetup-keys.d/${name}.key` } : {}),
+      ...(unlock === 'key-file' && keyFile !== undefined ? { keyFile } : {}),
       ...root(under.has(device)),
     })),
     groups: groups.map(({ name, volumes }) => ({ name, ...root(volumes.some(({ device }) => under.has(device))) })),

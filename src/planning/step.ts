@@ -111,6 +111,8 @@ export type Step =
   | { kind: 'make-image'; path: string; bytes: number; uuid: string; inodes: number }
   | { kind: 'restore'; reference: string; digest: string; bytes: number }
   | { kind: 'write-fstab'; mounts: InstalledMounts }
+  /** Keys of encrypted devices, where the system looks for them. */
+  | { kind: 'write-crypt-keys'; keys: { name: string; path: string }[] }
   | {
       kind: 'write-identity';
       name: string;
@@ -193,6 +195,7 @@ const describers: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string 
   'make-image': (step) => `make an image file of ${formatBytes(step.bytes)}`,
   restore: (step) => `restore ${step.reference} (${formatBytes(step.bytes)})`,
   'write-fstab': ({ mounts }) => `write ${['/etc/fstab', ...stackFileNames(mounts.stack)].join(', ')}`,
+  'write-crypt-keys': ({ keys }) => `write the keys ${keys.map(({ path }) => path).join(', ')}`,
   'write-identity': (step) => `make it ${step.name}: host name, machine-id${step.sshHostKeys ? ', SSH host keys' : ''}`,
   'write-network': ({ network }) => `give it the address ${network.address}/${network.prefix} (${network.mac})`,
   'write-agent': () => 'install the agent',

@@ -44,10 +44,12 @@ export function operationRoutes(
   }
 }
 
-/** Whole files have no place in a log. */
-function shortened(input: unknown): unknown {
+/** Secrets have no place in a log, nor have whole files. */
+export function shortened(input: unknown): unknown {
   if (typeof input !== 'object' || input === null) return input;
-  const short = (value: unknown) =>
-    typeof value === 'string' && value.length > 20_000 ? `(${value.length} characters)` : value;
-  return Object.fromEntries(Object.entries(input).map(([name, value]) => [name, short(value)]));
+  const short = (name: string, value: unknown) => {
+    if (name === 'passphrase') return '(a secret)';
+    return typeof value === 'string' && value.length > 20_000 ? `(${value.length} characters)` : value;
+  };
+  return Object.fromEntries(Object.entries(input).map(([name, value]) => [name, short(name, value)]));
 }

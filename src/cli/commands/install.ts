@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import {
   installCancel,
   installOrder,
@@ -29,6 +30,7 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
     machines: range,
     ...(image === undefined ? {} : { image }),
     ...(Object.keys(options).length > 0 ? { options } : {}),
+    ...readPassphrase(invocation.text('passphraseFile')),
   });
   const { plans } = await callServer(session, installPlan, {
     machines: range,
@@ -51,6 +53,17 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
     return;
   }
   await wait(session, orders);
+}
+
+/** The first line of a file: what somebody will type at the machine's console. Errors: `input-invalid`. */
+function readPassphrase(path: string | undefined): { passphrase?: string } {
+  if (path === undefined) return {};
+  try {
+    return { passphrase: readFileSync(path, 'utf8').split(/\r?\n/, 1)[0] ?? '' };
+  } catch {
+    const problem = `${path} cannot be read`;
+    throw new ImprintError('input-invalid', { field: '--passphrase-file', problem });
+  }
 }
 
 /** The options that change the plan of a disk; what takes an option away leaves the default. */

@@ -14,6 +14,13 @@ import { errorValueSchema } from '../task-event.ts';
 import { lossSchema } from './layouts.ts';
 import { imageReferenceSchema, installOptionChangesSchema, machineRangeSchema } from './machines.ts';
 
+/** What somebody can type at a console: in one line. */
+const passphraseSchema = z
+  .string()
+  .min(8, 'must have 8 characters at least')
+  .max(512)
+  .regex(/^[^\r\n\0]+$/, 'must be one line');
+
 /** An order to install, as it was placed. Its id is also the id of the task that carries it out. */
 export const placedOrderSchema = z.object({
   id: z.string(),
@@ -86,6 +93,8 @@ export const installOrder = defineOperation({
     image: imageReferenceSchema.optional(),
     /** Changes to the machines' own install options. */
     options: installOptionChangesSchema.optional(),
+    /** By which encrypted devices of the layout are opened: kept until the install is done. Absent: asked at the machine's console. */
+    passphrase: passphraseSchema.optional(),
   }),
   output: z.object({ orders: z.array(placedOrderSchema) }),
   errors: [

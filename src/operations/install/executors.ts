@@ -27,6 +27,7 @@ import { hostDirectory, type InstallContext } from './install-context.ts';
 import { bringBackObject } from './lay-object.ts';
 import { runScripts } from './run-scripts.ts';
 import { saveBootBefore } from './save-boot-step.ts';
+import { writeKey } from './stack-executors.ts';
 import { writeFirstBootScripts } from './write-first-boot-scripts.ts';
 import { writeIdentity } from './write-identity.ts';
 import { writeNetwork } from './write-network.ts';
@@ -99,6 +100,13 @@ const executors: { readonly [Kind in StepKind]: Executor<Kind> } = {
   'place-image': placeImage,
   restore: restoreVersion,
   'write-fstab': writeFstab,
+  'write-crypt-keys': async ({ keys }, context) => {
+    for (const { name, path } of keys) {
+      const key = context.keys?.get(name);
+      if (key === undefined) throw new ImprintError('internal', { problem: `there is no key for ${name}` });
+      await writeKey(context.target, path, key);
+    }
+  },
   'write-identity': writeIdentity,
   'write-network': async ({ network }, { target, processes }, task) => {
     await writeNetwork(target, network, processes, task);

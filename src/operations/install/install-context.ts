@@ -35,6 +35,8 @@ export interface InstallContext {
   readonly scriptLimit?: number;
   /** The secret by which an encrypted device is opened; absent: there is none, and nothing encrypted is made. */
   secretOf?(crypt: { name: string; keyFile?: string }, signal: AbortSignal): Promise<Uint8Array>;
+  /** Keys that `secretOf` made up, by the names of the devices. */
+  readonly keys?: ReadonlyMap<string, string>;
   /** How the first entry is made, where not as always. */
   readonly makers?: EntryMakers;
   /** Where GRUB's files are; default: where the distribution has them. */

@@ -9,6 +9,7 @@ import { detectInitramfs } from '../../netboot/detect-initramfs.ts';
 import type { EntryFiles } from '../../system/boot-partition.ts';
 import { rootFiles } from '../../system/root-files.ts';
 import type { Processes } from '../../system/run.ts';
+import { rootKeys } from './stack-executors.ts';
 
 /** How the parts of an entry are made; another way is for tests. */
 export interface EntryMakers {
@@ -66,7 +67,7 @@ export async function prepareEntry(request: EntryRequest, task: Task): Promise<P
     const addition = await makers.build({
       ...{ root, kernelVersion: kernel.version, initramfs, purpose, processes, signal },
       ...(hostFileSystem === undefined ? {} : { hostFileSystem }),
-      files: initramfsFiles(layout.stack),
+      files: [...initramfsFiles(layout.stack), ...(await rootKeys(root, layout.stack))],
     });
     const kernelOptions = bootArguments({ root: boot, initramfs, options: request.options, stack: layout.stack });
     return { kernelVersion: kernel.version, kernelOptions, files: { vmlinuz, initrd, addition } };

@@ -13,6 +13,7 @@ import { ownCertificatePaths, renderOwnCertificateUnit } from '../../machine/own
 import { readXattrs, setXattr } from '../../native/attributes.ts';
 import { type RootFiles, rootFiles } from '../../system/root-files.ts';
 import { removeContents } from '../../tree/remove-contents.ts';
+import { carryKeys } from '../install/stack-executors.ts';
 import { type AgentProgram, installAgent, nodeProblem, removeAgent, writeKernelHooks } from '../install/write-agent.ts';
 import { writeMounts } from '../install/write-system-files.ts';
 import type { FillRequest, SlotRoot } from './fill-request.ts';
@@ -41,6 +42,8 @@ export async function personalise(
   await keepHistory(request, target);
   await writeHostKeys(request, files);
   await writeOwnCertificate(files, personal);
+  await carryKeys('/', target, layout.stack);
+  for (const { keyFile } of layout.stack?.crypts ?? []) if (keyFile !== undefined) personal.add(keyFile.slice(1));
   const label = await labelOf(files, 'etc/fstab');
   await writeMounts(target, installedMounts(layout, { uuid: root.uuid, type: root.fileSystem }));
   if (label !== undefined) setXattr(await rawPlace(files, 'etc/fstab'), selinux, label);

@@ -16,6 +16,7 @@ import type { EntryFiles } from '../../../system/boot-partition.ts';
 import { rootFiles } from '../../../system/root-files.ts';
 import type { Processes } from '../../../system/run.ts';
 import type { EntryMakers } from '../../install/prepare-entry.ts';
+import { rootKeys } from '../../install/stack-executors.ts';
 import { held } from '../entry-files.ts';
 import type { UpdateContent } from '../update-content.ts';
 import type { UpdatePaths } from './root-paths.ts';
@@ -115,7 +116,7 @@ async function kernelFiles(request: InPlaceEntriesRequest, reference: string, ke
   const addition = await build({
     root: treeOf(request, `usr/lib/modules/${version}/modules.dep`),
     ...{ programs: root, kernelVersion: version, initramfs: known.kind, purpose: 'in-place', processes, signal },
-    files: initramfsFiles(request.layout.stack),
+    files: [...initramfsFiles(request.layout.stack), ...(await rootKeys(root, request.layout.stack))],
   });
   const files = await held({
     vmlinuz: await rootFiles(treeOf(request, `boot/${kernel.kernel}`)).resolve(`boot/${kernel.kernel}`),
