@@ -26,7 +26,7 @@ it(
     try {
       await using bare = await lab.startBare({ name, number: 52, firmware: 'bios', memory: 1024 });
       const found = await lab.untilMachine(bare.mac, 'is discovered', 8 * minute, (each) => each.facts !== undefined);
-      await bare.serial.expect(/Linux version \S+-cloud-amd64/, 1000);
+      await bare.serial.expect(/Imprint imager, kernel \S+-cloud-amd64/, 1000);
       await lab.imprintJson(['machine', 'approve', found.name, '--name', name, '--image', 'web', '--address', address]);
       const booted = bare.serial.mark();
       await lab.imprintJson(['install', name, '--yes']);
