@@ -6,9 +6,9 @@ import { Qmp } from './qmp.ts';
 import type { Processes, RunningProcess } from './run.ts';
 import type { UefiFirmware } from './uefi-firmware.ts';
 
-/** A machine in QEMU that starts from a stick and forgets all that it writes. */
+/** A machine in QEMU that starts from a stick, and forgets all that it writes unless it is told otherwise. */
 export interface TrialOptions {
-  /** The stick: a file or a device. It is only read. */
+  /** The stick: a file or a device. */
   medium: string;
   /** For its logs, its firmware’s variables and pictures. */
   directory: string;
@@ -19,6 +19,8 @@ export interface TrialOptions {
   kvm: boolean;
   /** MiB. */
   memory: number;
+  /** What it writes goes onto the stick. */
+  keeps?: boolean;
 }
 
 /** All of it, not only what is shown: kernels scroll by moving the window, and the rest is what stood there before. */
@@ -154,8 +156,8 @@ function qemuArguments(options: TrialOptions): string[] {
     // Kernels have no driver for a Rage 128 that would leave the text screen, where all can be read.
     ...['-device', uefi === undefined ? 'ati-vga' : 'VGA'],
     ...['-object', 'rng-random,id=rng0,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=rng0'],
-    // Only in memory and in a file of QEMU’s own: the medium is never written.
-    ...['-drive', `if=none,id=medium,file=${medium},format=raw,snapshot=on`],
+    // Only in memory and in a file of QEMU’s own: the medium is not written.
+    ...['-drive', `if=none,id=medium,file=${medium},format=raw${options.keeps ? '' : ',snapshot=on'}`],
     ...['-device', 'qemu-xhci', '-device', 'usb-storage,drive=medium,removable=on,bootindex=0'],
     ...(uefi === undefined
       ? []
@@ -188,6 +190,7 @@ const signs: Readonly<Record<string, readonly string[]>> = {
   _: ['shift', 'minus'],
   '/': ['slash'],
   '.': ['dot'],
+  '>': ['shift', 'dot'],
   ',': ['comma'],
   $: ['shift', '4'],
   '(': ['shift', '9'],

@@ -22,6 +22,8 @@ export interface MediaStory {
   readonly image: string;
   /** Where the version comes from: the medium itself, or a server in a network in which nobody gives out addresses. */
   readonly from: 'medium' | 'server';
+  /** More lines of its `local.cfg`. */
+  readonly settings?: readonly string[];
 }
 
 /** The machine, powered on from its own disk after the install, which showed that it came up as itself. */
@@ -36,6 +38,7 @@ export async function installFromMedium(lab: Laboratory, story: MediaStory): Pro
     `KERNEL_OPTIONS="${mediaKernelOptions}"`,
     ...[`INSTALL=${install}`, 'AFTERWARDS=poweroff'],
     ...(from === 'server' ? [`IMAGESERVER=${lab.network.address}`] : []),
+    ...(story.settings ?? []),
   ];
   // As an editor of another system leaves it.
   await writeFile(settings, `${lines.join('\r\n')}\r\n`);

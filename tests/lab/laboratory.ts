@@ -29,6 +29,8 @@ export interface BareOptions {
   readonly firmware?: Firmware;
   readonly memory?: number;
   /** As in `MachineOptions`. */
+  readonly httpBoot?: boolean;
+  /** As in `MachineOptions`. */
   readonly freshBoots?: boolean;
   /** Sizes of its empty disks. Default: one of 4G. Disks that exist from an earlier start are kept as they are. */
   readonly disks?: readonly string[];

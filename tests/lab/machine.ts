@@ -40,6 +40,8 @@ export interface MachineOptions {
   readonly medium?: string;
   /** UEFI with Secure Boot on and Microsoft's keys. */
   readonly secureBoot?: boolean;
+  /** UEFI: boots from the network by HTTP, not by PXE. */
+  readonly httpBoot?: boolean;
   /** Tries its first disk first, not the network. */
   readonly fromDisk?: boolean;
   /**
@@ -148,6 +150,9 @@ async function qemuArguments(options: MachineOptions, mac: string, tap: string):
     ],
   ];
   if (uefi) args.push(...(await uefiArguments(options)));
+  // What is left of the firmware's ways to boot from a card.
+  if (options.httpBoot)
+    for (const way of ['IPv4PXE', 'IPv6PXE']) args.push('-fw_cfg', `name=opt/org.tianocore/${way}Support,string=no`);
   if (options.medium !== undefined) args.push(...mediumArguments(options.medium));
   if (options.watchdog) args.push('-device', 'i6300esb', '-action', 'watchdog=reset');
   if (options.kernel) {

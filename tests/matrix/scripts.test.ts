@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { mediaKernelOptions } from '../e2e/media-story.ts';
+import { installFromMedium, mediaKernelOptions } from '../e2e/media-story.ts';
 import { failed } from '../e2e/prepared.ts';
 import { Laboratory } from '../lab/laboratory.ts';
 import { takeUpdateStore } from '../lab/update-store.ts';
@@ -31,17 +31,51 @@ const scripts: Readonly<Record<string, string>> = {
   'first-boot/all/20-mended': '[ -e /root/mended ] || { echo "nobody mended it" >&2; exit 4; }',
 };
 
+/** Lays them down where the server, and media that are made here, take them from. */
+async function layScripts(): Promise<void> {
+  for (const [path, text] of Object.entries(scripts)) {
+    const file = join(lab.data, 'scripts', path);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, `#!/bin/sh\n${text}\n`);
+  }
+}
+
+it(
+  'a machine with UEFI and slots runs the scripts that a medium carries, with no server',
+  async () => {
+    const began = performance.now();
+    const told = { row: 'scripts', name: 'medium, uefi', seconds: () => (performance.now() - began) / 1000 };
+    try {
+      await layScripts();
+      const settings = ['GROUPNAMES="matrix"', 'LAYOUT=slots'];
+      const story = { form: 'usb', firmware: 'uefi', number: 53, install: 'unattended', image: 'web:good1' } as const;
+      await using _machine = await installFromMedium(lab, { ...story, from: 'medium', settings });
+      const on = (command: string) => lab.ssh('10.9.0.53', command, 5 * minute);
+      expect(await on('cat /etc/said-by-script')).toBe('media-usb-53 uefi\n');
+      expect(JSON.parse(await on('imprint slots --json')).slots.length).toBeGreaterThan(0);
+      await lab.until('the first boot has ended', 5 * minute, async () =>
+        (await on('systemctl is-failed imprint-first-boot-scripts || :')).includes('failed'),
+      );
+      expect(await on('journalctl -u imprint-first-boot-scripts --no-pager')).toContain('nobody mended it');
+      await on('touch /root/mended; systemctl restart imprint-first-boot-scripts');
+      expect(await on('cat /root/once; ls /var/lib/imprint/first-boot')).toBe('once\nfinished\nlog\n');
+      record({ ...told, outcome: 'all three phases; good when the last one was mended' });
+    } catch (error) {
+      record({ ...told, outcome: `FAILED: ${String(error).split('\n', 1)[0]}` });
+      await failed(lab, error);
+      throw error;
+    }
+  },
+  60 * minute,
+);
+
 it(
   'a machine runs scripts before and after its install and at its first boot, and is healthy when the last has ended well',
   async () => {
     const began = performance.now();
     const told = { row: 'scripts', name: 'scripts', seconds: () => (performance.now() - began) / 1000 };
     try {
-      for (const [path, text] of Object.entries(scripts)) {
-        const file = join(lab.data, 'scripts', path);
-        await mkdir(dirname(file), { recursive: true });
-        await writeFile(file, `#!/bin/sh\n${text}\n`);
-      }
+      await layScripts();
       await using bare = await lab.startBare({ name, number: 51, firmware: 'bios', memory: 1024 });
       const found = await lab.untilMachine(bare.mac, 'is discovered', 8 * minute, (each) => each.facts !== undefined);
       const wish = ['--name', name, '--image', 'web:good1', '--address', address];

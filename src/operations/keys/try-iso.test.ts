@@ -77,6 +77,12 @@ describe('tryIso', () => {
     expect(typed.slice(-2)).toEqual(['configfile $prefix/iso.cfg', '']);
   });
 
+  it('chooses another of its entries', async () => {
+    const { machine, clock, typed, signal } = fakeMachine(starts('live login: '));
+    await tryIso(machine, { ...live, entry: 2 }, clock, signal);
+    expect(typed).toEqual(expect.arrayContaining(['default=2', 'export default']));
+  });
+
   it('types again what was lost', async () => {
     const { machine, clock, typed, signal } = fakeMachine(starts('live login: '), { loses: 1 });
     expect((await tryIso(machine, live, clock, signal)).verdict).toBe('runs');

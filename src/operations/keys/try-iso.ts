@@ -11,6 +11,8 @@ export interface IsoTrial {
   firmware: 'bios' | 'uefi';
   /** Seconds. */
   limit: number;
+  /** Which of its entries, counted from 0; absent: the first. */
+  entry?: number;
 }
 
 /** What is needed of a machine. */
@@ -117,6 +119,7 @@ function linesFor(trial: IsoTrial, family: IsoFamily | undefined): string[] | un
       .split(' ')
       .filter((word) => word !== '')
       .map((word) => `imprint_words="$imprint_words ${word}"`),
+    ...(trial.entry === undefined ? [] : [`default=${trial.entry}`, 'export default']),
     `iso_path=/${name}`,
     'export imprint_words iso_path',
   ];

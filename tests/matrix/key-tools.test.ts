@@ -1,0 +1,118 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { keyAddInputSchema, keyCreateInputSchema, keyTestInputSchema } from '../../src/contract/operations/keys.ts';
+import { systemClock } from '../../src/foundation/clock.ts';
+import { Task } from '../../src/foundation/task.ts';
+import { type Context, createContext } from '../../src/operations/context.ts';
+import { addIsos } from '../../src/operations/keys/add-isos.ts';
+import { createKey } from '../../src/operations/keys/create-key.ts';
+import { testKey } from '../../src/operations/keys/test-key.ts';
+import { tryIso } from '../../src/operations/keys/try-iso.ts';
+import { silentLog } from '../../src/operations/log.ts';
+import { kvmWorks } from '../../src/system/kvm.ts';
+import { systemProcesses } from '../../src/system/run.ts';
+import { TrialMachine } from '../../src/system/trial-machine.ts';
+import { cacheDirectory } from '../lab/cache.ts';
+import { isoFiles } from '../lab/iso-files.ts';
+import { record } from './table.ts';
+
+const minute = 60_000;
+let work: string;
+let context: Context;
+let key: string;
+
+beforeAll(async () => {
+  work = await mkdtemp(join(tmpdir(), 'imprint-key-tools-'));
+  const data = join(work, 'data');
+  context = createContext({ data, log: silentLog });
+  await systemProcesses.run(join(import.meta.dirname, '../../imprint'), ['media', 'netboot'], {
+    env: { IMPRINT_DATA: data, IMPRINT_CACHE: cacheDirectory() },
+    timeout: 15 * minute,
+  });
+  key = join(work, 'key.img');
+  const input = keyCreateInputSchema.parse({ target: key, size: 2 * 2 ** 30, persistence: 2 ** 28 });
+  await createKey(context, input, Task.silent());
+}, 15 * minute);
+afterAll(async () => {
+  await context?.[Symbol.asyncDispose]();
+  if (work !== undefined) await rm(work, { recursive: true, force: true });
+});
+
+it.each(['bios', 'uefi'] as const)(
+  'the imager on a key without ISO files finds all that it needs (%s)',
+  async (firmware) => {
+    const began = performance.now();
+    const seconds = () => (performance.now() - began) / 1000;
+    const input = keyTestInputSchema.parse({ key, firmware, limit: 500, directory: join(work, 'logs') });
+    const { results } = await testKey(context, input, Task.silent());
+    const [result] = results;
+    record({
+      row: 'key-tools',
+      name: `imager, ${firmware}`,
+      seconds,
+      outcome: `${result?.verdict}: ${result?.said ?? ''}`,
+    });
+    const said = result === undefined ? '' : await readFile(result.log, 'latin1');
+    expect(results, said.slice(-3000)).toMatchObject([
+      { iso: 'imager', firmware, verdict: 'runs', said: expect.stringContaining('IMAGER-SELFTEST ok') },
+    ]);
+  },
+  15 * minute,
+);
+
+/** Starts the live system with what it kept, and has somebody at its keyboard do something there. */
+async function live(name: string, iso: string, act: (machine: TrialMachine) => Promise<void>): Promise<void> {
+  const options = {
+    medium: key,
+    directory: join(work, 'logs'),
+    name,
+    kvm: await kvmWorks(systemProcesses),
+    keeps: true,
+  };
+  const { signal } = new AbortController();
+  await using machine = await TrialMachine.start(systemProcesses, { ...options, memory: 2048 }, systemClock, signal);
+  const trial = { iso: { name: iso, family: 'debian-live' }, firmware: 'bios', limit: 900, entry: 2 } as const;
+  const outcome = await tryIso(machine, trial, systemClock, { signal, tell: () => {} });
+  expect(outcome, (await machine.said()).slice(-3000)).toMatchObject({ verdict: 'runs' });
+  // The first console asks who it is when all is up.
+  await systemClock.sleep(20_000);
+  await machine.type('root\n');
+  await systemClock.sleep(15_000);
+  await act(machine);
+}
+
+async function hears(machine: TrialMachine, words: RegExp): Promise<void> {
+  for (let tries = 0; tries < 60; tries += 1) {
+    if (words.test(await machine.said())) return;
+    await systemClock.sleep(2000);
+  }
+  throw new Error(`it did not say ${words}: ${(await machine.said()).slice(-2000)}`);
+}
+
+it(
+  'a live system keeps a file over a restart on the partition for it',
+  async () => {
+    const began = performance.now();
+    const seconds = () => (performance.now() - began) / 1000;
+    const { live: file } = await isoFiles();
+    await addIsos(context, keyAddInputSchema.parse({ key, isos: [file] }), Task.silent());
+    const iso = basename(file);
+    await live('first', iso, async (machine) => {
+      await machine.type('touch /root/kept-by-key\n');
+      await machine.type('sync\n');
+      await machine.type('ls /root > /dev/ttyS0\n');
+      await hears(machine, /kept-by-key/);
+      await machine.type('poweroff\n');
+      for (let tries = 0; tries < 60 && machine.isRunning; tries += 1) await systemClock.sleep(2000);
+      expect(machine.isRunning).toBe(false);
+    });
+    await live('second', iso, async (machine) => {
+      await machine.type('ls /root > /dev/ttyS0\n');
+      await hears(machine, /kept-by-key/);
+    });
+    record({ row: 'key-tools', name: 'persistence, bios', seconds, outcome: 'a file was there after a restart' });
+  },
+  45 * minute,
+);
