@@ -23,6 +23,8 @@ export interface StackRow {
   readonly image: string;
   readonly disks: readonly StackDisk[];
   readonly layout: string;
+  /** Of its encrypted devices: typed at its console, whenever that asks for it. */
+  readonly passphrase?: string;
   /** What is done with it and seen in it, from its empty disks on. Returns what is worth being told. */
   story(machine: StackMachine): Promise<string>;
 }
@@ -81,6 +83,12 @@ export class StackMachine implements AsyncDisposable {
       commandLine: `${words} loglevel=4 console=ttyS0,115200 mitigations=off no_timer_check nokaslr`,
     };
     const machine = await this.#start({ kernel });
+    if (this.row.passphrase !== undefined) {
+      await machine.serial.expect(/Type their passphrase and Enter/, 8 * minute);
+      machine.serial.type(this.row.passphrase);
+      await machine.serial.expect(/Once more, please/, 2 * minute);
+      machine.serial.type(this.row.passphrase);
+    }
     // A refusal stays on the console: nobody has to wait for the rest of the time.
     const ended = await machine.serial.expect(
       /is installed: powering off|THIS INSTALL WAS REFUSED|FAILED/,
@@ -94,12 +102,12 @@ export class StackMachine implements AsyncDisposable {
     await this.untilOff();
   }
 
-  /** Has it start from its own disks, all of them or these; it is up when this resolves. `unlock`: what is typed where it asks for a passphrase. */
-  async powerOn({ disks, unlock }: { disks?: readonly number[]; unlock?: string } = {}): Promise<void> {
+  /** Has it start from its own disks, all of them or these; it is up when this resolves. */
+  async powerOn({ disks }: { disks?: readonly number[] } = {}): Promise<void> {
     const { serial } = await this.#start({ ...(disks && { disks }) });
-    if (unlock !== undefined) {
+    if (this.row.passphrase !== undefined) {
       await serial.expect(/Please unlock disk [^\n]*: *$/, 6 * minute);
-      serial.type(unlock);
+      serial.type(this.row.passphrase);
     }
     await serial.expect(/E2E-READY [^\n]*\n/, 8 * minute);
   }

@@ -238,14 +238,13 @@ volumeGroups:
   },
 };
 
-const passphrase = 'four words for tests';
-
 const luks: StackRow = {
   title: 'LVM in LUKS',
   number: 74,
   firmware: 'bios',
   image: 'stack',
   disks: [{ size: '3G' }],
+  passphrase: 'four words for tests',
   layout: `disks:
   - name: system
     erase: [linux, luks]
@@ -261,7 +260,7 @@ volumeGroups:
 `,
   async story(machine) {
     await machine.install();
-    await machine.powerOn({ unlock: passphrase });
+    await machine.powerOn();
     await expectWhole(machine);
     expect((await mounts(machine))['/']).toBe('/dev/mapper/vg0-root ext4');
     expect(await machine.shell('lsblk -rno TYPE /dev/vda4')).toBe('part\ncrypt\nlvm\nlvm');

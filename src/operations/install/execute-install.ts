@@ -37,6 +37,8 @@ export async function executeInstall(
     await requireDisks(machine, steps);
     for (const step of steps) {
       hooks.reached?.(step);
+      // It asks for the disk's exclusive use: nothing that lies on its partitions may be open.
+      if (step.kind === 'install-bios-boot') await releaseStack(context.processes, steps, task);
       await executeNamed(machine, step, context, task);
       task.advance(1);
     }
