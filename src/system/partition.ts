@@ -1,4 +1,4 @@
-import { constants, type FileHandle, open, readdir, readFile, realpath } from 'node:fs/promises';
+import { constants, type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Clock } from '../foundation/clock.ts';
 import { ImprintError } from '../foundation/errors.ts';
@@ -157,9 +157,11 @@ async function zeroEdges(disk: string): Promise<void> {
 
 /** Bytes of a block device, from `/sys` (always in units of 512). */
 export async function deviceSize(device: string): Promise<number> {
-  // Arrays and volumes have names that are links.
-  const name = basename(await realpath(device));
-  return Number(await readFile(`/sys/class/block/${name}/size`, 'utf8')) * 512;
+  // By its number: an imager without udev's rules makes volumes other names than the kernel's.
+  const { rdev } = await stat(device);
+  const major = (rdev >>> 8) & 0xfff;
+  const minor = (rdev & 0xff) | ((rdev >>> 12) & 0xfff00);
+  return Number(await readFile(`/sys/dev/block/${major}:${minor}/size`, 'utf8')) * 512;
 }
 
 async function dropPartitions(processes: Processes, disk: string): Promise<void> {
