@@ -57,6 +57,8 @@ const layoutSchema = z.object({
   esp: z.string(),
   swap: z.string().optional(),
   moreSwap: z.array(z.string()).optional(),
+  swapFiles: z.array(z.string()).optional(),
+  zram: z.array(z.string()).optional(),
   stack: stackSchema.optional(),
   boots: z.array(z.string()).optional(),
   slots: z.array(slotSchema),

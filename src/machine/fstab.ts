@@ -4,13 +4,15 @@ import type { RootFileSystem } from './root-file-system.ts';
 
 /** What an installed machine mounts. */
 export interface InstalledMounts {
-  root: { uuid: string; type: RootFileSystem };
+  root: { uuid: string; type: RootFileSystem; subvolume?: string };
   /** Volume id of the ESP as `1234-ABCD`. */
   esp: string;
   swap?: string;
   /** Where the root is an image file: the partition that holds it. The ESP is then mounted on `/boot/loader`. */
   host?: { uuid: string; type: RootFileSystem };
   moreSwap?: readonly string[];
+  swapFiles?: readonly string[];
+  zram?: readonly string[];
   /** Those above others first. */
   data?: readonly DataMount[];
   /** After those that they lie on. */
@@ -21,12 +23,15 @@ export interface InstalledMounts {
 
 /** What a system mounts on a machine of this layout, its root being this file system. */
 export function installedMounts(layout: InstalledLayout, root: InstalledMounts['root']): InstalledMounts {
-  const { esp, swap, moreSwap, host, data, shared, stack } = layout;
+  const { esp, swap, moreSwap, swapFiles, zram, host, data, shared, stack } = layout;
+  const subvolume = layout.slots.find(({ uuid }) => uuid === root.uuid)?.subvolume;
   return {
-    root,
+    root: { ...root, ...(subvolume === undefined ? {} : { subvolume }) },
     esp,
     ...(swap === undefined ? {} : { swap }),
     ...(moreSwap === undefined ? {} : { moreSwap }),
+    ...(swapFiles === undefined ? {} : { swapFiles }),
+    ...(zram === undefined ? {} : { zram }),
     ...(stack === undefined ? {} : { stack }),
     ...(host === undefined ? {} : { host: { uuid: host.uuid, type: host.fileSystem } }),
     ...(data === undefined ? {} : { data }),
@@ -54,7 +59,7 @@ export function renderFstab(imageFstab: string, mounts: InstalledMounts): string
       `UUID=${mounts.root.uuid}`,
       '/',
       mounts.root.type,
-      rootOptions(goldenRoot, mounts.root.type),
+      rootOptions(goldenRoot, mounts.root),
       rootPass(mounts),
     ),
     entryLine(`UUID=${mounts.esp}`, `/${espMountPoint(mounts)}`, 'vfat', 'umask=0077,nofail', '0 0'),
@@ -77,6 +82,7 @@ export function renderFstab(imageFstab: string, mounts: InstalledMounts): string
     ...[...(mounts.swap === undefined ? [] : [mounts.swap]), ...(mounts.moreSwap ?? [])].map((uuid) =>
       entryLine(`UUID=${uuid}`, 'none', 'swap', 'sw', '0 0'),
     ),
+    ...(mounts.swapFiles ?? []).map((path) => entryLine(path, 'none', 'swap', 'sw', '0 0')),
   ];
   const kept = golden
     // A version captured from a machine that Imprint installed has these already: not once more with each generation.
@@ -147,9 +153,10 @@ function staysAsItIs(line: string, shared: readonly SharedMount[] = []): boolean
   return options.includes('bind') || options.includes('rbind') || options.includes('_netdev');
 }
 
-function rootOptions(golden: FstabEntry | undefined, type: RootFileSystem): string {
+function rootOptions(golden: FstabEntry | undefined, { type, subvolume }: InstalledMounts['root']): string {
   const kept = golden?.type === type ? golden.options.split(',').filter((option) => !/^subvol(id)?=/.test(option)) : [];
-  return kept.length > 0 ? kept.join(',') : 'defaults';
+  const own = [...kept, ...(subvolume === undefined ? [] : [`subvol=${subvolume}`])];
+  return own.length > 0 ? own.join(',') : 'defaults';
 }
 
 function rootPass(mounts: InstalledMounts): string {

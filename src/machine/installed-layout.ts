@@ -58,6 +58,10 @@ export interface InstalledLayout {
   data?: DataMount[];
   /** Beside them, of several systems that share something. */
   shared?: SharedMount[];
+  /** Files that are swap, absolute. */
+  swapFiles?: string[];
+  /** Sizes of swap in compressed memory: bytes, or shares of the memory. */
+  zram?: string[];
   /** What lies between partitions and file systems. */
   stack?: InstalledStack;
   /** UUIDs of all boot partitions, where each of several disks has one: they are alike, and any starts the machine. */

@@ -31,6 +31,9 @@ describe('what a system knows of its stack', () => {
         'ARRAY /dev/md/mirror metadata=1.2 UUID=1:2:3:4\nARRAY /dev/md/pool metadata=1.2 UUID=5:6:7:8\n',
     );
     expect(renderMdadmConf(stack.raids, once)).toBe(once);
+    const bare = renderMdadmConf(stack.raids);
+    expect(bare).toContain('\nMAILADDR root\n');
+    expect(renderMdadmConf(stack.raids, bare).match(/MAILADDR/g)).toHaveLength(1);
   });
 
   it('has what is below the root opened before it, and the rest later', () => {

@@ -51,7 +51,9 @@ export function renderMdadmConf(raids: readonly InstalledRaid[], given = ''): st
     .join('\n')
     .trim();
   const arrays = raids.map(({ name, uuid, metadata }) => `ARRAY /dev/md/${name} metadata=${metadata} UUID=${uuid}`);
-  return `${[...(kept === '' ? [] : [kept]), mark, ...arrays].join('\n')}\n`;
+  // Without somebody to tell, what watches arrays does not start, which is a failed unit.
+  const monitor = /^\s*(MAILADDR|PROGRAM)\b/im.test(kept) ? [] : ['MAILADDR root'];
+  return `${[...(kept === '' ? [] : [kept]), mark, ...monitor, ...arrays].join('\n')}\n`;
 }
 
 /** `/etc/crypttab`: of the golden machine's encrypted devices none is here. */

@@ -1,5 +1,6 @@
-import type { LayoutMount } from '../contract/layout.ts';
+import type { Layout, LayoutMount } from '../contract/layout.ts';
 import type { InstallOptions } from '../contract/machine.ts';
+import { parseBytes } from '../foundation/bytes.ts';
 import type {
   DataMount,
   InstalledLayout,
@@ -57,6 +58,8 @@ export interface PlannedDisk {
   /** Devices beside those of system and firmware, with what is made on them. */
   data: Carrier[];
   swaps: Carrier[];
+  /** Of the layout `single`. */
+  root?: Carrier;
   /** What firmware and GRUB read, a disk each, that which the machine starts from first. */
   starts: DiskStart[];
   partition(role: PartitionRole, slot?: string): Partition;
@@ -69,6 +72,13 @@ export interface DiskStart {
   boot?: { device: string; uuid: string };
   esp?: { device: string; volumeId: string };
   biosBoot?: { device: string; start: number; size: number };
+}
+
+/** What of a layout is no device of its own. */
+interface Intent {
+  mounts?: readonly LayoutMount[];
+  /** Swap beside that of partitions and volumes. */
+  swapping?: Layout['swap'];
 }
 
 type Solved = Stacked & Pick<LayoutSolution, 'mounts'>;
@@ -85,7 +95,7 @@ function slotLayoutOf(options: InstallOptions, carriers: readonly Carrier[]): Sl
 export function planDisk(
   solution: Solved,
   disk: SolvedDisk,
-  options: InstallOptions & { mounts?: readonly LayoutMount[] },
+  options: InstallOptions & Intent,
   fresh: FreshDisk,
 ): PlannedDisk {
   const carriers = carriersOf(solution, disk, fresh);
@@ -103,9 +113,11 @@ export function planDisk(
   const starts = [disk, ...others.map((each) => each.disk)]
     .map((each) => startOf(each, names))
     .filter(({ boot, esp, biosBoot }) => boot !== undefined || esp !== undefined || biosBoot !== undefined);
-  const layout = installedLayout(slotLayoutOf(options, carriers), solution, names, starts, options.mounts ?? []);
+  const root = carrierOf('root', undefined, carriers);
+  const layout = installedLayout(slotLayoutOf(options, carriers), solution, names, starts, options);
   return {
     ...{ table, others, data, layout, starts, partition },
+    ...(root === undefined ? {} : { root }),
     swaps: carriers.filter(({ role, kept }) => role === 'swap' && kept === undefined),
     device: (role, slot) => {
       const found = carrierOf(role, slot, carriers);
@@ -216,8 +228,9 @@ function installedLayout(
   solution: Solved,
   names: Names,
   starts: readonly DiskStart[],
-  mounts: readonly LayoutMount[],
+  intent: Intent,
 ): InstalledLayout {
+  const { mounts = [] } = intent;
   const { fresh, carriers } = names;
   const typeOf = (carrier: Carrier) => (carrier.fileSystem?.type ?? 'ext4') as RootFileSystem;
   const partitionUuid = ({ disk, partition, fresh: own }: Carrier) =>
@@ -235,6 +248,7 @@ function installedLayout(
     name,
     ...place(carrier),
     ...(carrier.stacked === undefined ? {} : { device: carrier.stacked }),
+    ...rootSubvolume(carrier),
   });
   const withRole = (role: string) => carrierOf(role, undefined, carriers);
   const [root, host] = [withRole('root'), withRole('host')];
@@ -242,7 +256,7 @@ function installedLayout(
   // A kernel wakes up from what it finds by itself.
   const swap = swaps.find(({ stacked }) => stacked === undefined);
   const moreSwap = swaps.filter((each) => each !== swap).map((each) => each.fresh.uuid);
-  const data = dataMounts(solution, carriers.filter(isData));
+  const data = dataMounts(solution, root === undefined ? carriers.filter(isData) : [...carriers.filter(isData), root]);
   const boots = starts.flatMap(({ boot }) => (boot === undefined ? [] : [boot.uuid]));
   const stack: InstalledStack | undefined = installedStack(solution, carriers);
   return {
@@ -258,6 +272,7 @@ function installedLayout(
       files: () => [],
     }[layout](),
     ...(data.length === 0 ? {} : { data }),
+    ...swapOf(intent.swapping),
     ...(mounts.length === 0 ? {} : { shared: mounts.map(sharedMount) }),
     ...(stack === undefined ? {} : { stack }),
     ...(boots.length > 1 ? { boots } : {}),
@@ -270,13 +285,40 @@ function sharedMount({ source, mount, options }: LayoutMount): SharedMount {
   return { source, mount, type, ...(options === undefined ? {} : { options }) };
 }
 
+/** Files, and compressed memory. */
+function swapOf(swapping: Layout['swap'] = []): Pick<InstalledLayout, 'swapFiles' | 'zram'> {
+  const files = swapping.flatMap(({ file }) => (file === undefined ? [] : [file]));
+  const zram = swapping.flatMap(({ file, size }) => (file === undefined ? [swapSize(size)] : []));
+  return { ...(files.length === 0 ? {} : { swapFiles: files }), ...(zram.length === 0 ? {} : { zram }) };
+}
+
+/** Bytes, or a share of the memory. */
+function swapSize(size: string): string {
+  return size.endsWith('%') ? size : String(parseBytes(size));
+}
+
+/** Of a btrfs the subvolume that is the root. */
+function rootSubvolume({ fileSystem }: Carrier): { subvolume?: string } {
+  const found = fileSystem?.subvolumes.find(({ mount }) => mount === '/');
+  return found === undefined ? {} : { subvolume: found.name };
+}
+
+/** Mount options with those that name the subvolume. */
+export function withSubvolume(options: string, subvolume: string | undefined): string {
+  if (subvolume === undefined) return options;
+  const named = `subvol=${subvolume}`;
+  return options === 'defaults' ? named : `${options},${named}`;
+}
+
 /** What else is mounted, those above others first. */
 function dataMounts({ mounts }: Pick<LayoutSolution, 'mounts'>, data: readonly Carrier[]): DataMount[] {
-  return mounts.flatMap(({ device, mount, type, options }) => {
+  return mounts.flatMap(({ device, mount, type, options, subvolume }) => {
     const found = data.find((each) => each.device === device);
-    if (found === undefined || mount === 'none') return [];
+    if (found === undefined || mount === 'none' || mount === '/') return [];
     const uuid = found.kept?.content?.uuid ?? found.fresh.uuid;
-    return [{ uuid, mount, type, options, ...(found.keep ? { kept: true as const } : {}) }];
+    return [
+      { uuid, mount, type, options: withSubvolume(options, subvolume), ...(found.keep ? { kept: true as const } : {}) },
+    ];
   });
 }
 

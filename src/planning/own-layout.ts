@@ -46,8 +46,13 @@ export function installProblem(layout: Layout, machine: string): ImprintError | 
   const problems: [boolean, string][] = [
     // Debian's initial RAM disk knows no TPM, and one that was cleared would lock everybody out: a passphrase beside it wants deciding.
     [layout.crypts.some(({ unlock }) => unlock === 'tpm2'), 'encrypted devices that a TPM opens'],
-    [layout.swap.length > 0, 'swap files and zram'],
-    [devices.some((each) => (fileSystemOf(each)?.subvolumes.length ?? 0) > 0), 'subvolumes'],
+    [layout.swap.some(({ file }) => file !== undefined) && count('root') === 0, 'swap files in slots and image files'],
+    [
+      devices.some(
+        (each) => (fileSystemOf(each)?.subvolumes.length ?? 0) > 0 && (each.role === 'slot' || each.role === 'host'),
+      ),
+      'subvolumes of slots and of the host partition',
+    ],
     [system?.fileSystem?.make !== undefined, 'options of mkfs for the system itself'],
     [count('slot') === 1 || count('slot') > mostSlots, `other than 2 to ${mostSlots} slots`],
     [hostElsewhere(layout), 'a host partition that is not on the disk that the machine starts from'],

@@ -315,10 +315,9 @@ describe('planInstall', () => {
       own('{ name: root, role: root }', ', count: 1-2').valueOf() as InstallOptions,
       'layout-invalid',
     ],
-    ['a swap file', own('{ name: root, role: root }', ' }]\nswap: [{ file: /swapfile, size: 1G'), 'layout-unsolvable'],
     [
       'subvolumes',
-      own('{ name: root, role: root, fileSystem: { type: btrfs, subvolumes: [{ name: a, mount: / }] } }'),
+      own('{ name: a, role: slot, fileSystem: { type: btrfs, subvolumes: [{ name: a }] } }, { name: b, role: slot }'),
       'layout-unsolvable',
     ],
   ] satisfies [string, InstallOptions, string][])('refuses %s', (_what, options, code) => {

@@ -1,7 +1,8 @@
 import type { VersionRecord } from '../contract/image.ts';
-import type { Layout } from '../contract/layout.ts';
+import type { Layout, LayoutFileSystem } from '../contract/layout.ts';
 import type { DiskFacts, InstallOptions, MachineFacts, PartitionFacts } from '../contract/machine.ts';
 import type { Script } from '../contract/scripts.ts';
+import { parseBytes } from '../foundation/bytes.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import { type BootRoot, placeOfSlot } from '../machine/boot-arguments.ts';
 import { installedMounts } from '../machine/fstab.ts';
@@ -124,7 +125,12 @@ function layoutProblem({ name, reference, content }: InstallQuestion, layout: La
 function stepsFor(question: InstallQuestion, intent: Layout, solution: LayoutSolution, solved: SolvedDisk): Step[] {
   const { name, reference, record, content, fresh } = question;
   const { facts: disk } = solved;
-  const planned = planDisk(solution, solved, { ...question.options, mounts: intent.mounts }, fresh);
+  const planned = planDisk(
+    solution,
+    solved,
+    { ...question.options, mounts: intent.mounts, swapping: intent.swap },
+    fresh,
+  );
   const { layout, device, starts } = planned;
   const golden = record.source.hostName;
   const steps: Step[] = [
@@ -144,6 +150,7 @@ function stepsFor(question: InstallQuestion, intent: Layout, solution: LayoutSol
     ...mountDataSteps(planned, solution),
     ...bindSteps(planned),
     { kind: 'restore', reference, digest: record.digest, bytes: record.stats.contentBytes },
+    ...swapFileSteps(intent, solution),
     { kind: 'write-fstab', mounts: installedMounts(layout, root) },
     ...keySteps(layout),
     {
@@ -191,6 +198,15 @@ function startSteps(start: DiskStart, layout: InstalledLayout): Step[] {
     ...biosBootSteps(start, bootUuid),
     ...(esp === undefined ? [] : [{ kind: 'install-uefi-boot' as const, device: esp.device, bootUuid, ...isMbr }]),
   ];
+}
+
+/** When the version is there: a restore wants nothing beside mount points. */
+function swapFileSteps({ swap }: Layout, { mounts }: LayoutSolution): Step[] {
+  return swap.flatMap(({ file, size }): Step[] => {
+    if (file === undefined) return [];
+    const on = mounts.filter(({ mount }) => mount === '/' || file.startsWith(`${mount}/`)).at(-1);
+    return [{ kind: 'make-swap-file', path: file, bytes: parseBytes(size) ?? 0, fileSystem: on?.type ?? 'ext4' }];
+  });
 }
 
 /** Where nobody is asked. */
@@ -242,15 +258,25 @@ function makeDataSteps({ data }: PlannedDisk): Step[] {
     const { type, label, make = [] } = fileSystem;
     return [
       { kind: 'make-data', device, fileSystem: type, uuid, ...(label === undefined ? {} : { label }), options: make },
+      ...subvolumeSteps(device, fileSystem),
     ];
   });
 }
 
+function subvolumeSteps(device: string, fileSystem: LayoutFileSystem | undefined): Step[] {
+  const names = (fileSystem?.subvolumes ?? []).map(({ name }) => name);
+  return names.length === 0 ? [] : [{ kind: 'make-subvolumes', device, subvolumes: names }];
+}
+
 /** What is kept is not mounted: its files are the machine's, whatever the version has there. */
-function mountDataSteps({ data }: PlannedDisk, { mounts }: LayoutSolution): Step[] {
-  return mounts.flatMap(({ device, mount, type }): Step[] => {
-    const made = data.some((each) => each.device === device && each.kept === undefined);
-    return made && mount !== 'none' ? [{ kind: 'mount-data', device, fileSystem: type, mount }] : [];
+function mountDataSteps({ data, root }: PlannedDisk, { mounts }: LayoutSolution): Step[] {
+  return mounts.flatMap(({ device, mount, type, subvolume }): Step[] => {
+    // Of the root's own file system there may be other subvolumes.
+    const made =
+      data.some((each) => each.device === device && each.kept === undefined) ||
+      (device === root?.device && subvolume !== undefined);
+    if (!made || mount === 'none' || mount === '/') return [];
+    return [{ kind: 'mount-data', device, fileSystem: type, mount, ...(subvolume && { subvolume }) }];
   });
 }
 
@@ -274,7 +300,10 @@ interface PlannedRoot {
   done: Step;
 }
 
-function rootOf({ record, fresh }: InstallQuestion, { layout, table, partition, device }: PlannedDisk): PlannedRoot {
+function rootOf(
+  { record, fresh }: InstallQuestion,
+  { layout, table, partition, device, root: plannedRoot }: PlannedDisk,
+): PlannedRoot {
   const inodes = Math.ceil(record.stats.entries * 1.5) + 65_536;
   if (layout.host !== undefined) {
     const { fileSystem, uuid } = layout.host;
@@ -309,7 +338,13 @@ function rootOf({ record, fresh }: InstallQuestion, { layout, table, partition, 
         uuid: slot.uuid,
         inodes,
       })),
-      { kind: 'mount-root', device: deviceOf(first.name), fileSystem },
+      ...subvolumeSteps(deviceOf(first.name), several ? undefined : plannedRoot?.fileSystem),
+      {
+        kind: 'mount-root',
+        device: deviceOf(first.name),
+        fileSystem,
+        ...(first.subvolume !== undefined && { subvolume: first.subvolume }),
+      },
     ],
     done: { kind: 'unmount-root', device: deviceOf(first.name) },
   };

@@ -145,6 +145,17 @@ describe('planInstall, of a stack', () => {
     expect(at('write-crypt-keys')).toBeLessThan(at('write-boot-partition'));
   });
 
+  it('makes all of a stack of every kind, with a swap file', () => {
+    const made = steps(stacked, [disk('/dev/sda', 40 * G), disk('/dev/sdb', 40 * G)]).map(describeStep);
+    const at = (words: string) => made.findIndex((each) => each.startsWith(words));
+    const order = ['make /dev/md/mirror', 'encrypt /dev/md/mirror', 'make the volume group vg0', 'make /dev/vg0/root'];
+    expect(order.map(at)).toEqual(order.map(at).toSorted((left, right) => left - right));
+    expect(order.map(at).every((index) => index > 0)).toBe(true);
+    expect(made).toContain('make the swap file /swapfile of 1 GiB');
+    expect(at('make the swap file')).toBe(at('restore') + 1);
+    expect(at('write /etc/fstab')).toBeGreaterThan(at('make the swap file'));
+  });
+
   it('gives no two partitions one name', () => {
     const tables = steps(erased(mirror('2')), two).flatMap((step) =>
       step.kind === 'partition-disk' ? [step.table] : [],
@@ -235,7 +246,11 @@ volumeGroups:
 
   it.each([
     ['a TPM', encrypted.replace('device: system', 'device: system, unlock: tpm2'), two],
-    ['a swap file', stacked, [disk('/dev/sda', 40 * G), disk('/dev/sdb', 40 * G)]],
+    [
+      'a swap file in slots',
+      `${erased(mirror('2')).replace('role: root', 'role: slot')}\nswap: [{ file: /swapfile, size: 1G }]`,
+      two,
+    ],
     ['a host partition on several disks', erased(mirror('2')).replace('role: root', 'role: host'), two],
   ] satisfies [string, string, DiskFacts[]][])('refuses %s', (_what, text, disks) => {
     const plan = planned(text, disks);

@@ -97,11 +97,14 @@ export type Step =
   /** FAT32; `volumeId` as 8 hexadecimal digits. */
   | { kind: 'make-esp'; device: string; volumeId: string }
   | { kind: 'make-swap'; device: string; uuid: string }
-  | { kind: 'mount-root'; device: string; fileSystem: RootFileSystem }
+  | { kind: 'mount-root'; device: string; fileSystem: RootFileSystem; subvolume?: string }
+  /** Of a btrfs, by their paths below its top. */
+  | { kind: 'make-subvolumes'; device: string; subvolumes: string[] }
+  | { kind: 'make-swap-file'; path: string; bytes: number; fileSystem: string }
   /** A file system for data, with its label and options for mkfs. */
   | { kind: 'make-data'; device: string; fileSystem: string; uuid: string; label?: string; options: string[] }
   /** Mounts it below the root that is filled: what the version holds there goes into it. `mount` is absolute. */
-  | { kind: 'mount-data'; device: string; fileSystem: string; mount: string }
+  | { kind: 'mount-data'; device: string; fileSystem: string; mount: string; subvolume?: string }
   /** Makes a directory of the root that is filled, and mounts it over another of it. */
   | { kind: 'bind-directory'; source: string; mount: string; mode: number }
   /** The host partition, for image files. */
@@ -185,10 +188,12 @@ const describers: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string 
     `make ${step.fileSystem} on ${step.device}${step.slot === undefined ? '' : ` (slot ${step.slot})`}`,
   'make-esp': (step) => `make the EFI system partition on ${step.device}`,
   'make-swap': (step) => `make swap on ${step.device}`,
-  'mount-root': (step) => `mount ${step.device}`,
+  'mount-root': (step) => `mount ${ofSubvolume(step)}`,
+  'make-subvolumes': ({ device, subvolumes }) => `make the subvolumes ${subvolumes.join(', ')} of ${device}`,
+  'make-swap-file': ({ path, bytes }) => `make the swap file ${path} of ${formatBytes(bytes)}`,
   'make-data': (step) =>
     `make ${step.fileSystem} on ${step.device}${step.label === undefined ? '' : ` (“${step.label}”)`}`,
-  'mount-data': (step) => `mount ${step.device} on ${step.mount}`,
+  'mount-data': (step) => `mount ${ofSubvolume(step)} on ${step.mount}`,
   'bind-directory': (step) => `bind ${step.source} over ${step.mount}`,
   'make-host': (step) => `make the host partition on ${step.device}: ${step.fileSystem}`,
   'mount-host': (step) => `mount ${step.device}`,
@@ -209,6 +214,10 @@ const describers: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string 
   'install-bios-boot': (step) => `make ${step.disk} boot on BIOS`,
   'install-uefi-boot': (step) => `make ${step.device} boot on UEFI`,
 };
+
+function ofSubvolume({ device, subvolume }: { device: string; subvolume?: string }): string {
+  return subvolume === undefined ? device : `${subvolume} of ${device}`;
+}
 
 function describeScripts(scripts: readonly PlannedScript[]): string {
   return scripts.map(({ name, from }) => `${name} (${from})`).join(', ');

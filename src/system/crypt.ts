@@ -26,6 +26,7 @@ export async function makeCrypt(
 ): Promise<void> {
   const options = { timeout: patience, env, input: secret, ...(signal && { signal }) };
   const hash = version === '2' ? ['--pbkdf', 'argon2id', '--pbkdf-memory', String(mostMemory)] : [];
+  await processes.run('modprobe', ['--all', '--quiet', 'dm_mod', 'dm_crypt'], { timeout: patience, accept: [0, 1] });
   await processes.run(
     'cryptsetup',
     ['luksFormat', '--batch-mode', `--type=luks${version}`, `--uuid=${uuid}`, ...hash, '--key-file=-', on],

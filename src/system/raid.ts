@@ -25,6 +25,9 @@ const env = { MDADM_NO_UDEV: '1' };
 export async function makeRaid(processes: Processes, wish: RaidWish, signal?: AbortSignal): Promise<void> {
   const { device, name, level, metadata, uuid, members, missing, spares, chunk } = wish;
   const options = { timeout: patience, env, ...(signal && { signal }) };
+  const personality = level > 1 && level < 10 ? 'raid456' : `raid${level}`;
+  // Which may be built in.
+  await processes.run('modprobe', ['--all', '--quiet', 'md_mod', personality], { ...options, accept: [0, 1] });
   // One that has none is no failure.
   await processes.run('mdadm', ['--zero-superblock', '--force', ...members, ...spares], {
     ...options,

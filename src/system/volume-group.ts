@@ -21,6 +21,7 @@ export async function makeGroup(
   signal?: AbortSignal,
 ): Promise<void> {
   const options = { timeout: patience, env, ...(signal && { signal }) };
+  await processes.run('modprobe', ['--all', '--quiet', 'dm_mod', 'dm_thin_pool'], { ...options, accept: [0, 1] });
   await processes.run('lvm', ['pvcreate', '--yes', '--force', '--force', ...physicalVolumes], options);
   await processes.run(
     'lvm',

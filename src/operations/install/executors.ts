@@ -2,6 +2,7 @@ import { chmod } from 'node:fs/promises';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import { partitionLabels } from '../../machine/installed-layout.ts';
+import { withSubvolume } from '../../planning/install-layout.ts';
 import type { Step, StepKind, StepOf } from '../../planning/step.ts';
 import { makeCrypt } from '../../system/crypt.ts';
 import { makeDataFileSystem } from '../../system/data-file-system.ts';
@@ -18,6 +19,8 @@ import {
 } from '../../system/partition.ts';
 import { makeRaid } from '../../system/raid.ts';
 import { rootFiles } from '../../system/root-files.ts';
+import { makeSubvolumes } from '../../system/subvolume.ts';
+import { makeSwapFile } from '../../system/swap-file.ts';
 import { makeGroup, makeVolume } from '../../system/volume-group.ts';
 import { restoreVersion, writeAgent } from './agent-step.ts';
 import { copyBootPartition, writeBootPartition } from './boot-partition-step.ts';
@@ -60,9 +63,10 @@ const executors: { readonly [Kind in StepKind]: Executor<Kind> } = {
   'make-volume': (step, { processes }, task) => makeVolume(processes, step, task.signal),
   'make-data': (step, { processes }, task) => makeDataFileSystem(processes, step, task.signal),
   'mount-data': async (step, { processes, target }, task) => {
-    const { device, fileSystem: type, mount } = step;
+    const { device, fileSystem: type, mount, subvolume } = step;
+    const options = withSubvolume('noatime', subvolume);
     await rootFiles(target).makeDirectory(mount.slice(1));
-    await mountDevice(processes, { device, directory: `${target}${mount}`, type, options: 'noatime' }, task.signal);
+    await mountDevice(processes, { device, directory: `${target}${mount}`, type, options }, task.signal);
   },
   'bind-directory': async ({ source, mount, mode }, { processes, target }, task) => {
     const files = rootFiles(target);
@@ -80,8 +84,20 @@ const executors: { readonly [Kind in StepKind]: Executor<Kind> } = {
   'make-swap': (step, { processes }, task) => makeSwap(processes, step.device, step.uuid, task.signal),
   'mount-root': async (step, { processes, target, clock }, task) => {
     await unmountTree(processes, target, clock);
-    const { device, fileSystem } = step;
-    await mountDevice(processes, { device, directory: target, type: fileSystem, options: 'noatime' }, task.signal);
+    const { device, fileSystem, subvolume } = step;
+    const options = withSubvolume('noatime', subvolume);
+    await mountDevice(processes, { device, directory: target, type: fileSystem, options }, task.signal);
+  },
+  'make-subvolumes': ({ device, subvolumes }, { processes, clock, target }, task) =>
+    makeSubvolumes(processes, clock, { device, subvolumes, mountAt: `${target}-top` }, task.signal),
+  'make-swap-file': async ({ path, bytes, fileSystem }, { processes, target }, task) => {
+    const files = rootFiles(target);
+    const place = path.slice(1);
+    const cut = place.lastIndexOf('/');
+    if (cut > 0) await files.makeDirectory(place.slice(0, cut));
+    // The golden machine's own, where it has one there, is no file of this machine.
+    await files.remove(place);
+    await makeSwapFile(processes, { path: await files.resolve(place), bytes, fileSystem }, task.signal);
   },
   'make-host': async (step, { processes }, task) => {
     const { device, fileSystem, uuid } = step;

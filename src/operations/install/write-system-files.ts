@@ -3,6 +3,7 @@ import { firstBootPaths, renderFirstBootScript, renderFirstBootUnit } from '../.
 import { espMountPoint, type InstalledMounts, keptMountPoints, renderFstab } from '../../machine/fstab.ts';
 import { hostMounts, hostPaths } from '../../machine/installed-layout.ts';
 import { type InstalledStack, renderCrypttab, renderMdadmConf } from '../../machine/installed-stack.ts';
+import { renderZramScript, renderZramUnit, zramPaths } from '../../machine/zram.ts';
 import type { StepOf } from '../../planning/step.ts';
 import { type RootFiles, rootFiles } from '../../system/root-files.ts';
 import type { InstallContext } from './install-context.ts';
@@ -13,6 +14,7 @@ export async function writeMounts(root: string, mounts: InstalledMounts): Promis
   const imageFstab = (await files.read('etc/fstab')) ?? '';
   await files.write('etc/fstab', renderFstab(imageFstab, mounts));
   await writeStack(files, mounts.stack);
+  await writeZram(files, mounts.zram);
   // A tree captured from a directory may lack what a running system always has.
   for (const point of [
     'proc',
@@ -30,6 +32,15 @@ export async function writeMounts(root: string, mounts: InstalledMounts): Promis
     await chmod(await files.resolve('tmp'), 0o1777);
   }
   if (mounts.host !== undefined) await linkHostPartition(files);
+}
+
+async function writeZram(files: RootFiles, sizes: readonly string[] | undefined): Promise<void> {
+  if (sizes === undefined) return;
+  await files.write(zramPaths.script, renderZramScript(sizes), 0o755);
+  await files.write(zramPaths.unit, renderZramUnit());
+  await files.remove(zramPaths.wanted);
+  await files.makeDirectory(zramPaths.wanted.slice(0, zramPaths.wanted.lastIndexOf('/')));
+  await symlink(`/${zramPaths.unit}`, await files.resolve(zramPaths.wanted));
 }
 
 /** By what the system sets its arrays and encrypted devices in motion. */

@@ -10,6 +10,7 @@ import { installedMounts } from '../../machine/fstab.ts';
 import { machineOwnState } from '../../machine/identity-files.ts';
 import { agentPaths } from '../../machine/installed-layout.ts';
 import { ownCertificatePaths, renderOwnCertificateUnit } from '../../machine/own-certificate.ts';
+import { zramPaths } from '../../machine/zram.ts';
 import { readXattrs, setXattr } from '../../native/attributes.ts';
 import { type RootFiles, rootFiles } from '../../system/root-files.ts';
 import { removeContents } from '../../tree/remove-contents.ts';
@@ -38,7 +39,7 @@ export async function personalise(
   await leaveFirstBoot(files);
   await layObject(object, target, layout.host?.uuid ?? layout.boot);
   for (const { path } of object.entries) personal.add(path);
-  if (layout.stack !== undefined) for (const path of stackPaths) personal.add(path);
+  if (layout.stack !== undefined || layout.zram !== undefined) for (const path of stackPaths) personal.add(path);
   await keepHistory(request, target);
   await writeHostKeys(request, files);
   await writeOwnCertificate(files, personal);
@@ -57,8 +58,8 @@ export async function personalise(
   return { personal, agent: agent !== 'none' };
 }
 
-/** Written for what lies below this machine's file systems. */
-const stackPaths = ['etc/crypttab', 'etc/mdadm.conf', 'etc/mdadm/mdadm.conf'];
+/** Written for this machine's file systems and swap. */
+const stackPaths = [...Object.values(zramPaths), 'etc/crypttab', 'etc/mdadm.conf', 'etc/mdadm/mdadm.conf'];
 
 /** Scripts of the first boot are an install's: a slot made from a root that never ran all of them has none. */
 async function leaveFirstBoot(files: RootFiles): Promise<void> {
