@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { systemClock } from '../../src/foundation/clock.ts';
 import type { BootEntry } from '../../src/machine/boot-pointer.ts';
 import type { InstalledLayout } from '../../src/machine/installed-layout.ts';
-import { keepBootsAlike, replicaProblemsPath } from '../../src/operations/update/boot-replicas.ts';
+import { keepBootsAlike, replicaProblems, replicaProblemsPath } from '../../src/operations/update/boot-replicas.ts';
 import { mountBootPartition } from '../../src/system/boot-mount.ts';
 import { BootPartition } from '../../src/system/boot-partition.ts';
 import { makeReplica } from '../../src/system/boot-replica.ts';
@@ -67,6 +67,7 @@ it('goes on with a disk gone, and says so', async () => {
     await partition.writePointer({ good: 'a-1', tries: 0 });
   }
   expect(await problems()).toMatch(/7bff is not there: its disk cannot start/);
+  expect(await replicaProblems()).toHaveLength(1);
   expect((await seen(first)).pointer).toEqual({ sequence: 2, good: 'a-1', tries: 0 });
 });
 

@@ -27,7 +27,7 @@ export async function run(session: Session, _invocation: Invocation): Promise<vo
 
 function describe(session: Session, output: Output): string {
   const { paint } = session.stdout;
-  const { slots, empty, situation, failure, left, unmerged, room } = output;
+  const { slots, empty, situation, failure, left, unmerged, room, boots = [] } = output;
   const several = new Set(slots.map(({ system }) => system)).size > 1;
   const table = printTable(
     session.stdout,
@@ -57,7 +57,8 @@ function describe(session: Session, output: Output): string {
     room === undefined || room.free >= room.wanted
       ? ''
       : `\n${paint('yellow', `/hostpart has only ${formatBytes(room.free)} left`)}, and should have ${formatBytes(room.wanted)}: the image files on it share blocks, and the root that runs gets errors where it is full. Remove something; before that, the agent removes the version to go back to.\n`;
-  return table + said + why + short + describeUnmerged(unmerged);
+  const other = boots.map((problem) => `\n${paint('yellow', problem)}\n`).join('');
+  return table + said + why + short + other + describeUnmerged(unmerged);
 }
 
 function describeUnmerged(unmerged: readonly string[]): string {

@@ -145,6 +145,8 @@ export const machineSlots = defineOperation({
     /** Of a host partition whose image files share blocks: bytes that are free, and that should be. */
     room: z.object({ free: z.number(), wanted: z.number() }).optional(),
     failure: z.object({ entry: z.string(), reason: z.string(), time: z.string() }).optional(),
+    /** What is wrong with the boot partitions of other disks, which should start this machine, too. */
+    boots: z.array(z.string()).optional(),
   }),
   errors: ['machine-unmanaged'],
   effect: 'read',

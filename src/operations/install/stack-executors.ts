@@ -1,3 +1,4 @@
+import { systemClock } from '../../foundation/clock.ts';
 import { toImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import { type InstalledStack, initramfsKey, type StackFile } from '../../machine/installed-stack.ts';
@@ -15,11 +16,23 @@ import { stopGroup } from '../../system/volume-group.ts';
 export async function releaseStack(processes: Processes, steps: readonly Step[], task: Task): Promise<void> {
   for (const step of steps.toReversed()) {
     try {
-      if (step.kind === 'make-raid') await stopRaid(processes, step.device);
-      if (step.kind === 'make-crypt') await closeCrypt(processes, step.name);
-      if (step.kind === 'make-group') await stopGroup(processes, step.name);
+      if (step.kind === 'make-raid') await patiently(() => stopRaid(processes, step.device));
+      if (step.kind === 'make-crypt') await patiently(() => closeCrypt(processes, step.name));
+      if (step.kind === 'make-group') await patiently(() => stopGroup(processes, step.name));
     } catch (thrown) {
       task.warn(`what the install made is still in use: ${toImprintError(thrown).message}`);
+    }
+  }
+}
+
+/** udev looks at a device when somebody who could write lets go of it, and has it open for a moment. */
+async function patiently(work: () => Promise<void>): Promise<void> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (thrown) {
+      if (attempt === 20 || toImprintError(thrown).code !== 'process-failed') throw thrown;
+      await systemClock.sleep(250);
     }
   }
 }

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock } from '../../foundation/clock.ts';
 import { toImprintError } from '../../foundation/errors.ts';
@@ -9,6 +9,13 @@ import type { Processes } from '../../system/run.ts';
 
 /** What is wrong with the boot partitions of other disks, a line each; empty: they are alike. */
 export const replicaProblemsPath = '/run/imprint/boot-replicas';
+
+/** What was wrong when they were last made alike. */
+export async function replicaProblems(): Promise<string[]> {
+  const text = await readFile(replicaProblemsPath, 'utf8').catch(() => '');
+  return text.split('\n').filter((line) => line !== '');
+}
+
 const mountAt = '/run/imprint/boot-copy';
 
 /**

@@ -7,6 +7,7 @@ import type { BootEntry } from '../../machine/boot-pointer.ts';
 import { systemOf } from '../../machine/boot-systems.ts';
 import { triesLeft } from '../../machine/decide-boot.ts';
 import { unmergedPath } from '../../machine/unmerged-files.ts';
+import { replicaProblems } from './boot-replicas.ts';
 import { readHostRoom } from './host-room.ts';
 import { lookAtMachine, type MachineView, type ThisMachine } from './this-machine.ts';
 
@@ -15,6 +16,7 @@ export async function showSlots(machine: ThisMachine): Promise<z.input<typeof ma
   const view = await lookAtMachine(machine);
   const { layout, pointer, tries, entries, situation, failure } = view;
   const room = await readHostRoom(machine.root);
+  const boots = layout.boots === undefined ? [] : await replicaProblems();
   const full = new Set(entries.map(({ slot }) => slot));
   return {
     layout: layout.layout,
@@ -25,6 +27,7 @@ export async function showSlots(machine: ThisMachine): Promise<z.input<typeof ma
     empty: layout.slots.map(({ name }) => name).filter((name) => !full.has(name)),
     ...(room === undefined ? {} : { room }),
     ...(failure === undefined ? {} : { failure: { entry: failure.entry, reason: failure.reason, time: failure.time } }),
+    ...(boots.length === 0 ? {} : { boots }),
   };
 }
 
