@@ -96,7 +96,13 @@ function planOne(
     groups: machine.groups ?? [],
   });
   if (plan.kind === 'refused') return { ...known, refused: plan.error.toValue() };
-  return { ...known, disk: plan.disk, lost: plan.lost, steps: plan.steps.map(describeStep) };
+  return {
+    ...known,
+    disk: plan.disk,
+    ...(plan.others.length > 0 && { others: plan.others }),
+    lost: plan.lost,
+    steps: plan.steps.map(describeStep),
+  };
 }
 
 /** The options that were given; one that was not must not take the machine's own away. */

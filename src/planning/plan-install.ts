@@ -60,7 +60,8 @@ export interface InstallQuestion {
 }
 
 export type InstallPlan =
-  | { kind: 'plan'; disk: DiskFacts; steps: Step[]; lost: Loss[] }
+  /** `others`: disks beside the one that the machine starts from, of which something is written. */
+  | { kind: 'plan'; disk: DiskFacts; others: DiskFacts[]; steps: Step[]; lost: Loss[] }
   | { kind: 'refused'; error: ImprintError };
 
 /**
@@ -97,7 +98,14 @@ export function planInstall(question: InstallQuestion): InstallPlan {
   const beside = options.layout === 'own' ? keptProblem(solution, name) : undefined;
   if (beside !== undefined) return { kind: 'refused', error: beside };
   const steps = withBootCopies(question, stepsFor(question, layout, solution, disk));
-  return { kind: 'plan', disk: disk.facts, steps, lost: solution.lost };
+  const others = solution.disks
+    .map(({ facts: each }) => each)
+    .filter((each) => each !== disk.facts && isWritten(each, steps));
+  return { kind: 'plan', disk: disk.facts, others, steps, lost: solution.lost };
+}
+
+function isWritten({ path }: DiskFacts, steps: readonly Step[]): boolean {
+  return steps.some((step) => (step.kind === 'wipe-disk' || step.kind === 'change-partitions') && step.disk === path);
 }
 
 function layoutOf(options: InstallOptions): Layout | ImprintError {

@@ -166,6 +166,14 @@ describe('planInstall, of a stack', () => {
     expect(tables[1]?.partitions[3]?.type).toBe('A19D880F-05FC-4D3B-A006-743F0F84911E');
   });
 
+  it('names every disk that is written', () => {
+    const plan = planned(erased(mirror('2')), two);
+    expect(plan.kind === 'plan' && [plan.disk, ...plan.others].map(({ path }) => path)).toEqual([
+      '/dev/sda',
+      '/dev/sdb',
+    ]);
+  });
+
   it('makes half a mirror', () => {
     const made = steps(erased(mirror('1-2')), [disk('/dev/sda', 20 * G)]).map(describeStep);
     expect(made).toContain('make /dev/md/system, RAID 1 of /dev/sda4, 1 missing');

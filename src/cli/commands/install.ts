@@ -118,12 +118,15 @@ function lossText({ machine, lost = [] }: PlannedInstall): string {
   return lines.length === 0 ? '' : `${machine} would lose:\n${lines.join('')}`;
 }
 
-function erasedText({ disk, refused, lost = [] }: PlannedInstall): string {
+function erasedText({ disk, others = [], refused, lost = [] }: PlannedInstall): string {
   if (refused) return 'nothing: refused';
   if (!disk) return 'its only disk (never seen yet)';
-  const whole = `${disk.path}, ${formatBytes(disk.size)} (${disk.content})`;
-  const stays = disk.partitions?.some((each) => !isExtended(each) && !lost.some(({ path }) => path === each.path));
-  return stays ? `parts of ${whole}` : whole;
+  const texts = [disk, ...others].map((each) => {
+    const whole = `${each.path}, ${formatBytes(each.size)} (${each.content})`;
+    const stays = each.partitions?.some((one) => !isExtended(one) && !lost.some(({ path }) => path === one.path));
+    return stays ? `parts of ${whole}` : whole;
+  });
+  return texts.join('; ');
 }
 
 function stepsText({ machine, steps }: PlannedInstall): string {

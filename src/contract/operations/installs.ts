@@ -41,6 +41,8 @@ export const plannedInstallSchema = z.object({
   installed: z.string().optional(),
   /** The disk that would be erased; absent where the machine was never seen, or the plan is refused. */
   disk: diskFactsSchema.optional(),
+  /** Disks beside it that would be erased, too, in part at least. */
+  others: z.array(diskFactsSchema).optional(),
   /** What of the disk would not be there any more. */
   lost: z.array(lossSchema).optional(),
   /** Each step in words, in order. Empty where the machine was never seen, or the plan is refused. */
