@@ -5,16 +5,19 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { InstallOptions } from '../../src/contract/machine.ts';
 import type { Digest } from '../../src/foundation/brand.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
-import { Task } from '../../src/foundation/task.ts';
+import { Task, type TaskEvent } from '../../src/foundation/task.ts';
 import { readImageContent } from '../../src/machine/image-content.ts';
-import { executeEarly } from '../../src/operations/install/execute-install.ts';
+import { executeEarly, executeInstall } from '../../src/operations/install/execute-install.ts';
 import { freshIdentity } from '../../src/operations/install/fresh-identity.ts';
+import type { InstallContext } from '../../src/operations/install/install-context.ts';
 import { OldChunks } from '../../src/operations/install/old-chunks.ts';
 import { planInstall } from '../../src/planning/plan-install.ts';
 import type { Step } from '../../src/planning/step.ts';
-import { DirectoryStore } from '../../src/store/directory-store.ts';
+import { openStore } from '../../src/store/open-store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { readMachineFacts } from '../../src/system/machine-facts.ts';
 import { systemProcesses } from '../../src/system/run.ts';
+import { restoreTree } from '../../src/tree/restore-tree.ts';
 import { bareMac, bareMachine, captureInto } from './bare-machine.ts';
 import { makeGoldenTree } from './install-tree.ts';
 import { type LoopDisk, loopDisk } from './loop-disk.ts';
@@ -27,12 +30,13 @@ const mebibyte = 1024 ** 2;
 const files = 64;
 const fileBytes = 512 << 10;
 const changed = 2 * fileBytes;
-const diskBytes = 3 * 1024 * mebibyte;
+const diskBytes = 2 * 1024 * mebibyte;
 
-describe.skipIf(process.getuid?.() !== 0)('a reinstall', { timeout: 180_000 }, () => {
+describe.skipIf(process.getuid?.() !== 0)('a reinstall', { timeout: 400_000 }, () => {
   let server: RunningServer;
   let disk: LoopDisk;
   let golden: string;
+  const stores: Store[] = [];
 
   beforeEach(async () => {
     server = await startServer();
@@ -45,6 +49,7 @@ describe.skipIf(process.getuid?.() !== 0)('a reinstall', { timeout: 180_000 }, (
     await captureInto(server, golden);
   });
   afterEach(async () => {
+    for (const store of stores.splice(0)) await store.close();
     await disk[Symbol.asyncDispose]();
     await server[Symbol.asyncDispose]();
   });
@@ -59,6 +64,14 @@ describe.skipIf(process.getuid?.() !== 0)('a reinstall', { timeout: 180_000 }, (
         differences = snapshotDifference(treeSnapshot(golden), treeSnapshot(target, ['lost+found']));
       },
     });
+    // An imager whose install failed stays where it is.
+    const failed = () => /INSTALL FAILED|NOT INSTALLED/.test(bare.console());
+    let over = false;
+    bare.running.then(() => {
+      over = true;
+    });
+    while (!over && !failed()) await systemClock.sleep(200);
+    if (failed()) await bare.stop();
     expect(await bare.running, bare.console()).toBe('rebooted');
     expect(differences).toEqual([]);
     return { fetched: bare.fetched(), console: bare.console() };
@@ -71,6 +84,10 @@ describe.skipIf(process.getuid?.() !== 0)('a reinstall', { timeout: 180_000 }, (
     const first = await install();
     expect(first.fetched).toBeGreaterThan(files * fileBytes);
     expect(first.console).not.toContain('old system');
+    await captureSecond();
+  };
+
+  const captureSecond = async () => {
     await writeFile(join(golden, 'usr/share/data/7'), randomBytes(fileBytes));
     await writeFile(join(golden, 'usr/share/data/new'), randomBytes(fileBytes));
     await rm(join(golden, 'usr/share/data/3'));
@@ -88,70 +105,106 @@ describe.skipIf(process.getuid?.() !== 0)('a reinstall', { timeout: 180_000 }, (
     }
   };
 
+  /** The same without an imager: with an initial RAM disk of nothing, in which image files could not be found. */
+  const installHere = async (options: InstallOptions, on = disk) => {
+    const store = await openStore(`${server.url}/store`, { retries: 2 });
+    stores.push(store);
+    const version = await store.find('golden');
+    const { record, recordText } = version;
+    const content = await readImageContent(store.entries(record.digest as Digest));
+    const plan = planInstall({
+      ...{ name: 'web01', reference: 'golden', record, content, fresh: freshIdentity(), remote: true },
+      facts: { ...(await readMachineFacts(systemProcesses, [on.device])), memory: 4096 * mebibyte },
+      options: { ...options, disk: on.device },
+    });
+    if (plan.kind === 'refused') throw plan.error;
+    const chunks = new OldChunks();
+    const said: string[] = [];
+    let differences: string[] | undefined;
+    const context: InstallContext = {
+      ...{ processes: systemProcesses, clock: systemClock, content, target: join(on.directory, 'target') },
+      makers: {
+        detect: async () => ({ kind: 'initramfs-tools', modules: new Set() }),
+        build: async () => Buffer.from('addition'),
+      },
+      keptVersion: async () => ({ recordText, manifest: await store.manifestFile(record.digest as Digest) }),
+      old: { chunks, record, store, freeMemory: () => 2048 * mebibyte },
+      restore: async (target, task) => {
+        await restoreTree({ store: chunks.before(store), version, target, task, keepOnFailure: true });
+        differences = snapshotDifference(treeSnapshot(golden), treeSnapshot(target, ['lost+found']));
+      },
+    };
+    const listen = ({ kind, message, path }: TaskEvent) => {
+      if ((kind === 'warning' || kind === 'log') && path[1]?.startsWith('take')) said.push(message);
+    };
+    const { steps } = plan;
+    return {
+      steps,
+      gather: () => Task.run('gather', listen, (task) => executeEarly('web01', steps[0] as Step, context, task)),
+      run: async () => {
+        await Task.run('install', listen, (task) => executeInstall('web01', steps, context, task));
+        expect(differences).toEqual([]);
+        return { fetched: store.traffic.bytes, said };
+      },
+      chunks,
+      said,
+    };
+  };
+
   it.each([
-    { layout: 'single', fileSystem: 'ext4' },
+    { layout: 'single', fileSystem: 'btrfs' },
     { layout: 'slots', fileSystem: 'xfs' },
+    { layout: 'files', fileSystem: 'ext4' },
     { layout: 'files', fileSystem: 'btrfs' },
   ] satisfies InstallOptions[])('fetches only what the old system has not: $layout on $fileSystem', async (options) => {
-    await begin(options);
-    const { fetched, console } = await install();
-    expect(console).toMatch(/1\/\d+ take from the old system what golden:2 shares with it, up to \S+ MiB in memory/);
-    expect(fetched).toBeGreaterThan(changed);
-    expect(fetched).toBeLessThan((files * fileBytes) / 2);
-    expect(console).toMatch(/took \d+(\.\d)? MiB from the old system, fetched \d+(\.\d+)? MiB/);
-    expect(console).not.toContain('Nothing more is taken');
+    const first = await (await installHere(options)).run();
+    expect(first.fetched).toBeGreaterThan(files * fileBytes);
+    await captureSecond();
+    const second = await installHere(options);
+    expect(second.steps[0]?.kind).toBe('gather-old');
+    const { fetched, said } = await second.run();
+    expect(fetched, said.join('\n')).toBeGreaterThan(changed);
+    expect(fetched, said.join('\n')).toBeLessThan((files * fileBytes) / 2);
+    expect(said).toEqual([
+      expect.stringMatching(/MiB of golden are on the disk already, and now in .* MiB of memory$/),
+    ]);
     const { stdout } = await run('losetup', ['--list', '--noheadings', '--output', 'BACK-FILE']);
-    expect(stdout).not.toContain(disk.directory.concat('/target-old'));
+    expect(stdout).not.toContain(`${disk.directory}/target-old`);
+  });
+
+  it('tells of it at the machine', async () => {
+    await begin();
+    const { fetched, console } = await install();
+    expect(console).toMatch(/take from the old system what golden:2 shares with it, up to \S+ MiB in memory/);
+    expect(console).toMatch(/took \d+(\.\d)? MiB from the old system, fetched \d+(\.\d+)? MiB/);
+    expect(fetched).toBeLessThan((files * fileBytes) / 2);
+    expect(console).not.toContain('Nothing more is taken');
   });
 
   it.each(['ext4', 'xfs', 'btrfs'] as const)(
     'reads an old system that lost its power, and writes not a byte to it: %s',
     async (fileSystem) => {
-      await begin({ fileSystem });
+      await (await installHere({ fileSystem })).run();
+      await captureSecond();
       await using other = await loopDisk(diskBytes);
       await within(4, async (root) => {
         await writeFile(join(root, 'etc/new'), 'of the machine');
         await run('sync', ['-f', root]);
         await run('cp', ['--sparse=always', disk.file, other.file]);
       });
+      await run('blockdev', ['--flushbufs', other.device]);
       await run('partx', ['--add', other.device]);
       if (fileSystem === 'ext4')
         expect((await run('dumpe2fs', ['-h', `${other.device}p4`])).stdout).toContain('needs_recovery');
-      const sum = async () => (await run('sha256sum', [other.device], { timeout: 60_000 })).stdout;
-      const before = await sum();
-      await using store = await DirectoryStore.open(join(server.data, 'store'));
-      const { record } = await store.find('golden:2');
-      const entries = () => store.entries(record.digest as Digest);
-      const content = await readImageContent(entries());
-      const plan = planInstall({
-        ...{ name: 'web01', reference: 'golden:2', record, content, fresh: freshIdentity(), remote: true },
-        facts: { ...(await readMachineFacts(systemProcesses, [other.device])), memory: 4096 * mebibyte },
-        options: { disk: other.device, fileSystem },
-      });
-      if (plan.kind === 'refused') throw plan.error;
-      const [step] = plan.steps;
-      expect(step?.kind).toBe('gather-old');
-      const chunks = new OldChunks();
-      const warnings: string[] = [];
-      await Task.run(
-        'gather',
-        (event) => event.kind === 'warning' && warnings.push(event.message),
-        (task) =>
-          executeEarly(
-            'web01',
-            step as Step,
-            {
-              ...{ processes: systemProcesses, clock: systemClock, content, restore: async () => {} },
-              target: join(other.directory, 'target'),
-              old: { chunks, record, store, freeMemory: () => 2048 * mebibyte },
-            },
-            task,
-          ),
-      );
-      expect(warnings).toEqual([]);
-      expect(chunks.content).toBeGreaterThan((files - 2) * fileBytes);
+      const before = join(other.directory, 'before');
+      await run('cp', ['--sparse=always', other.file, before]);
+      const again = await installHere({ fileSystem }, other);
+      expect(again.steps[0]?.kind).toBe('gather-old');
+      await again.gather();
+      expect(again.said).toEqual([expect.stringMatching(/are on the disk already/)]);
+      expect(again.chunks.content).toBeGreaterThan((files * fileBytes) / 2);
       await run('blockdev', ['--flushbufs', other.device]);
-      expect(await sum()).toBe(before);
+      expect((await run('cmp', [other.file, before], { timeout: 120_000, accept: [0, 1] })).stdout).toBe('');
     },
   );
 
