@@ -61,7 +61,8 @@ async function decide(context: Context, hello: AgentHello, { store }: HelloCircu
       await change.save(name, taken(machine, hello.session, time));
       return { kind: 'wait', name, message: `${update.image} is on its way` };
     }
-    if (update.phase === 'trial' && hello.report.situation === 'settled') return settle(change, machine, update);
+    const atRest = hello.report.situation === 'settled' || hello.report.situation === 'beside';
+    if (update.phase === 'trial' && atRest) return settle(change, machine, update);
     if (update.phase === 'trial') {
       await change.save(name, taken(machine, hello.session, time));
       return { kind: 'wait', name, message: `${update.image} is on trial` };

@@ -184,6 +184,14 @@ describe.skipIf(process.geteuid?.() !== 0)('systems beside each other', { timeou
     const back = await revertMachine(later.machine, { options: { reboot: 'none' } }, Task.silent());
     expect(back?.result).toMatchObject({ kind: 'staged', to: { reference: 'web:1' } });
     expect(await pointed(later.machine)).toBe('db:1 - web:1');
+    // A version of another system than the one that runs is that system's all the same.
+    const slot = later.machine;
+    await revertMachine(slot, { options: { reboot: 'none' } }, Task.silent());
+    const other = { image: `${signed.directory}#db:2`, options: { reboot: 'none' as const } };
+    expect(await code(updateMachine(slot, other, Task.silent()))).toBe('slot-unfit');
+    await freeSlot(slot, 'a', Task.silent());
+    expect((await updateMachine(slot, other, Task.silent())).result).toMatchObject({ kind: 'staged', slot: 'a' });
+    expect(await shown(slot)).toContain('a db:2 db: trial');
     // db has nothing before it, and web is not what it goes back to.
     await using inDb = await runningIn(installed, 'b', 'db:1');
     await revertMachine(inDb.machine, { options: { reboot: 'none' } }, Task.silent());

@@ -168,7 +168,7 @@ for (const { number, firmware } of rows) {
 
 async function story(number: number, firmware: Firmware): Promise<string> {
   const row: StackRow = {
-    ...{ title: `several systems, ${firmware}`, number, firmware, image: 'bookworm', disks: [{ size: '9G' }] },
+    ...{ title: `several systems, ${firmware}`, number, firmware, image: 'bookworm:1', disks: [{ size: '9G' }] },
     ...{ layout: layout(), story: async () => '' },
   };
   await using machine = await StackMachine.prepare(lab, row);

@@ -85,14 +85,15 @@ export function entryBefore({ situation, pointer, entries, systems, running }: M
   }
 }
 
-function entryNamed({ entries, pointer }: MachineView, name: string): BootEntry | undefined {
+function entryNamed({ entries, pointer, systems }: MachineView, name: string): BootEntry | undefined {
   const digest = name.replace(/^.*@/, '');
   const version = name.replace(/:v(\d+)$/, ':$1');
   const fitting = entries.filter(
     ({ id, slot, reference, digest: its }) => id === name || slot === name || reference === version || its === digest,
   );
   // Of a version that boots by several kernels the one that is good now, else what was good before.
-  const known = [pointer.good, pointer.previous].map((good) => fitting.find(({ id }) => id === good));
+  const goods = [pointer.good, pointer.previous, ...systems.flatMap(({ good, previous }) => [good, previous])];
+  const known = goods.map((good) => fitting.find(({ id }) => id === good));
   return known.find((entry) => entry !== undefined) ?? fitting.at(-1);
 }
 

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ImprintError } from '../../foundation/errors.ts';
-import { systemOf } from '../../machine/boot-systems.ts';
+import { namedSystem, systemOf } from '../../machine/boot-systems.ts';
 import { machineKernelOptions } from '../../machine/entry-options.ts';
 import { readImageContent } from '../../machine/image-content.ts';
 import { agentPaths, hostMounts } from '../../machine/installed-layout.ts';
@@ -118,8 +118,14 @@ export function fetchRequest({ machine, view, base, source, request }: UpdateWor
   };
 }
 
+/** The system that a version is for: the one of its image, where it is here; else what runs becomes it. */
+function systemFor({ view, source }: Pick<UpdateWork, 'view' | 'source'>): string {
+  const named = namedSystem(view.systems, source.version.record.image);
+  return named?.system ?? systemOf(view.running);
+}
+
 /** Name of the slot that is filled. Errors: `slot-unfit`. */
-export function slotFor({ view, request }: Pick<UpdateWork, 'view' | 'request'>): string {
+export function slotFor({ view, source, request }: Pick<UpdateWork, 'view' | 'source' | 'request'>): string {
   const { layout, pointer, entries, systems, running } = view;
   const asked = request.options.slot;
   if (layout.layout === 'files') {
@@ -131,7 +137,7 @@ export function slotFor({ view, request }: Pick<UpdateWork, 'view' | 'request'>)
   }
   const choice = chooseSlot({
     ...{ slots: layout.slots, pointer, entries, systems, running: running?.slot, asked },
-    ...(running === undefined ? {} : { system: systemOf(running) }),
+    ...(running === undefined ? {} : { system: systemFor({ view, source }) }),
   });
   if (choice.kind === 'slot') return choice.slot.name;
   throw new ImprintError('slot-unfit', { slot: choice.slot, problem: choice.problem });
@@ -182,7 +188,7 @@ export async function fill(
   work: UpdateWork,
   slot: string,
   content: UpdateContent,
-  { system = work.view.running?.system, leaves = true }: { system?: string | undefined; leaves?: boolean } = {},
+  { system = systemFor(work), leaves = true }: { system?: string; leaves?: boolean } = {},
 ): Promise<FilledSlot> {
   const { machine, view, base, reference, request, task } = work;
   const { processes, clock, root } = machine;
@@ -199,7 +205,7 @@ export async function fill(
   const fillRequest: FillRequest = {
     ...{ content, reference, layout, object, stateDirectory, processes, clock, task },
     image: await readImageContent(content.entries()),
-    ...(system === undefined || system === '' ? {} : { system }),
+    ...(system === '' ? {} : { system }),
     kernelOptions: machineKernelOptions(running?.kernelOptions ?? [], base?.record.source.kernelOptions),
     trialSeconds: trialSeconds(machine),
     ...(request.agent === undefined ? {} : { agent: request.agent }),
