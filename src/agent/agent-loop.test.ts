@@ -97,6 +97,8 @@ function agentWith(orders: (AgentOrder['order'] | ImprintError)[], more: Partial
     /** Runs until the server was asked all of it, and a little longer. */
     run: async () => {
       const running = runAgent(agent);
+      // A busy computer takes its time.
+      for (let waited = 0; orders.length > 0 && waited < 5000; waited += 10) await systemClock.sleep(10);
       await systemClock.sleep(150);
       end.abort();
       await running;

@@ -62,6 +62,11 @@ export class SerialConsole {
     });
   }
 
+  /** What was said since a place. */
+  heard(from: number): string {
+    return this.#text.slice(Math.max(0, from - this.#dropped));
+  }
+
   /** Types these bytes, and nothing behind them. */
   press(keys: string): void {
     this.#input.write(keys);

@@ -66,12 +66,14 @@ async function start(machine: StackMachine, name: string): Promise<Machine> {
  * listens on the same line, could take a part.
  */
 async function choose({ serial }: Machine, title: RegExp): Promise<void> {
-  const marked = /\*([^\x1b\r\n*]{4,})/;
-  await serial.expect(marked, 2 * minute);
+  const marked = /\*([^\x1b\r\n*]{4,})/g;
+  await serial.expect(new RegExp(marked.source), 2 * minute);
   for (let step = 0; step < 15; step += 1) {
     const from = serial.mark();
     serial.press('v');
-    const now = await serial.expect(marked, 20_000, from);
+    // Both of GRUB's terminals draw on this line: what is marked is what was drawn last, when all has been drawn.
+    await systemClock.sleep(4000);
+    const [, now = ''] = [...serial.heard(from).matchAll(marked)].at(-1) ?? [];
     if (!title.test(now)) continue;
     serial.press('\r');
     return;
