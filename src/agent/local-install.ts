@@ -21,6 +21,7 @@ import type { ConsoleQuestion } from './console-question.ts';
 import type { ConsoleScreen } from './console-screen.ts';
 import { findScripts } from './find-scripts.ts';
 import { carryOut, guardOf, type Installer, type OrderResult } from './install-order.ts';
+import { atTheMachine } from './local-hints.ts';
 import type { FoundSettings } from './local-settings.ts';
 
 type Settings = NonNullable<FoundSettings['settings']>;
@@ -78,7 +79,7 @@ export async function runLocalInstall(local: LocalInstall): Promise<void> {
     });
     if (prepared instanceof ImprintError) {
       if (told !== prepared.message)
-        screen.failure(`${settings.hostName}: NOT INSTALLED. NOTHING WAS WRITTEN.`, prepared.toValue());
+        screen.failure(`${settings.hostName}: NOT INSTALLED. NOTHING WAS WRITTEN.`, atTheMachine(prepared.toValue()));
       told = prepared.message;
       await clock.sleep(pause, signal);
       continue;
@@ -88,7 +89,7 @@ export async function runLocalInstall(local: LocalInstall): Promise<void> {
     const result = await install(local, prepared);
     if (result.kind === 'installed') return end(local);
     const title = result.kind === 'refused' ? 'NOT INSTALLED. NOTHING WAS WRITTEN.' : 'THE INSTALL FAILED.';
-    screen.failure(`${settings.hostName}: ${title}`, result.error.toValue());
+    screen.failure(`${settings.hostName}: ${title}`, atTheMachine(result.error.toValue()));
     screen.status('Type  again  and Enter to try once more');
     await local.question.answer(signal);
   }
