@@ -47,8 +47,16 @@ export interface BootPartitionOptions {
   /** Default: `/run/imprint/boot`. */
   mountAt?: string;
   clock?: Clock;
-  /** Called before it is let go of, where it could be written: makes the boot partitions of other disks like it. Must not reject. */
-  keepAlike?(directory: string, layout: InstalledLayout): Promise<void>;
+  /** Those of the machine's other disks; asked where it is opened for writing. */
+  replicas?: BootReplicas;
+}
+
+/** What is done for the boot partitions of a machine's other disks. Neither rejects. */
+export interface BootReplicas {
+  /** Before anything is looked at: one that was started from, and knows less than another, is brought to what that knows. */
+  adoptNewer(open: BootMount, layout: InstalledLayout): Promise<void>;
+  /** Before it is let go of: makes the others like it. */
+  keepAlike(directory: string, layout: InstalledLayout): Promise<void>;
 }
 
 /** Bytes that stay free beside what an entry needs, for directories and the journal of what comes. */
@@ -63,22 +71,21 @@ const reserve = 2 * 1024 ** 2;
 export class BootPartition implements AsyncDisposable {
   readonly device: string;
   readonly #mount: BootMount;
-  readonly #keepAlike: BootPartitionOptions['keepAlike'];
+  readonly #replicas: BootReplicas | undefined;
 
-  private constructor(device: string, mount: BootMount, keepAlike: BootPartitionOptions['keepAlike']) {
+  private constructor(device: string, mount: BootMount, replicas: BootReplicas | undefined) {
     this.device = device;
     this.#mount = mount;
-    this.#keepAlike = keepAlike;
+    this.#replicas = replicas;
   }
 
   /** Opens it. Waits for up to a minute while another process has it open. */
   static async open(processes: Processes, device: string, options: BootPartitionOptions = {}): Promise<BootPartition> {
-    const { readOnly = false, mountAt = bootMountPoint, clock = systemClock, keepAlike } = options;
-    return new BootPartition(
-      device,
-      await mountBootPartition(processes, clock, { device, directory: mountAt, readOnly }),
-      readOnly ? undefined : keepAlike,
-    );
+    const { readOnly = false, mountAt = bootMountPoint, clock = systemClock, replicas } = options;
+    const mount = await mountBootPartition(processes, clock, { device, directory: mountAt, readOnly });
+    const boot = new BootPartition(device, mount, readOnly ? undefined : replicas);
+    await boot.#withReplicas((those, layout) => those.adoptNewer(mount, layout));
+    return boot;
   }
 
   /** What the install made. */
@@ -259,11 +266,14 @@ export class BootPartition implements AsyncDisposable {
 
   /** Unmounts it. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#keepAlike !== undefined) {
-      const layout = await this.layout().catch(() => undefined);
-      if (layout !== undefined) await this.#keepAlike(this.#mount.directory, layout);
-    }
+    await this.#withReplicas((those, layout) => those.keepAlike(this.#mount.directory, layout));
     await this.#mount[Symbol.asyncDispose]();
+  }
+
+  async #withReplicas(work: (replicas: BootReplicas, layout: InstalledLayout) => Promise<void>): Promise<void> {
+    if (this.#replicas === undefined) return;
+    const layout = await this.layout().catch(() => undefined);
+    if (layout !== undefined) await work(this.#replicas, layout);
   }
 
   #at(...parts: string[]): string {

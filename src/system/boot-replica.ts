@@ -4,9 +4,10 @@ import { copyFile, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/prom
 import { join } from 'node:path';
 import type { Clock } from '../foundation/clock.ts';
 import { ImprintError } from '../foundation/errors.ts';
+import { choosePointer, parsePointer } from '../machine/boot-pointer-block.ts';
 import { bootPartitionPaths } from '../machine/installed-layout.ts';
 import { syncDirectory } from '../store/durable.ts';
-import { mountBootPartition } from './boot-mount.ts';
+import { type BootMount, mountBootPartition } from './boot-mount.ts';
 import { makeBootFileSystem } from './filesystem.ts';
 import type { Processes } from './run.ts';
 
@@ -30,13 +31,45 @@ export async function makeReplica(
   await keepReplica(processes, clock, wish);
 }
 
-/**
- * Makes a boot partition like another one, so that either starts the machine at any moment in between: what is new goes before the records that name
- * it, and what they name no longer goes last. Each has its own UUID in its `grub.cfg`. Errors: as `makeReplica`.
- */
+/** Makes the boot partition of another disk like the one that counts. Errors: as `makeReplica`. */
 export async function keepReplica(processes: Processes, clock: Clock, wish: ReplicaWish): Promise<void> {
   const { source, device, uuid, mountAt } = wish;
   await using mount = await mountBootPartition(processes, clock, { device, directory: mountAt, readOnly: false });
+  await makeAlike(source, mount, uuid);
+}
+
+/**
+ * Where the boot partition of another disk knows a later state than the one that is open, brings that one to it: the disk that the machine was started from was away
+ * while something changed. Answers whether it did. Errors: as `makeReplica`.
+ */
+export async function adoptNewer(
+  processes: Processes,
+  clock: Clock,
+  { open, device, mountAt }: { open: BootMount; device: string; mountAt: string },
+): Promise<boolean> {
+  await using other = await mountBootPartition(processes, clock, { device, directory: mountAt, readOnly: true });
+  if ((await sequenceOf(other.directory)) <= (await sequenceOf(open.directory))) return false;
+  await makeAlike(other.directory, open, await ownUuid(open.directory));
+  return true;
+}
+
+/** Number of the pointer's record; 0 where none is whole. */
+async function sequenceOf(directory: string): Promise<number> {
+  const [a, b] = await Promise.all(
+    bootPartitionPaths.pointers.map(async (path) => parsePointer(await readFile(join(directory, path)))).map(orAbsent),
+  );
+  return choosePointer(a, b)?.sequence ?? 0;
+}
+
+function orAbsent<Value>(found: Promise<Value | undefined>): Promise<Value | undefined> {
+  return found.catch(() => undefined);
+}
+
+/**
+ * Makes a boot partition like another one, so that either starts the machine at any moment in between: what is new goes before the records that name
+ * it, and what they name no longer goes last. Each has its own UUID in its `grub.cfg`.
+ */
+async function makeAlike(source: string, mount: BootMount, uuid: string): Promise<void> {
   const target = mount.directory;
   for (const path of ['imprint', bootPartitionPaths.slots, bootPartitionPaths.grub]) {
     await mkdir(join(target, path), { recursive: true });

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { systemClock } from '../../src/foundation/clock.ts';
 import type { BootEntry } from '../../src/machine/boot-pointer.ts';
 import type { InstalledLayout } from '../../src/machine/installed-layout.ts';
-import { keepBootsAlike, replicaProblems, replicaProblemsPath } from '../../src/operations/update/boot-replicas.ts';
+import { bootReplicas, replicaProblems, replicaProblemsPath } from '../../src/operations/update/boot-replicas.ts';
 import { mountBootPartition } from '../../src/system/boot-mount.ts';
 import { BootPartition } from '../../src/system/boot-partition.ts';
 import { makeReplica } from '../../src/system/boot-replica.ts';
@@ -59,6 +59,30 @@ it('copies a boot partition to another disk, and keeps it alike whatever changes
   expect(grub(first, '/grub/grub.cfg')).toContain(`set imprint_uuid=${uuid}`);
 });
 
+it('brings a disk that was away to what the other one learned meanwhile, whichever the machine is started from', async () => {
+  await using first = await loopDisk(size);
+  await using second = await loopDisk(size);
+  await made(first, [...uuids]);
+  await copied(first, second);
+  {
+    // The first disk is away: nothing is kept alike.
+    const mountAt = join(second.directory, 'boot');
+    await using alone = await BootPartition.open(systemProcesses, second.device, { mountAt });
+    await alone.addEntry(entry('b-2'), { vmlinuz: kernel });
+    for (let times = 0; times < 2; times += 1) await alone.writePointer({ good: 'b-2', tries: 0 });
+    await alone.removeEntry('a-1');
+  }
+  {
+    await using back = await open(first);
+    expect(await back.pointer()).toMatchObject({ sequence: 3, good: 'b-2' });
+  }
+  for (const disk of [first, second])
+    expect(await seen(disk)).toMatchObject({ pointer: { good: 'b-2' }, ids: ['b-2'] });
+  expect(grub(first, '/imprint/b.env')).toContain('good=b-2');
+  expect(grub(first, '/grub/grub.cfg')).toContain(`set imprint_uuid=${uuid}`);
+  expect(grub(first, '/grub/grub.cfg')).not.toContain(other);
+});
+
 it('goes on with a disk gone, and says so', async () => {
   await using first = await loopDisk(size);
   await made(first, [uuid, '5b1c3d5e-8f0a-4d8e-9c39-2d9c1f6b7bff']);
@@ -92,8 +116,7 @@ async function copied(from: LoopDisk, to: LoopDisk): Promise<void> {
 function open(disk: LoopDisk): Promise<BootPartition> {
   return BootPartition.open(systemProcesses, disk.device, {
     mountAt: join(disk.directory, 'boot'),
-    keepAlike: (directory, layout) =>
-      keepBootsAlike({ processes: systemProcesses, clock: systemClock }, directory, layout),
+    replicas: bootReplicas({ processes: systemProcesses, clock: systemClock }),
   });
 }
 

@@ -3,7 +3,8 @@ import { dirname } from 'node:path';
 import type { Clock } from '../../foundation/clock.ts';
 import { toImprintError } from '../../foundation/errors.ts';
 import type { InstalledLayout } from '../../machine/installed-layout.ts';
-import { keepReplica, ownUuid } from '../../system/boot-replica.ts';
+import type { BootReplicas } from '../../system/boot-partition.ts';
+import { adoptNewer, keepReplica, ownUuid } from '../../system/boot-replica.ts';
 import { findFileSystem } from '../../system/find-partition.ts';
 import type { Processes } from '../../system/run.ts';
 
@@ -19,15 +20,36 @@ export async function replicaProblems(): Promise<string[]> {
 const mountAt = '/run/imprint/boot-copy';
 
 /**
- * Makes the boot partitions of a machine's other disks like the one that it was started from, which lies in `directory`. With a disk gone, or broken, the others
- * are kept all the same, and it is written down. Never rejects: what was changed is on the one that counts.
+ * The boot partitions of a machine's disks, of which each starts it. The one that it was started from counts, unless another one knows a later state: then its disk was
+ * away meanwhile, or firmware chose another one. With a disk gone, or broken, the others are kept all the same, and it is written down.
  */
-export async function keepBootsAlike(
-  { processes, clock }: { processes: Processes; clock: Clock },
+export function bootReplicas({ processes, clock }: { processes: Processes; clock: Clock }): BootReplicas {
+  return {
+    async adoptNewer(open, layout) {
+      await eachOther(processes, open.directory, layout, async (device) => {
+        await adoptNewer(processes, clock, { open, device, mountAt });
+      });
+    },
+    async keepAlike(directory, layout) {
+      const problems = await eachOther(processes, directory, layout, (device, uuid) =>
+        keepReplica(processes, clock, { source: directory, device, uuid, mountAt }),
+      );
+      if (problems === undefined) return;
+      await mkdir(dirname(replicaProblemsPath), { recursive: true })
+        .then(() => writeFile(replicaProblemsPath, problems.map((line) => `${line}\n`).join('')))
+        .catch(() => {});
+    },
+  };
+}
+
+/** Does something with each of the others, and says what was in the way; undefined: there are none. Never rejects. */
+async function eachOther(
+  processes: Processes,
   directory: string,
   { boots = [] }: InstalledLayout,
-): Promise<void> {
-  if (boots.length < 2) return;
+  work: (device: string, uuid: string) => Promise<void>,
+): Promise<string[] | undefined> {
+  if (boots.length < 2) return undefined;
   const problems: string[] = [];
   try {
     const own = await ownUuid(directory);
@@ -38,7 +60,7 @@ export async function keepBootsAlike(
         continue;
       }
       try {
-        await keepReplica(processes, clock, { source: directory, device, uuid, mountAt });
+        await work(device, uuid);
       } catch (thrown) {
         problems.push(
           `the boot partition ${device} could not be made like the others: ${toImprintError(thrown).message}`,
@@ -48,7 +70,5 @@ export async function keepBootsAlike(
   } catch (thrown) {
     problems.push(toImprintError(thrown).message);
   }
-  await mkdir(dirname(replicaProblemsPath), { recursive: true })
-    .then(() => writeFile(replicaProblemsPath, problems.map((line) => `${line}\n`).join('')))
-    .catch(() => {});
+  return problems;
 }

@@ -15,7 +15,7 @@ import { ifThere } from '../../store/directory-files.ts';
 import { BootPartition } from '../../system/boot-partition.ts';
 import { findBootPartition } from '../../system/find-boot-partition.ts';
 import type { Processes } from '../../system/run.ts';
-import { keepBootsAlike } from './boot-replicas.ts';
+import { bootReplicas } from './boot-replicas.ts';
 import { readRules, withRules } from './machine-rules.ts';
 
 /** The installed machine that this runs on. */
@@ -116,9 +116,7 @@ export function openBoot(
   { processes, clock, bootDevice }: ThisMachine,
   { readOnly = false }: { readOnly?: boolean } = {},
 ): Promise<BootPartition> {
-  const keepAlike = (directory: string, layout: InstalledLayout) =>
-    keepBootsAlike({ processes, clock }, directory, layout);
-  return BootPartition.open(processes, bootDevice, { readOnly, clock, keepAlike });
+  return BootPartition.open(processes, bootDevice, { readOnly, clock, replicas: bootReplicas({ processes, clock }) });
 }
 
 /** Seconds after which a trial ends by itself: later than the agent gives it up. */
