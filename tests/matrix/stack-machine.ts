@@ -106,7 +106,7 @@ export class StackMachine implements AsyncDisposable {
   async powerOn({ disks }: { disks?: readonly number[] } = {}): Promise<void> {
     const { serial } = await this.#start({ ...(disks && { disks }) });
     if (this.row.passphrase !== undefined) {
-      await serial.expect(/Please unlock disk [^\n]*: *$/, 6 * minute);
+      await serial.expect(/Please unlock disk [^\n:]*:/, 6 * minute);
       serial.type(this.row.passphrase);
     }
     await serial.expect(/E2E-READY [^\n]*\n/, 8 * minute);

@@ -172,8 +172,9 @@ raids:
     // The first one comes back with what it had: it is behind, and has to be told so.
     await machine.powerOn();
     expect(await members(machine)).toMatch(/^(_U|UU)$/);
+    const missing = '[ -e /sys/block/${array##*/}/slaves/${part##*/} ]';
     await machine.shell(
-      'grep -q UU /proc/mdstat || mdadm --manage /dev/md/system --add $(blkid -t TYPE=linux_raid_member -o device | head -n 1)',
+      `array=$(findmnt -no SOURCE /); for part in /dev/vda4 /dev/vdb4; do ${missing} || mdadm --manage $array --add $part; done`,
     );
     await inSync(machine);
     expect(await members(machine)).toBe('UU');
