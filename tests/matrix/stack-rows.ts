@@ -358,4 +358,4 @@ volumeGroups:
   },
 };
 
-export const stackRows: readonly StackRow[] = [mbr, nvme, raid, lvm, luks, btrfs, raid5];
+export const stackRows: readonly StackRow[] = [mbr, raid, nvme, lvm, luks, btrfs, raid5];
