@@ -1,27 +1,16 @@
 import { hash } from 'node:crypto';
-import { constants, mkdir, open, readFile, readlink, stat, writeFile } from 'node:fs/promises';
+import { constants, open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/foundation/clock.ts';
 import { Task } from '../../src/foundation/task.ts';
 import { executeInstall } from '../../src/operations/install/execute-install.ts';
-import { freshIdentity } from '../../src/operations/install/fresh-identity.ts';
-import type { InstallContext } from '../../src/operations/install/install-context.ts';
-import { type InstallPlan, planInstall } from '../../src/planning/plan-install.ts';
-import { describeStep, type Step, type StepKind } from '../../src/planning/step.ts';
-import { readMachineFacts } from '../../src/system/machine-facts.ts';
+import { describeStep } from '../../src/planning/step.ts';
 import { systemProcesses } from '../../src/system/run.ts';
-import { imageContent, versionRecord } from '../version-record.ts';
 import { contextFor } from './install-tree.ts';
+import { addHomes, content, install, planOn, stepsOn, text, within } from './layout-install.ts';
 import { type LoopDisk, loopDisk } from './loop-disk.ts';
 
 const { run } = systemProcesses;
-const isRoot = process.getuid?.() === 0;
-const content = imageContent({
-  kernels: [{ version: '6.1.0-10-amd64', kernel: 'vmlinuz-6.1.0-10-amd64', initrd: 'initrd.img-6.1.0-10-amd64' }],
-  // Making keys is what takes long.
-  sshServer: false,
-});
 
 const layout = (more: string) => `disks:
   - name: d
@@ -39,92 +28,16 @@ ${more}      - { name: home, role: home, size: 256M, fileSystem: { type: ext4, l
         fileSystem: { type: ext4, label: data, mount: /srv/data, options: nofail }
 `;
 
-async function planOn(disk: LoopDisk, text: string, other?: LoopDisk): Promise<InstallPlan> {
-  return planInstall({
-    name: 'web01',
-    facts: await readMachineFacts(systemProcesses, other === undefined ? [disk.device] : [disk.device, other.device]),
-    reference: 'web:3',
-    record: versionRecord({ number: 3 }),
-    content,
-    options: { layout: 'own', own: { name: 'own.yaml', text }, disk: disk.device },
-    fresh: freshIdentity(),
-  });
-}
-
-/** This machine, as if it had these disks alone. */
-async function factsOf(disks: readonly LoopDisk[]) {
-  const paths = disks.map(({ device }) => device);
-  const facts = await readMachineFacts(systemProcesses, paths);
-  return { ...facts, disks: facts.disks.filter(({ path }) => paths.includes(path)) };
-}
-
-async function stepsOn(disk: LoopDisk, text: string, other?: LoopDisk): Promise<Step[]> {
-  const plan = await planOn(disk, text, other);
-  if (plan.kind === 'refused') throw plan.error;
-  return plan.steps;
-}
-
-async function addHomes(golden: string): Promise<void> {
-  await mkdir(join(golden, 'home/admin'), { recursive: true });
-  await writeFile(join(golden, 'home/admin/notes'), 'of the image\n');
-  await mkdir(join(golden, 'srv/data'), { recursive: true });
-  await writeFile(join(golden, 'srv/data/seed'), 'of the image\n');
-}
-
-/** Until the step of that kind is done; all of them where none is named. */
-async function install(context: InstallContext, steps: readonly Step[], last?: StepKind): Promise<void> {
-  const end = last === undefined ? steps.length : steps.findIndex(({ kind }) => kind === last) + 1;
-  const attempt = () =>
-    Task.run(
-      'install',
-      () => {},
-      (task) => executeInstall('web01', steps.slice(0, end), context, task),
-    );
-  // Somebody who made a mount namespace while ours were mounted holds the disk until it ends.
-  await until(() =>
-    attempt().then(
-      () => true,
-      (error) =>
-        error.code === 'disk-in-use' || /the kernel holds the disk/.test(error.message) ? false : Promise.reject(error),
-    ),
-  );
-}
-
-async function until(done: () => Promise<boolean>): Promise<void> {
-  for (let second = 0; !(await done()); second += 1) {
-    if (second === 60) throw new Error('the disk stays in use');
-    await systemClock.sleep(1000);
-  }
-}
-
 async function table(disk: LoopDisk): Promise<Record<string, object>> {
   const { partitiontable } = JSON.parse((await run('sfdisk', ['--json', disk.device])).stdout);
   return Object.fromEntries(partitiontable.partitions.map((each: { name: string }) => [each.name, each]));
-}
-
-/** Works on what is in a partition. */
-async function within<Result>(
-  disk: LoopDisk,
-  number: number,
-  work: (root: string) => Promise<Result>,
-): Promise<Result> {
-  const directory = join(disk.directory, 'looked-at');
-  await mkdir(directory, { recursive: true });
-  await run('mount', [`${disk.device}p${number}`, directory]);
-  try {
-    return await work(directory);
-  } finally {
-    await run('umount', [directory]);
-  }
 }
 
 async function bytesOf(device: string): Promise<string> {
   return hash('sha256', await readFile(device));
 }
 
-const text = (root: string, path: string) => readFile(join(root, path), 'utf8').catch(() => undefined);
-
-describe.skipIf(!isRoot)('an install by a layout of one’s own', { timeout: 120_000 }, () => {
+describe.skipIf(process.getuid?.() !== 0)('an install by a layout of one’s own', { timeout: 120_000 }, () => {
   it('makes what it says, and keeps what is to be kept through the next, which is cut again and again', async () => {
     await using disk = await loopDisk(3 * 1024 ** 3);
     const context = await contextFor(disk, content, addHomes);
@@ -278,98 +191,6 @@ describe.skipIf(!isRoot)('an install by a layout of one’s own', { timeout: 120
     }
     const { buffer } = await handle.read(Buffer.alloc(512), 0, 512, 0);
     expect(buffer.equals(marked)).toBe(true);
-  });
-
-  it('lays a root and what is mounted below it into subvolumes, with swap in a file and in memory', async () => {
-    await using disk = await loopDisk(3 * 1024 ** 3);
-    const context = await contextFor(disk, content, addHomes);
-    const yaml = `disks:
-  - name: d
-    erase: [linux]
-    partitions:
-      - { name: bios, role: bios-boot }
-      - { name: esp, role: esp }
-      - { name: boot, role: boot }
-      - name: root
-        role: root
-        fileSystem:
-          type: btrfs
-          options: noatime
-          subvolumes: [{ name: '@home', mount: /home }, { name: '@', mount: / }, { name: '@/snapshots' }]
-swap: [{ file: /var/swapfile, size: 64M }, { zram: true, size: 50% }, { zram: true, size: 64M }]
-`;
-    const steps = await stepsOn(disk, yaml);
-    // A second time, as after a cut.
-    await install(context, steps, 'make-swap-file');
-    await install(context, steps);
-    await within(disk, 4, async (top) => {
-      const { stdout } = await run('btrfs', ['subvolume', 'list', top]);
-      expect(stdout.match(/path \S+/g)?.sort()).toEqual(['path @', 'path @/snapshots', 'path @home']);
-      expect(await text(top, '@home/admin/notes')).toBe('of the image\n');
-      const fstab = (await text(top, '@/etc/fstab')) ?? '';
-      const uuid = /^UUID=(\S+)\t\/\t/m.exec(fstab)?.[1];
-      expect(fstab).toMatch(/^UUID=\S+\t\/\tbtrfs\t\S*subvol=@\t0 0$/m);
-      expect(fstab).toContain(`UUID=${uuid}\t/home\tbtrfs\tnoatime,subvol=@home\t0 0`);
-      expect(fstab).toContain('/var/swapfile\tnone\tswap\tsw\t0 0');
-      const path = join(top, '@/var/swapfile');
-      expect((await stat(path)).mode & 0o777).toBe(0o600);
-      expect((await stat(path)).size).toBe(64 * 1024 ** 2);
-      expect((await run('lsattr', [path])).stdout).toMatch(/^\S*C/);
-      expect((await run('blkid', ['-p', '-o', 'value', '-s', 'TYPE', path])).stdout.trim()).toBe('swap');
-      const script = join(top, '@/etc/imprint/zram.sh');
-      await run('sh', ['-n', script]);
-      expect(await text(top, '@/etc/imprint/zram.sh')).toContain(`for size in 50% ${64 * 1024 ** 2}; do`);
-      const wanted = join(top, '@/etc/systemd/system/multi-user.target.wants/imprint-zram.service');
-      expect(await readlink(wanted)).toBe('/etc/systemd/system/imprint-zram.service');
-    });
-    const { stdout } = await run('grub-fstest', [disk.file, 'ls', '(loop0,gpt3)/slots/']);
-    const [entry] = stdout.trim().split(/\s+/);
-    const config = await run('grub-fstest', [
-      disk.file,
-      'cat',
-      `(loop0,gpt3)/slots/${entry?.replace(/\/$/, '')}/entry.cfg`,
-    ]);
-    expect(config.stdout).toMatch(/root=UUID=\S+ 'rootflags=subvol=@'|root=UUID=\S+ rootflags=subvol=@/);
-  });
-
-  it('has each of two disks start the machine, whose root lies on a third', async () => {
-    await using one = await loopDisk(1024 ** 3);
-    await using two = await loopDisk(1024 ** 3);
-    await using large = await loopDisk(2 * 1024 ** 3);
-    const context = await contextFor(large, content, addHomes);
-    const yaml = `disks:
-  - { name: b, count: 2, match: 'size<=1G', erase: all, partitions: [{ name: bios, role: bios-boot }, { name: esp, role: esp }, { name: boot, role: boot }] }
-  - { name: d, match: only, erase: all, partitions: [{ name: root, role: root }] }
-`;
-    const plan = planInstall({
-      name: 'web01',
-      facts: await factsOf([one, two, large]),
-      reference: 'web:3',
-      record: versionRecord({ number: 3 }),
-      content,
-      options: { layout: 'own', own: { name: 'own.yaml', text: yaml } },
-      fresh: freshIdentity(),
-    });
-    if (plan.kind === 'refused') throw plan.error;
-    await install(context, plan.steps);
-    const cat = async (disk: LoopDisk, path: string) =>
-      (await run('grub-fstest', [disk.file, 'cat', `(loop0,gpt3)${path}`])).stdout;
-    const uuids = await Promise.all(
-      [one, two].map(async (disk) => {
-        const config = await cat(disk, '/grub/grub.cfg');
-        const own = (await run('blkid', ['-p', '-o', 'value', '-s', 'UUID', `${disk.device}p3`])).stdout.trim();
-        expect(config).toContain(`set imprint_uuid=${own}`);
-        return own;
-      }),
-    );
-    expect(new Set(uuids).size).toBe(2);
-    expect(await cat(one, '/imprint/a.env')).toBe(await cat(two, '/imprint/a.env'));
-    expect(JSON.parse(await cat(two, '/imprint/layout.json'))).toMatchObject({ boots: uuids });
-    for (const disk of [one, two]) {
-      await using handle = await open(disk.device, 'r');
-      const { buffer } = await handle.read(Buffer.alloc(440), 0, 440, 0);
-      expect(buffer.some((byte) => byte !== 0)).toBe(true);
-    }
   });
 
   it('touches nothing where the layout cannot be had', async () => {

@@ -1,60 +1,21 @@
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { Task } from '../../src/foundation/task.ts';
-import { executeInstall } from '../../src/operations/install/execute-install.ts';
-import { freshIdentity } from '../../src/operations/install/fresh-identity.ts';
-import { planInstall } from '../../src/planning/plan-install.ts';
 import { BootPartition } from '../../src/system/boot-partition.ts';
-import { readMachineFacts } from '../../src/system/machine-facts.ts';
 import { systemProcesses } from '../../src/system/run.ts';
-import { imageContent, versionRecord } from '../version-record.ts';
 import { contextFor } from './install-tree.ts';
-import { type LoopDisk, loopDisk } from './loop-disk.ts';
+import { addHomes, content, install, planFor, within } from './layout-install.ts';
+import { loopDisk } from './loop-disk.ts';
 
 const { run } = systemProcesses;
-const content = imageContent({
-  kernels: [{ version: '6.1.0-10-amd64', kernel: 'vmlinuz-6.1.0-10-amd64', initrd: 'initrd.img-6.1.0-10-amd64' }],
-  // Making keys is what takes long.
-  sshServer: false,
-});
-
-async function addHomes(golden: string): Promise<void> {
-  await mkdir(join(golden, 'home/admin'), { recursive: true });
-  await writeFile(join(golden, 'home/admin/notes'), 'of the image\n');
-}
-
-/** Works on what is in a partition. */
-async function within<Result>(
-  disk: LoopDisk,
-  number: number,
-  work: (root: string) => Promise<Result>,
-): Promise<Result> {
-  const directory = join(disk.directory, 'looked-at');
-  await mkdir(directory, { recursive: true });
-  await run('mount', [`${disk.device}p${number}`, directory]);
-  try {
-    return await work(directory);
-  } finally {
-    await run('umount', [directory]);
-  }
-}
-
 describe.skipIf(process.getuid?.() !== 0)('an install for several systems', { timeout: 300_000 }, () => {
   it('makes what they share, and tells every system of it', async () => {
     await using disk = await loopDisk(8 * 1024 ** 3);
     const context = await contextFor(disk, content, addHomes);
-    const plan = planInstall({
-      name: 'web01',
-      facts: await readMachineFacts(systemProcesses, [disk.device]),
-      reference: 'web:3',
-      record: versionRecord({ number: 3 }),
-      content,
-      options: { layout: 'multi', slots: 3, home: 'share', swap: 64 * 1024 ** 2, disk: disk.device },
-      fresh: freshIdentity(),
-    });
+    const options = { layout: 'multi', slots: 3, home: 'share', swap: 64 * 1024 ** 2, disk: disk.device } as const;
+    const plan = await planFor([disk], options);
     if (plan.kind === 'refused') throw plan.error;
-    await executeInstall('web01', plan.steps, context, Task.silent());
+    await install(context, plan.steps);
     const { stdout } = await run('sfdisk', ['--json', disk.device]);
     const names = JSON.parse(stdout).partitiontable.partitions.map(({ name }: { name: string }) => name);
     expect(names.slice(4)).toEqual(['system a', 'system b', 'system c', 'share']);
