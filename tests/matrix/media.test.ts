@@ -1,10 +1,13 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemProcesses } from '../../src/system/run.ts';
 import { installFromMedium, type MediaStory, mediaKernelOptions } from '../e2e/media-story.ts';
 import { failed } from '../e2e/prepared.ts';
 import { goldenPage } from '../lab/golden.ts';
 import { Laboratory } from '../lab/laboratory.ts';
 import type { Firmware, Machine } from '../lab/machine.ts';
-import { takeUpdateStore } from '../lab/update-store.ts';
+import { captureGoldenDisk } from './from-network.ts';
+import { withKexec } from './restart-store.ts';
 import { record } from './table.ts';
 
 const minute = 60_000;
@@ -12,7 +15,11 @@ let lab: Laboratory;
 
 beforeAll(async () => {
   lab = await Laboratory.open();
-  await takeUpdateStore(lab.data);
+  await captureGoldenDisk(lab);
+  // Outside of the laboratory's network: a package is fetched.
+  const edit = ['edit', 'web', '--tag', 'kexec', '--', 'sh', '-ec', await withKexec('bookworm')];
+  const imprint = join(import.meta.dirname, '../../imprint');
+  await systemProcesses.run(imprint, edit, { env: lab.environment(), timeout: 10 * minute });
   await lab.buildImager();
   // It gives out no addresses, and starts nobody: what is left of a server where the network is another's.
   await lab.startPlainServer();
@@ -32,7 +39,8 @@ describe.each<Row>([
   { firmware: 'bios', number: 42, restart: 'full' },
   { firmware: 'uefi', number: 44, restart: 'kexec' },
 ])('without DHCP, on $firmware', ({ firmware, number, restart }) => {
-  const stick = { form: 'usb', firmware, number, image: 'web:good1' } as const;
+  const image = restart === 'kexec' ? 'web:kexec' : 'web:1';
+  const stick = { form: 'usb', firmware, number, image } as const;
   const wired: MediaStory = { ...stick, install: 'unattended', from: 'server' };
   const address = `10.9.0.${number}`;
   const name = `media-usb-${number}`;

@@ -16,9 +16,9 @@ const sleepingSystemd = [
   'chmod 755 /usr/lib/systemd/systemd',
 ].join('\n');
 
-/** Adds what apt fetches by this computer's own settings. */
-async function withKexec(): Promise<string> {
-  const { aptOptions } = await findDebianMirror('trixie');
+/** A script that adds the program kexec: what apt fetches by this computer's own settings. */
+export async function withKexec(suite: string): Promise<string> {
+  const { aptOptions } = await findDebianMirror(suite);
   const settings = aptOptions.map((option) => `${option.slice('--aptopt='.length)};`);
   return [
     `printf '%s\\n' ${settings.map((line) => `'${line}'`).join(' ')} > /tmp/apt.conf`,
@@ -45,7 +45,7 @@ export async function restartStore(): Promise<string> {
           ['edit', `web:${base}`, '--tag', tag, '--message', tag, '--', 'sh', '-ec', script],
           { env: { IMPRINT_DATA: directory }, timeout: 10 * minute },
         );
-      await change('quick', 'trixie', await withKexec());
+      await change('quick', 'trixie', await withKexec('trixie'));
       await change('otherKernel', 'quick', 'for file in /boot/vmlinuz-*; do printf 2 >> "$file"; done');
       await change('otherSystemd', 'quick', 'printf 2 >> /usr/lib/systemd/systemd');
       await change('sleepingSystemd', 'quick', sleepingSystemd);

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { installFromMedium, mediaKernelOptions } from '../e2e/media-story.ts';
 import { failed } from '../e2e/prepared.ts';
 import { Laboratory } from '../lab/laboratory.ts';
-import { takeUpdateStore } from '../lab/update-store.ts';
+import { captureGoldenDisk } from './from-network.ts';
 import { record } from './table.ts';
 
 const minute = 60_000;
@@ -14,7 +14,7 @@ let lab: Laboratory;
 
 beforeAll(async () => {
   lab = await Laboratory.open();
-  await takeUpdateStore(lab.data);
+  await captureGoldenDisk(lab);
   await lab.buildImager();
   await lab.startServer();
 });
@@ -48,7 +48,7 @@ it(
     try {
       await layScripts();
       const settings = ['GROUPNAMES="matrix"', 'LAYOUT=slots'];
-      const story = { form: 'usb', firmware: 'uefi', number: 53, install: 'unattended', image: 'web:good1' } as const;
+      const story = { form: 'usb', firmware: 'uefi', number: 53, install: 'unattended', image: 'web' } as const;
       await using _machine = await installFromMedium(lab, { ...story, from: 'medium', settings });
       const on = (command: string) => lab.ssh('10.9.0.53', command, 5 * minute);
       expect(await on('cat /etc/said-by-script')).toBe('media-usb-53 uefi\n');
@@ -78,7 +78,7 @@ it(
       await layScripts();
       await using bare = await lab.startBare({ name, number: 51, firmware: 'bios', memory: 1024 });
       const found = await lab.untilMachine(bare.mac, 'is discovered', 8 * minute, (each) => each.facts !== undefined);
-      const wish = ['--name', name, '--image', 'web:good1', '--address', address];
+      const wish = ['--name', name, '--image', 'web', '--address', address];
       await lab.imprintJson(['machine', 'approve', found.name, ...wish]);
       await lab.imprintJson(['machine', 'set', name, '--group', 'matrix']);
       const booted = bare.serial.mark();
