@@ -136,7 +136,12 @@ async function makeMenu(file: string, firmware: Firmware): Promise<void> {
     expect(menu.output.systems.map(({ id }) => id)).toEqual([firmware === 'bios' ? 'record-9' : 'windows-2']);
     await menu.write(Task.silent());
   } finally {
-    run('partx', ['--delete', device]);
+    // Somebody who made a mount namespace while its boot partition was mounted holds it until it ends.
+    for (let second = 0; second < 60; second += 1) {
+      const { status } = await systemProcesses.run('partx', ['--delete', device], { accept: [0, 1] });
+      if (status === 0) break;
+      await systemClock.sleep(1000);
+    }
     run('losetup', ['--detach', device]);
   }
 }
