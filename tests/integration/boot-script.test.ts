@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -31,7 +32,7 @@ interface State {
 it('decides in GRUB what decideBoot decides, in every state, and counts what it says it counts', async () => {
   await using disk = await loopDisk(128 * 1024 ** 2);
   const { device } = disk;
-  const uuid = '00000000-0000-4000-8000-0000000000ff';
+  const uuid = randomUUID();
   await makeRootFileSystem(systemProcesses, {
     device,
     fileSystem: 'ext4',
