@@ -41,6 +41,63 @@ function fakeMachine(answer: (typed: string) => string, options: { loses?: numbe
   return { machine, clock, typed, signal: { signal: new AbortController().signal, tell: () => {} } };
 }
 
+/** A machine that takes its time for each key, and loses those that come when its keyboard holds all that it can; its entry 3 is the self test. */
+function slowMachine({ key = 50, opens = 50, holds = 12, deaf = 0 }) {
+  let said = menu;
+  let line = '';
+  let now = 0;
+  let free = 0;
+  let lost = deaf;
+  let place: 'menu' | 'line' | 'imager' | 'started' = 'menu';
+  const lines: string[] = [];
+  const queue: { character: string; at: number }[] = [];
+  const take = (character: string): string => {
+    if (place === 'menu') {
+      if (character === 'c') place = 'line';
+      return character === 'c' ? 'grub> ' : '';
+    }
+    if (place === 'imager') {
+      if (character === '\n') place = 'started';
+      return character === '\n' ? (lines.includes('default=3') ? 'IMAGER-SELFTEST ok' : 'Welcome') : '';
+    }
+    if (place === 'started') return '';
+    if (character !== '\n') {
+      line += character;
+      return character;
+    }
+    lines.push(line);
+    if (line === 'configfile $prefix/imager.cfg') place = 'imager';
+    line = '';
+    return place === 'imager' ? menu : '\r\ngrub> ';
+  };
+  const work = () => {
+    for (let next = queue[0]; next !== undefined; next = queue[0]) {
+      const done = Math.max(free, next.at) + (place === 'menu' ? opens : key);
+      if (done > now) return;
+      free = done;
+      queue.shift();
+      said += take(next.character);
+    }
+  };
+  const pass = async (milliseconds: number) => {
+    now += milliseconds;
+    work();
+  };
+  const machine: TriedMachine = {
+    isRunning: true,
+    said: async (from = 0) => said.slice(from),
+    screenText: async () => '',
+    type: async (text) => {
+      for (const character of text) {
+        if (place === 'imager' && lost > 0) lost -= 1;
+        else if (queue.length < holds) queue.push({ character, at: now });
+        await pass(65);
+      }
+    },
+  };
+  return { machine, clock: { now: () => now, sleep: pass } satisfies Clock, lines };
+}
+
 const live: IsoTrial = { iso: { name: 'live.iso', family: 'debian-live' }, firmware: 'bios', limit: 120 };
 const starts = (after: string) => (typed: string) =>
   typed.startsWith('configfile') ? menu : typed === '' ? after : '';
@@ -61,6 +118,26 @@ describe('tryImager', () => {
     expect(await tryImager(hung.machine, live, hung.clock, hung.signal)).toEqual({
       ...{ verdict: 'failed', stage: 'kernel', problem: 'its time was over' },
     });
+  });
+});
+
+describe('a slow computer', () => {
+  const { signal } = fakeMachine(() => '');
+  it.each([
+    ['whose command line comes after the key was pressed again', { opens: 12_000 }],
+    ['that loses keys typed faster than it takes them', { key: 900, holds: 6 }],
+    ['whose menu did not get the first key', { deaf: 1 }],
+  ])('%s is waited for', async (_, slowness) => {
+    const { machine, clock, lines } = slowMachine(slowness);
+    expect(await tryImager(machine, { limit: 500 }, clock, signal)).toMatchObject({ verdict: 'runs' });
+    expect(lines).toEqual(expect.arrayContaining(['default=3', 'export default']));
+  });
+
+  it('is not what a fast one is kept waiting by', async () => {
+    const { machine, clock, lines } = slowMachine({});
+    await tryImager(machine, { limit: 500 }, clock, signal);
+    expect(lines).toEqual(['default=3', 'export default', 'configfile $prefix/imager.cfg']);
+    expect(clock.now()).toBeLessThan(10_000);
   });
 });
 

@@ -23,6 +23,7 @@ type Outcome = Pick<KeyTestResult, 'verdict' | 'stage' | 'said' | 'problem'>;
 const pollTime = 500;
 /** GRUB’s menu, ours or an ISO’s; its command line says so in its first line, too. */
 const grub = /GNU GRUB +version/g;
+const prompt = /grub> ?/;
 const refused = /This ISO cannot be started|This file cannot be read/;
 /** What cannot be heard counts as settled when its screen was still for so long. Milliseconds. */
 const stillTime = 60_000;
@@ -46,17 +47,14 @@ export async function tryIso(
   // The menu that was there takes the first key while it still draws itself.
   await clock.sleep(1000, signal);
   if (!(await openCommandLine(machine, watch))) return failed('menu', 'GRUB’s command line did not come');
-  for (const line of lines)
-    if (!(await typeLine(machine, watch, line))) return failed('menu', `GRUB did not take what was typed: ${line}`);
-  watch.forget();
-  await machine.type('configfile $prefix/iso.cfg\n');
+  const lost = await typeLines(machine, watch, [...lines, 'configfile $prefix/iso.cfg']);
+  if (lost !== undefined) return failed('menu', `GRUB did not take what was typed: ${lost}`);
   if (!(await watch.until((text) => text.match(grub) ?? text.match(refused))))
     return failed('menu', 'the key did not look into the file');
   await clock.sleep(1500, signal);
   if (refused.test((await watch.text()).replaceAll('\n', ' '))) return { verdict: 'refused', stage: 'refused' };
   tell('chosen');
-  watch.forget();
-  await machine.type('\n');
+  await choose(machine, watch);
   const entry = entryOf(trial, family);
   if (entry?.kind === 'config') await passOwnMenu(machine, watch, family);
   return follow(watch, family, entry?.kind !== 'config' || family?.test !== undefined, tell);
@@ -77,15 +75,13 @@ export async function tryImager(
   tell('menu');
   await clock.sleep(1000, signal);
   if (!(await openCommandLine(machine, watch))) return failed('menu', 'GRUB’s command line did not come');
-  for (const line of [`default=${selfTest}`, 'export default'])
-    if (!(await typeLine(machine, watch, line))) return failed('menu', `GRUB did not take what was typed: ${line}`);
-  watch.forget();
-  await machine.type('configfile $prefix/imager.cfg\n');
+  const lines = [`default=${selfTest}`, 'export default', 'configfile $prefix/imager.cfg'];
+  const lost = await typeLines(machine, watch, lines);
+  if (lost !== undefined) return failed('menu', `GRUB did not take what was typed: ${lost}`);
   if (!(await watch.until((text) => text.match(grub)))) return failed('menu', 'the imager’s menu did not come');
   await clock.sleep(1500, signal);
   tell('chosen');
-  watch.forget();
-  await machine.type('\n');
+  await choose(machine, watch);
   const result = /IMAGER-SELFTEST (ok|failed)[^\n]*/;
   await watch.until((text) => text.match(result));
   // It may have switched itself off right behind the line.
@@ -125,26 +121,63 @@ function linesFor(trial: IsoTrial, family: IsoFamily | undefined): string[] | un
   ];
 }
 
+/** How long a slow machine is waited for, longer each time; a fast one has answered long before the first is over. Milliseconds. */
+const patience = [8000, 16_000, 32_000, 64_000] as const;
+/** Keys that even a machine too slow to keep up with typing does not lose: a PC’s keyboard holds 16 codes, and a key with its shift has four. */
+const pieceLength = 4;
+
 async function openCommandLine(machine: TriedMachine, watch: Watch): Promise<boolean> {
-  for (let attempt = 0; attempt < 4; attempt++) {
+  for (const [attempt, time] of patience.entries()) {
     watch.forget();
     await machine.type('c');
-    if (await watch.until((text) => text.match(/grub> ?/), 8000)) return true;
+    if (!(await watch.hears((said) => prompt.test(said), time))) continue;
+    // The one before came late: this one stands in the command line now.
+    if (attempt > 0) await endLine(machine, watch, time);
+    return true;
   }
   return false;
 }
 
-/** A key may be lost where the machine is slow: what was not echoed whole is typed again. */
-async function typeLine(machine: TriedMachine, watch: Watch, line: string): Promise<boolean> {
-  for (let attempt = 0; attempt < 3; attempt++) {
-    watch.forget();
-    await machine.type(line);
-    const whole = await watch.until((text) => (isEchoed(text, line) ? [line] : null), 6000);
-    await machine.type('\n');
-    await watch.until((text) => text.match(/grub> ?$/), 4000);
-    if (whole) return true;
+/** Types lines, the last of which asks for no other. The line that did not arrive, if one did not. */
+async function typeLines(machine: TriedMachine, watch: Watch, lines: readonly string[]): Promise<string | undefined> {
+  for (const [index, line] of lines.entries()) {
+    if (!(await typeWhole(machine, watch, line))) return line;
+    if (index < lines.length - 1) await endLine(machine, watch, 4000);
+  }
+  watch.forget();
+  await machine.type('\n');
+  return undefined;
+}
+
+/** Keys are lost where the machine is slow: what was not echoed whole is typed again, piece by piece. */
+async function typeWhole(machine: TriedMachine, watch: Watch, line: string): Promise<boolean> {
+  for (const [attempt, time] of patience.entries()) {
+    if (await typeOnce(machine, watch, line, { length: attempt === 0 ? line.length : pieceLength, time })) return true;
+    await endLine(machine, watch, time);
   }
   return false;
+}
+
+async function typeOnce(
+  machine: TriedMachine,
+  watch: Watch,
+  line: string,
+  { length, time }: { length: number; time: number },
+): Promise<boolean> {
+  watch.forget();
+  for (let end = length; ; end += length) {
+    await machine.type(line.slice(end - length, end));
+    const typed = line.slice(0, end);
+    if (!(await watch.hears((said) => isEchoed(said, typed), time))) return false;
+    if (typed === line) return true;
+  }
+}
+
+/** Ends what stands in the command line. */
+async function endLine(machine: TriedMachine, watch: Watch, time: number): Promise<void> {
+  watch.forget();
+  await machine.type('\n');
+  await watch.hears((said) => prompt.test(said), time);
 }
 
 /** GRUB of a UEFI machine says each character twice on the serial line: itself and by the firmware’s console. */
@@ -153,6 +186,15 @@ export function isEchoed(text: string, line: string): boolean {
     character.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'),
   );
   return new RegExp(quoted.map((each) => `${each}+`).join('')).test(text.replaceAll(/\s/g, ''));
+}
+
+/** Takes the entry that a menu is on. A machine that says nothing new did not get the key. */
+async function choose(machine: TriedMachine, watch: Watch): Promise<void> {
+  watch.forget();
+  for (const time of patience) {
+    await machine.type('\n');
+    if (await watch.hearsAnything(time)) return;
+  }
 }
 
 /** An ISO’s own menu: its first entry, unless that menu is all there is to see. */
@@ -222,20 +264,42 @@ class Watch {
   }
 
   async text(): Promise<string> {
-    const said = await this.#machine.said(this.#from);
+    const said = await this.#hear();
     const screen = await this.#machine.screenText();
-    if (said.length !== this.#length || screen !== this.#screen) this.#changed = this.#clock.now();
-    if (screen !== this.#screen) this.#screens = `${this.#screens}\n${screen}`.slice(-200_000);
-    this.#length = said.length;
+    if (screen !== this.#screen) {
+      this.#changed = this.#clock.now();
+      this.#screens = `${this.#screens}\n${screen}`.slice(-200_000);
+    }
     this.#screen = screen;
     return `${plainText(said)}\n${this.#screens}`;
   }
 
+  async #hear(): Promise<string> {
+    const said = await this.#machine.said(this.#from);
+    if (said.length !== this.#length) this.#changed = this.#clock.now();
+    this.#length = said.length;
+    return said;
+  }
+
+  /** Be it that it clears its screen. */
+  hearsAnything(patience: number): Promise<boolean> {
+    return this.#until(async () => (await this.#hear()) !== '', patience);
+  }
+
+  /** Whether its serial line alone, which has nothing twice that came once, came to that before the time was over. */
+  hears(isIt: (said: string) => boolean, patience: number): Promise<boolean> {
+    return this.#until(async () => isIt(plainText(await this.#hear())), patience);
+  }
+
   /** Whether `find` found something before the time, or the machine’s, was over. */
-  async until(find: (text: string) => readonly string[] | null, patience = Number.POSITIVE_INFINITY): Promise<boolean> {
+  until(find: (text: string) => readonly string[] | null, patience = Number.POSITIVE_INFINITY): Promise<boolean> {
+    return this.#until(async () => find(await this.text()) !== null, patience);
+  }
+
+  async #until(isIt: () => Promise<boolean>, patience: number): Promise<boolean> {
     const end = Math.min(this.#end, this.#clock.now() + patience);
     for (;;) {
-      if (find(await this.text()) !== null) return true;
+      if (await isIt()) return true;
       if (this.#clock.now() >= end || !this.#machine.isRunning) return false;
       await this.#clock.sleep(pollTime, this.#signal);
     }
