@@ -1,14 +1,16 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { installFromMedium, type MediaStory } from '../e2e/media-story.ts';
-import { failed, laboratoryWithVersion } from '../e2e/prepared.ts';
-import type { Laboratory } from '../lab/laboratory.ts';
+import { failed } from '../e2e/prepared.ts';
+import { Laboratory } from '../lab/laboratory.ts';
+import { captureGoldenDisk } from './from-network.ts';
 import { record } from './table.ts';
 
 const minute = 60_000;
 let lab: Laboratory;
 
 beforeAll(async () => {
-  lab = await laboratoryWithVersion();
+  lab = await Laboratory.open();
+  await captureGoldenDisk(lab);
   await lab.buildImager();
 });
 afterAll(async () => {
