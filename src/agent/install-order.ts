@@ -248,6 +248,7 @@ const disksFault: ReadonlySet<string> = new Set([
   'disk-too-small',
   'disk-shared',
   'disk-holds-data',
+  'disk-erase-unsaid',
   'layout-unsolvable',
 ]);
 

@@ -12,6 +12,7 @@ import { chooseInterface } from '../machine/choose-interface.ts';
 import { describeDisk } from '../machine/disk-rule.ts';
 import { readImageContent } from '../machine/image-content.ts';
 import { freshIdentity } from '../operations/install/fresh-identity.ts';
+import type { Loss } from '../planning/layout-solution.ts';
 import { type InstallQuestion, planInstall } from '../planning/plan-install.ts';
 import { hasContent } from '../planning/save-boot-steps.ts';
 import type { Store, StoredVersion } from '../store/store.ts';
@@ -55,6 +56,7 @@ interface Prepared extends Chosen {
   facts: MachineFacts;
   order: InstallOrder;
   disk: DiskFacts;
+  lost: readonly Loss[];
   /** UUID that the disk's partition table gets. */
   table: string;
   network?: InstallQuestion['network'];
@@ -130,10 +132,19 @@ async function prepare(local: LocalInstall): Promise<Prepared> {
     };
     const plan = planInstall({ ...question, fresh: freshIdentity() });
     if (plan.kind === 'refused') throw plan.error;
-    const { disk } = plan;
+    const { disk, lost } = plan;
     const copied = hasContent(disk) && settings.bootCopy !== 'none';
     const copy = copied ? { copy: { place: await local.copyPlace?.(disk.path) } } : {};
-    return { ...chosen, facts, order, disk, table: tableOf(id, facts, disk), ...(network && { network }), ...copy };
+    return {
+      ...chosen,
+      facts,
+      order,
+      disk,
+      lost,
+      table: tableOf(id, facts, disk),
+      ...(network && { network }),
+      ...copy,
+    };
   } finally {
     await opened.close();
   }
@@ -177,7 +188,7 @@ async function findVersion({ stores, settings, installer, screen, signal }: Loca
 }
 
 function optionsOf(settings: Settings): InstallOptions {
-  const { disk, layout, slots, fileSystem, swap, kernelOptions, bootCopy } = settings;
+  const { disk, layout, slots, fileSystem, swap, kernelOptions, install, erase, bootCopy } = settings;
   return {
     ...(disk !== undefined && { disk }),
     ...(layout !== undefined && { layout }),
@@ -185,6 +196,8 @@ function optionsOf(settings: Settings): InstallOptions {
     ...(fileSystem !== undefined && { fileSystem }),
     ...(swap !== undefined && { swap }),
     ...(kernelOptions !== undefined && { kernelOptions }),
+    // Whoever is asked at the machine sees all that would be lost.
+    ...(install === 'confirm' ? { erase: 'all' } : erase !== undefined && { erase }),
     ...(bootCopy !== undefined && { bootCopy }),
   };
 }
@@ -214,6 +227,7 @@ async function isAllowed(local: LocalInstall, prepared: Prepared): Promise<boole
     `  image    ${order.image}, ${formatBytes(contentBytes)}, from ${prepared.store}`,
     `  disk     ${describeDisk(disk)}`,
     '           EVERYTHING ON IT WILL BE LOST',
+    ...prepared.lost.map(({ path, what, bytes }) => `           ${path}  ${what}, ${formatBytes(bytes)}`),
     ...copyLines(prepared),
     ...(prepared.network === undefined
       ? []

@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { diskRuleSchema, installLayoutSchema, rootFileSystemSchema, slotCountSchema } from '../contract/machine.ts';
+import { eraseKindsSchema } from '../contract/partition-kind.ts';
 import { groupsSchema } from '../contract/scripts.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { chooseSettings, type SettingsChoice } from '../machine/choose-settings.ts';
@@ -32,6 +33,7 @@ const settingsSchema = z.object({
   fileSystem: rootFileSystemSchema.optional(),
   swap: z.number().optional(),
   kernelOptions: z.string().optional(),
+  erase: eraseKindsSchema.optional(),
   bootCopy: z.literal('none').optional(),
   afterwards: z.enum(['reboot', 'poweroff', 'wait', 'remove']).optional(),
 });

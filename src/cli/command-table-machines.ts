@@ -23,6 +23,10 @@ const installOptions: readonly OptionDefinition[] = [
   { flags: '--fs <type>', description: 'file system of root, slots or host partition: ext4, xfs or btrfs' },
   { flags: '--swap <size>', description: 'a swap partition of this size: 4G' },
   { flags: '--kernel-options <text>', description: 'kernel options beside those of the image' },
+  {
+    flags: '--erase <kinds>',
+    description: 'what may be lost beside Linux: windows, recovery, vendor, luks, raid, lvm, other, unknown, or all',
+  },
   { flags: '--boot-copy <none>', description: 'write disks without keeping a copy of what boots from them now' },
   { flags: '--afterwards <what>', description: 'when it is installed: reboot, poweroff or wait' },
 ];

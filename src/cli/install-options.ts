@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import type { z } from 'zod';
 import { homePlaceSchema, type InstallOptions, shareSizeSchema, slotCountSchema } from '../contract/machine.ts';
 import type { installOptionChangesSchema } from '../contract/operations/machines.ts';
+import { eraseKindsSchema } from '../contract/partition-kind.ts';
 import { parseBytes } from '../foundation/bytes.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import { parseLayout } from '../machine/layout-file.ts';
@@ -11,7 +12,7 @@ import type { Invocation } from './command.ts';
 
 export type InstallOptionChanges = z.input<typeof installOptionChangesSchema>;
 
-/** Changes to install options from `--disk --layout --slots --share --home --fs --swap --kernel-options --boot-copy --afterwards`; an empty value takes one away. */
+/** Changes to install options from `--disk --layout --slots --share --home --fs --swap --kernel-options --erase --boot-copy --afterwards`; an empty value takes one away. */
 export function readInstallOptions(invocation: Invocation): InstallOptionChanges {
   const disk = invocation.text('disk');
   const layout = invocation.text('layout');
@@ -21,6 +22,7 @@ export function readInstallOptions(invocation: Invocation): InstallOptionChanges
   const fileSystem = invocation.text('fs');
   const swap = invocation.text('swap');
   const kernelOptions = invocation.text('kernelOptions');
+  const erase = invocation.text('erase');
   const bootCopy = invocation.text('bootCopy');
   const afterwards = invocation.text('afterwards');
   return {
@@ -32,6 +34,7 @@ export function readInstallOptions(invocation: Invocation): InstallOptionChanges
     ...(fileSystem === undefined ? {} : { fileSystem: oneOf('--fs', fileSystem, ['ext4', 'xfs', 'btrfs'] as const) }),
     ...(swap === undefined ? {} : { swap: swap === '' ? null : readSize('--swap', swap) }),
     ...(kernelOptions === undefined ? {} : { kernelOptions: kernelOptions || null }),
+    ...(erase === undefined ? {} : { erase: erase === '' ? null : readKinds(erase) }),
     ...(bootCopy === undefined ? {} : { bootCopy: oneOf('--boot-copy', bootCopy, ['none'] as const) }),
     ...(afterwards === undefined
       ? {}
@@ -84,6 +87,14 @@ function readHome(text: string): string {
   if (homePlaceSchema.safeParse(text).success) return text;
   const problem = `“${text}” is not local, share or SERVER:/path`;
   throw new ImprintError('input-invalid', { field: '--home', problem });
+}
+
+function readKinds(text: string): string {
+  const kinds = text.replaceAll(/\s/g, '').toLowerCase();
+  const read = eraseKindsSchema.safeParse(kinds);
+  if (read.success) return kinds;
+  const problem = `“${text}” ${read.error.issues[0]?.message}`;
+  throw new ImprintError('input-invalid', { field: '--erase', problem });
 }
 
 function readSize(field: string, text: string): number {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseBytes } from '../foundation/bytes.ts';
 import { diskRuleSchema } from './machine.ts';
+import { partitionKindSchema } from './partition-kind.ts';
 
 /**
  * A layout: what the disks of a machine are to be used for, as intent (docs/layouts.md). Flat lists that name each other; every scalar may
@@ -13,13 +14,6 @@ const roleSchema = z.enum([
   ...(['swap', 'data', 'share', 'home', 'foreign'] as const),
 ]);
 export type LayoutRole = z.infer<typeof roleSchema>;
-
-/** What lies on a partition of a disk, as far as its type and its first sectors tell (`machine/partition-kind.ts`). */
-export const partitionKindSchema = z.enum([
-  ...(['linux', 'raid', 'lvm', 'luks', 'esp', 'windows'] as const),
-  ...(['recovery', 'vendor', 'other', 'unknown', 'empty'] as const),
-]);
-export type PartitionKind = z.infer<typeof partitionKindSchema>;
 
 export const layoutFileSystems = ['ext2', 'ext3', 'ext4', 'xfs', 'btrfs', 'f2fs', 'vfat', 'exfat', 'ntfs'] as const;
 export const raidLevels = [0, 1, 5, 6, 10] as const;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { agentReportSchema } from './agent-report.ts';
 import { digestSchema } from './image.ts';
 import { machineRulesSchema } from './machine-rules.ts';
+import { eraseKindsSchema } from './partition-kind.ts';
 import { groupsSchema } from './scripts.ts';
 
 export const macSchema = z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/);
@@ -164,6 +165,8 @@ export const installOptionsSchema = z.object({
   home: homePlaceSchema.optional(),
   /** Kernel options beside those that the image recorded. */
   kernelOptions: z.string().optional(),
+  /** What may be lost beside Linux; with the layout `own` that stands in it. */
+  erase: eraseKindsSchema.optional(),
   /** `none`: no copy of what boots from the disks now is made before they are written. */
   bootCopy: z.literal('none').optional(),
   /** What the machine does when it is done. */

@@ -173,6 +173,12 @@ export const errorCatalogue = {
     message: '{disk} of {machine} holds what the layout does not allow to be lost: {content}. Nothing was written.',
     hint: 'Save what is needed, then allow it for that disk in the layout (erase: {example}), or take another disk.',
   },
+  'disk-erase-unsaid': {
+    exit: 4,
+    http: 409,
+    message: '{disk} of {machine} holds what no install erases without being told to: {content}. Nothing was written.',
+    hint: 'Save what is needed, then say that it may go: imprint machine set {machine} --erase {kinds}; or take another disk, or a layout of your own that leaves it where it is.',
+  },
   'disk-shared': {
     exit: 4,
     http: 409,

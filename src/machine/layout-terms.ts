@@ -1,4 +1,5 @@
-import { type LayoutDisk, type PartitionKind, partitionKindSchema } from '../contract/layout.ts';
+import type { LayoutDisk } from '../contract/layout.ts';
+import { type PartitionKind, partitionKindSchema } from '../contract/partition-kind.ts';
 import { didYouMean } from './nearest-word.ts';
 
 /** How many disks an entry of a layout stands for. */

@@ -30,6 +30,8 @@ export interface LocalSettings {
   /** Bytes. */
   swap?: number;
   kernelOptions?: string;
+  /** What may be lost without a word from somebody at the machine, beside Linux. */
+  erase?: string;
   /** No copy of what boots from the disk is kept before it is written. */
   bootCopy?: 'none';
   /** `remove`: wait until the medium is pulled out, then restart. */

@@ -1,4 +1,5 @@
 import { machineNameSchema } from '../contract/machine.ts';
+import { eraseKindsSchema } from '../contract/partition-kind.ts';
 import { groupsSchema } from '../contract/scripts.ts';
 import { ipv4ToNumber } from '../foundation/node-range.ts';
 import { parseDiskRule } from './disk-rule.ts';
@@ -123,6 +124,14 @@ export const localVariables: Readonly<Record<string, LocalVariable>> = {
     example: '"console=ttyS1,115200"',
     apply: (settings, value) =>
       /[\x00-\x1f\x7f]/.test(value) ? 'it holds what is no text' : keep(settings, { kernelOptions: value }),
+  },
+  ERASE: {
+    says: 'what INSTALL=unattended may erase beside Linux: windows, recovery, vendor, luks, raid, lvm, other, unknown, all',
+    example: 'windows,recovery',
+    apply: (settings, value) => {
+      const kinds = eraseKindsSchema.safeParse(value.toLowerCase().replaceAll(/[\s,]+/g, ','));
+      return kinds.success ? keep(settings, { erase: kinds.data }) : `it ${kinds.error.issues[0]?.message}`;
+    },
   },
   BOOT_COPY: {
     says: 'none: keep no copy of what boots from the disk before it is written (medium: the usual)',

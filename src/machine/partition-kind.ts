@@ -1,5 +1,5 @@
-import type { PartitionKind } from '../contract/layout.ts';
 import type { DiskContent, PartitionFacts } from '../contract/machine.ts';
+import type { PartitionKind } from '../contract/partition-kind.ts';
 import { extendedTypes, gptTypes, makersLabels, mbrTypes, type PartitionType } from './partition-types.ts';
 
 /** Signatures (as blkid and wipefs name them) that say more than any type. */

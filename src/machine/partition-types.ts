@@ -1,4 +1,4 @@
-import type { PartitionKind } from '../contract/layout.ts';
+import type { PartitionKind } from '../contract/partition-kind.ts';
 
 /** What a partition's type says, in the words of who defined it. */
 export interface PartitionType {

@@ -116,6 +116,7 @@ function optionsOf({
   home,
   fileSystem,
   swap,
+  erase,
   bootCopy,
 }: Input): InstallOptions {
   return {
@@ -127,6 +128,7 @@ function optionsOf({
     ...(home === undefined ? {} : { home }),
     ...(fileSystem === undefined ? {} : { fileSystem }),
     ...(swap === undefined ? {} : { swap }),
+    ...(erase === undefined ? {} : { erase }),
     ...(bootCopy === undefined ? {} : { bootCopy }),
   };
 }

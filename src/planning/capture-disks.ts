@@ -1,5 +1,5 @@
 import type { SourceFacts } from '../contract/image.ts';
-import type { PartitionKind } from '../contract/layout.ts';
+import type { PartitionKind } from '../contract/partition-kind.ts';
 import { formatBytes } from '../foundation/bytes.ts';
 import { sizeText } from '../machine/layout-yaml.ts';
 import { describePartition, isExtended, partitionKind } from '../machine/partition-kind.ts';

@@ -4,10 +4,10 @@ import type {
   LayoutFileSystem,
   LayoutPartition,
   LayoutRole,
-  PartitionKind,
   RaidLevel,
 } from '../contract/layout.ts';
 import type { DiskFacts, PartitionFacts } from '../contract/machine.ts';
+import type { PartitionKind } from '../contract/partition-kind.ts';
 import type { ImprintError } from '../foundation/errors.ts';
 
 /** What a layout is solved for. */

@@ -13,6 +13,7 @@ import { layoutDevices } from '../machine/layout-devices.ts';
 import type { InstalledNetwork } from '../machine/network-files.ts';
 import { isExtended } from '../machine/partition-kind.ts';
 import type { PartitionTable } from '../machine/partition-table.ts';
+import { eraseProblem } from './erase-problem.ts';
 import { gatherSteps } from './gather-old.ts';
 import { imageProblem } from './image-problem.ts';
 import { type DiskStart, type FreshDisk, type PlannedDisk, planDisk } from './install-layout.ts';
@@ -67,7 +68,7 @@ export type InstallPlan =
 /**
  * What an install will do, or why it will not. Pure.
  *
- * Refusals: `image-unfit`, `disk-none`, `disk-ambiguous`, `disk-in-use`, `disk-too-small`, `disk-shared`, `disk-holds-data`, `layout-unsolvable`,
+ * Refusals: `image-unfit`, `disk-none`, `disk-ambiguous`, `disk-in-use`, `disk-too-small`, `disk-shared`, `disk-holds-data`, `disk-erase-unsaid`, `layout-unsolvable`,
  * `layout-invalid`, `input-invalid` (a disk rule that is none).
  */
 export function planInstall(question: InstallQuestion): InstallPlan {
@@ -97,6 +98,8 @@ export function planInstall(question: InstallQuestion): InstallPlan {
   if (disk === undefined) throw new RangeError('a layout without a boot partition');
   const beside = options.layout === 'own' ? keptProblem(solution, name) : undefined;
   if (beside !== undefined) return { kind: 'refused', error: beside };
+  const unsaid = eraseProblem(question, solution.lost);
+  if (unsaid !== undefined) return { kind: 'refused', error: unsaid };
   const steps = withBootCopies(question, stepsFor(question, layout, solution, disk));
   const others = solution.disks
     .map(({ facts: each }) => each)

@@ -115,7 +115,7 @@ describe.skipIf(process.getuid?.() !== 0)('a bare machine', { timeout: 120_000 }
     const table = 'label: dos\nlabel-id: 0x1234abcd\nstart=2048, size=20480, type=7, bootable\n';
     await systemProcesses.run('sfdisk', ['--quiet', '--no-reread', '--no-tell-kernel', disk.device], { input: table });
     const before = (await systemProcesses.run('sfdisk', ['--dump', disk.device])).stdout;
-    await name({ options: { disk: disk.device } });
+    await name({ options: { disk: disk.device, erase: 'windows' } });
     await server.call('install.order', { machines: 'web01' });
     const refused = await bareMachine(server, [disk], {
       directory: disk.directory,

@@ -192,11 +192,17 @@ describe.skipIf(process.getuid?.() !== 0)('an install by local.cfg', { timeout: 
   it('keeps what booted before on the medium, from where it comes back', async () => {
     await using place = await labelled('IMPRINT-CFG');
     const before = await foreignDisk();
+    expect(await run({ install: 'unattended', afterwards: 'poweroff' }, [])).toBe('waits');
+    expect(console).toMatch(/ERASE=windows in\s+local\.cfg/);
+    expect(await readStart()).toEqual(before);
     const directory = join(disk.directory, 'copies');
     const means = { processes: systemProcesses, clock: systemClock, directory };
     const copyPlace = (written: string) => findCopyPlace(means, undefined, written);
     expect(await copyPlace(place.device)).toBeUndefined();
-    expect(await run({ install: 'unattended', afterwards: 'poweroff' }, [], { copyPlace }), console).toBe('off');
+    expect(
+      await run({ install: 'unattended', erase: 'windows', afterwards: 'poweroff' }, [], { copyPlace }),
+      console,
+    ).toBe('off');
     expect(console).toContain(`  before   what boots from it is kept on ${place.device}`);
     expect(console).toMatch(/\[ ok \] .*keep a copy of what boots from \/dev\/loop\d+, on the medium/);
     expect((await readStart()).equals(before)).toBe(false);
@@ -221,12 +227,14 @@ describe.skipIf(process.getuid?.() !== 0)('an install by local.cfg', { timeout: 
     );
     const full = { device: '/dev/sdz1', keep: () => Promise.reject(new Error('the stick is full')) };
     const copyPlace = async () => full;
-    expect(await run({ install: 'unattended', afterwards: 'poweroff' }, [], { copyPlace })).toBe('asked again');
+    expect(await run({ install: 'unattended', erase: 'windows', afterwards: 'poweroff' }, [], { copyPlace })).toBe(
+      'asked again',
+    );
     expect(console).toContain('NOT INSTALLED. NOTHING WAS WRITTEN.');
     expect(console).toMatch(/What boots from \S+ of web01 cannot be kept before the install: the\s+stick is full\./);
     expect(console).toContain('BOOT_COPY=none in local.cfg');
     expect((await readStart()).equals(before)).toBe(true);
-    const without = { install: 'unattended', afterwards: 'poweroff', bootCopy: 'none' } as const;
+    const without = { install: 'unattended', erase: 'windows', afterwards: 'poweroff', bootCopy: 'none' } as const;
     expect(await run(without, [], { copyPlace }), console).toBe('off');
   });
 

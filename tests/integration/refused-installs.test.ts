@@ -148,6 +148,26 @@ const refusals: Refusal[] = [
     ...{ code: 'disk-holds-data', message: /LVM2_member on the whole disk/, hint: /erase: lvm/ },
   },
   {
+    says: 'LUKS, by a built-in layout',
+    prepare: ({ device }) => write(device, 0, Buffer.from('LUKS\xba\xbe\x00\x01aes\0', 'latin1')),
+    ...{ code: 'disk-erase-unsaid', message: /\(LUKS, 3 GiB\)/, hint: /machine set \S+ --erase luks;/ },
+  },
+  {
+    says: 'Windows and its recovery, by a built-in layout that may erase the one',
+    prepare: async (disk) => {
+      divide(disk, `size=2500M, type=${windowsType}`, `size=400M, type=${recoveryType}`);
+      await ntfs(`${disk.device}p1`);
+      await ntfs(`${disk.device}p2`);
+    },
+    options: { erase: 'windows' },
+    ...{ code: 'disk-erase-unsaid', message: /: \S+p2 \(recovery \(ntfs\)/, hint: /--erase windows,recovery;/ },
+  },
+  {
+    says: 'a physical volume, by a built-in layout',
+    prepare: ({ device }) => write(device, 0, gunzipSync(readFileSync(resolve('tests/fixtures/disks/pv.gz')))),
+    ...{ code: 'disk-erase-unsaid', message: /LVM physical volume/, hint: /--erase lvm;/ },
+  },
+  {
     says: 'two partitions that could be the one that is to be kept',
     prepare: (disk) => {
       divide(disk, 'size=500M, type=L', 'size=500M, type=L');

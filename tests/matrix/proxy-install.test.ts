@@ -26,7 +26,7 @@ afterAll(async () => {
 /** A disk that something is on: what boots from it must be kept before the install. */
 async function usedDisk(): Promise<void> {
   const raw = join(lab.directory, 'used.raw');
-  const table = 'label: dos\nlabel-id: 0x1234abcd\nstart=2048, size=204800, type=7, bootable\n';
+  const table = 'label: dos\nlabel-id: 0x1234abcd\nstart=2048, size=204800, type=83, bootable\n';
   await systemProcesses.run('truncate', ['-s', '4G', raw]);
   await systemProcesses.run('sfdisk', ['--quiet', raw], { input: table });
   const convert = ['convert', '-q', '-f', 'raw', '-O', 'qcow2', raw, lab.diskOf(name)];

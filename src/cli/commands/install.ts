@@ -67,7 +67,18 @@ function readPassphrase(path: string | undefined): { passphrase?: string } {
 }
 
 /** The options that change the plan of a disk; what takes an option away leaves the default. */
-function planOptions({ disk, layout, own, slots, share, home, fileSystem, swap, bootCopy }: InstallOptionChanges) {
+function planOptions({
+  disk,
+  layout,
+  own,
+  slots,
+  share,
+  home,
+  fileSystem,
+  swap,
+  erase,
+  bootCopy,
+}: InstallOptionChanges) {
   return {
     ...(disk ? { disk } : {}),
     ...(layout ? { layout } : {}),
@@ -78,6 +89,7 @@ function planOptions({ disk, layout, own, slots, share, home, fileSystem, swap, 
     ...(home ? { home } : {}),
     ...(fileSystem ? { fileSystem } : {}),
     ...(typeof swap === 'number' ? { swap } : {}),
+    ...(erase ? { erase } : {}),
     ...(bootCopy ? { bootCopy } : {}),
   };
 }

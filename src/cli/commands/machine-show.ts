@@ -84,6 +84,7 @@ function optionsText(options: InstallOptions): string {
     options.fileSystem,
     options.swap ? `swap ${formatBytes(options.swap)}` : undefined,
     options.kernelOptions && `kernel options “${options.kernelOptions}”`,
+    options.erase && `may erase ${options.erase.replaceAll(',', ', ')}`,
     options.bootCopy && 'no copy of what boots before',
     options.afterwards && `then ${options.afterwards}`,
   ];

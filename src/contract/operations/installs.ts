@@ -10,6 +10,7 @@ import {
   slotCountSchema,
 } from '../machine.ts';
 import { defineOperation } from '../operation.ts';
+import { eraseKindsSchema } from '../partition-kind.ts';
 import { errorValueSchema } from '../task-event.ts';
 import { lossSchema } from './layouts.ts';
 import { imageReferenceSchema, installOptionChangesSchema, machineRangeSchema } from './machines.ts';
@@ -70,6 +71,7 @@ export const installPlan = defineOperation({
     home: homePlaceSchema.optional(),
     fileSystem: rootFileSystemSchema.optional(),
     swap: z.coerce.number().int().nonnegative().optional(),
+    erase: eraseKindsSchema.optional(),
     bootCopy: z.literal('none').optional(),
   }),
   output: z.object({ plans: z.array(plannedInstallSchema) }),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { partitionKindSchema } from '../layout.ts';
 import { diskFactsSchema } from '../machine.ts';
 import { defineOperation } from '../operation.ts';
+import { partitionKindSchema } from '../partition-kind.ts';
 import { imageReferenceSchema } from './machines.ts';
 
 /** A layout as somebody named it: text of a file, a built-in one, or that of an image's golden machine. */

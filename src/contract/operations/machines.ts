@@ -14,6 +14,7 @@ import {
 } from '../machine.ts';
 import { machineRuleChangesSchema } from '../machine-rules.ts';
 import { defineOperation } from '../operation.ts';
+import { eraseKindsSchema } from '../partition-kind.ts';
 import { groupsSchema } from '../scripts.ts';
 
 /** Which machines: a node range of names (`web[01-20]`), names given to discovered ones, or MAC addresses. */
@@ -38,6 +39,7 @@ export const installOptionChangesSchema = z.object({
   fileSystem: rootFileSystemSchema.nullable().optional(),
   swap: z.int().nonnegative().nullable().optional(),
   kernelOptions: z.string().nullable().optional(),
+  erase: eraseKindsSchema.nullable().optional(),
   bootCopy: z.literal('none').nullable().optional(),
   afterwards: z.enum(['reboot', 'poweroff', 'wait']).nullable().optional(),
 });
