@@ -1,5 +1,6 @@
 import type { SourceFacts, VersionStats } from '../contract/image.ts';
 import type { Layout } from '../contract/layout.ts';
+import { parseBytes } from '../foundation/bytes.ts';
 import { fileSystemOf, layoutDevices } from '../machine/layout-devices.ts';
 import { hostSpace, rootSpace } from './install-space.ts';
 import { wholeMebibytes } from './layout-least.ts';
@@ -33,7 +34,17 @@ export function layoutNeeds(
     );
   }
   const rest = { contentBytes: stats.contentBytes * (1 - elsewhere), entries: stats.entries * (1 - elsewhere) };
-  return { system: rootSpace(rest), host: hostSpace(stats), mounts };
+  const swap = (place: string | undefined) => swapFileBytes(layout, place);
+  for (const [mount, bytes] of mounts) mounts.set(mount, bytes + swap(mount));
+  return { system: rootSpace(rest) + swap(undefined), host: hostSpace(stats), mounts };
+}
+
+/** Swap files that lie on the file system of that mount point; undefined: on the root's. */
+function swapFileBytes(layout: Layout, place: string | undefined): number {
+  const points = separateMounts(layout);
+  return layout.swap
+    .filter(({ file }) => file !== undefined && nearest(file, points) === place)
+    .reduce((sum, { size }) => sum + (parseBytes(size) ?? 0), 0);
 }
 
 /** What no version asks for: a layout looked at by itself. */
