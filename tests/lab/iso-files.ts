@@ -40,13 +40,18 @@ export interface IsoFiles {
   readonly rescue: string;
 }
 
+/** The first of them alone. */
+export async function debianLiveIso(): Promise<string> {
+  return join(await liveIso('iso-live', ['live-boot', 'live-boot-initramfs-tools'], layLive), 'debian-live.iso');
+}
+
 /** All of them; the first call takes some minutes. */
 export async function isoFiles(): Promise<IsoFiles> {
   const packages = await locked('iso-packaged', () => cached('iso-packaged', [...packaged, '1'], takePackaged));
-  const live = await liveIso('iso-live', ['live-boot', 'live-boot-initramfs-tools'], layLive);
+  const live = await debianLiveIso();
   const dracut = await liveIso('iso-dracut', ['dracut', 'dracut-live'], layDracut);
   return {
-    live: join(live, 'debian-live.iso'),
+    live,
     dracut: join(dracut, 'dracut-live.iso'),
     loopback: join(packages, 'netinst.iso'),
     installer: join(packages, 'installer.iso'),

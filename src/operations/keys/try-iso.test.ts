@@ -4,12 +4,13 @@ import { type IsoTrial, isEchoed, type TriedMachine, tryImager, tryIso } from '.
 
 const menu = 'GNU GRUB  version 2.06\r\n';
 
-/** A machine that answers what is typed; its clock runs with the sleeps. */
-function fakeMachine(answer: (typed: string) => string, options: { loses?: number } = {}) {
+/** A machine that answers what is typed; its clock runs with the sleeps. It loses one key, the last of `loses`, and that its shift was let go. */
+function fakeMachine(answer: (typed: string) => string, { loses = '' } = {}) {
   let said = menu;
   let line = '';
   let now = 0;
-  let loses = options.loses ?? 0;
+  let lost = loses === '';
+  let shift = false;
   const typed: string[] = [];
   const machine: TriedMachine = {
     isRunning: true,
@@ -21,13 +22,22 @@ function fakeMachine(answer: (typed: string) => string, options: { loses?: numbe
           said += 'grub> ';
           typed.push('c');
         } else if (character === '\n') {
+          if (line.split('"').length % 2 === 0) {
+            line += character;
+            said += '\r\n> ';
+            continue;
+          }
           typed.push(line);
           said += `\r\n${answer(line) || 'grub> '}`;
           line = '';
-        } else if (loses > 0 && line.length === 5) loses -= 1;
-        else {
-          line += character;
-          said += character;
+        } else if (!lost && `${line}${character}`.endsWith(loses)) {
+          lost = true;
+          shift = true;
+        } else {
+          shift &&= !/[_"$]/.test(character);
+          const shown = shift ? character.toUpperCase() : character;
+          line += shown;
+          said += shown;
         }
       }
     },
@@ -160,13 +170,13 @@ describe('tryIso', () => {
     expect(typed).toEqual(expect.arrayContaining(['default=2', 'export default']));
   });
 
-  it('types again what was lost', async () => {
-    const { machine, clock, typed, signal } = fakeMachine(starts('live login: '), { loses: 1 });
+  it.each([
+    ['in the middle', 'imprin', ['impri', '_']],
+    ['that ends a quotation', 'tty0"', ['imprint_words="$imprint_words console=tty0\n"']],
+  ])('types again what was lost %s, be it shift', async (_, loses, first) => {
+    const { machine, clock, typed, signal } = fakeMachine(starts('live login: '), { loses });
     expect((await tryIso(machine, live, clock, signal)).verdict).toBe('runs');
-    expect(typed.slice(1, 3)).toEqual([
-      'imprit_words="$imprint_words console=tty0"',
-      'imprint_words="$imprint_words console=tty0"',
-    ]);
+    expect(typed.slice(1, first.length + 2)).toEqual([...first, 'imprint_words="$imprint_words console=tty0"']);
   });
 
   it('says what it failed at', async () => {

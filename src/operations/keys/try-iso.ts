@@ -20,7 +20,9 @@ export type TriedMachine = Pick<TrialMachine, 'isRunning' | 'said' | 'screenText
 
 type Outcome = Pick<KeyTestResult, 'verdict' | 'stage' | 'said' | 'problem'>;
 
+/** Between two looks at all that it says and shows, and between two at its serial line alone. Milliseconds. */
 const pollTime = 500;
+const hearTime = 50;
 /** GRUB’s menu, ours or an ISO’s; its command line says so in its first line, too. */
 const grub = /GNU GRUB +version/g;
 const prompt = /grub> ?/;
@@ -123,8 +125,8 @@ function linesFor(trial: IsoTrial, family: IsoFamily | undefined): string[] | un
 
 /** How long a slow machine is waited for, longer each time; a fast one has answered long before the first is over. Milliseconds. */
 const patience = [8000, 16_000, 32_000, 64_000] as const;
-/** Keys that even a machine too slow to keep up with typing does not lose: a PC’s keyboard holds 16 codes, and a key with its shift has four. */
-const pieceLength = 4;
+/** Keys that even a machine too slow to keep up with typing does not lose: a PC’s keyboard holds 16 codes, and a key with its shift has six. */
+const pieceLength = 2;
 
 async function openCommandLine(machine: TriedMachine, watch: Watch): Promise<boolean> {
   for (const [attempt, time] of patience.entries()) {
@@ -149,24 +151,19 @@ async function typeLines(machine: TriedMachine, watch: Watch, lines: readonly st
   return undefined;
 }
 
-/** Keys are lost where the machine is slow: what was not echoed whole is typed again, piece by piece. */
+/** What was not echoed whole is typed again. */
 async function typeWhole(machine: TriedMachine, watch: Watch, line: string): Promise<boolean> {
-  for (const [attempt, time] of patience.entries()) {
-    if (await typeOnce(machine, watch, line, { length: attempt === 0 ? line.length : pieceLength, time })) return true;
-    await endLine(machine, watch, time);
+  for (const time of patience) {
+    if (await typeOnce(machine, watch, line, time)) return true;
+    await recover(machine, watch, time);
   }
   return false;
 }
 
-async function typeOnce(
-  machine: TriedMachine,
-  watch: Watch,
-  line: string,
-  { length, time }: { length: number; time: number },
-): Promise<boolean> {
+async function typeOnce(machine: TriedMachine, watch: Watch, line: string, time: number): Promise<boolean> {
   watch.forget();
-  for (let end = length; ; end += length) {
-    await machine.type(line.slice(end - length, end));
+  for (let end = pieceLength; ; end += pieceLength) {
+    await machine.type(line.slice(end - pieceLength, end));
     const typed = line.slice(0, end);
     if (!(await watch.hears((said) => isEchoed(said, typed), time))) return false;
     if (typed === line) return true;
@@ -174,10 +171,16 @@ async function typeOnce(
 }
 
 /** Ends what stands in the command line. */
-async function endLine(machine: TriedMachine, watch: Watch, time: number): Promise<void> {
+async function endLine(machine: TriedMachine, watch: Watch, time: number, typed = ''): Promise<boolean> {
   watch.forget();
-  await machine.type('\n');
-  await watch.hears((said) => prompt.test(said), time);
+  await machine.type(`${typed}\n`);
+  return watch.hears((said) => prompt.test(said), time);
+}
+
+/** From where a lost key leads: a quotation that goes on in the next line, and a shift that seems to be held until it is let go another time. */
+async function recover(machine: TriedMachine, watch: Watch, time: number): Promise<void> {
+  if (await endLine(machine, watch, time)) await endLine(machine, watch, time, '_');
+  else await endLine(machine, watch, time, '"');
 }
 
 /** GRUB of a UEFI machine says each character twice on the serial line: itself and by the firmware’s console. */
@@ -199,9 +202,14 @@ async function choose(machine: TriedMachine, watch: Watch): Promise<void> {
 
 /** An ISO’s own menu: its first entry, unless that menu is all there is to see. */
 async function passOwnMenu(machine: TriedMachine, watch: Watch, family: IsoFamily | undefined): Promise<void> {
-  if (!(await watch.until((text) => text.match(grub), 20_000))) return;
-  if (readProgress(await watch.text(), family).stage === 'running') return;
-  await machine.type('\n');
+  if (!(await watch.until((text) => text.match(grub) ?? further(text, family), 60_000))) return;
+  if (further(await watch.text(), family)) return;
+  await choose(machine, watch);
+}
+
+function further(text: string, family: IsoFamily | undefined): string[] | null {
+  const { stage } = readProgress(text, family);
+  return stage === 'chosen' ? null : [stage];
 }
 
 async function follow(
@@ -288,7 +296,7 @@ class Watch {
 
   /** Whether its serial line alone, which has nothing twice that came once, came to that before the time was over. */
   hears(isIt: (said: string) => boolean, patience: number): Promise<boolean> {
-    return this.#until(async () => isIt(plainText(await this.#hear())), patience);
+    return this.#until(async () => isIt(plainText(await this.#hear())), patience, hearTime);
   }
 
   /** Whether `find` found something before the time, or the machine’s, was over. */
@@ -296,12 +304,12 @@ class Watch {
     return this.#until(async () => find(await this.text()) !== null, patience);
   }
 
-  async #until(isIt: () => Promise<boolean>, patience: number): Promise<boolean> {
+  async #until(isIt: () => Promise<boolean>, patience: number, pause = pollTime): Promise<boolean> {
     const end = Math.min(this.#end, this.#clock.now() + patience);
     for (;;) {
       if (await isIt()) return true;
       if (this.#clock.now() >= end || !this.#machine.isRunning) return false;
-      await this.#clock.sleep(pollTime, this.#signal);
+      await this.#clock.sleep(pause, this.#signal);
     }
   }
 }
