@@ -53,6 +53,20 @@ describe('what a system knows of its stack', () => {
     expect(initramfsFiles({ raids: [], crypts: [], groups: [{ name: 'vg0', root: true }] })).toEqual([]);
   });
 
+  it('has no initial RAM disk begin an array that the system is to start, whole or not', () => {
+    const [conf] = initramfsFiles({
+      raids: [{ name: 'pool', uuid: '5:6:7:8', metadata: '1.2' }],
+      crypts: [],
+      groups: [],
+    });
+    expect(conf?.path).toBe('etc/mdadm/mdadm.conf');
+    expect(conf?.content).toMatch(/^AUTO -all$/m);
+    expect(conf?.content).not.toContain('ARRAY');
+    const both = initramfsFiles(stack)[0]?.content;
+    expect(both).toMatch(/^ARRAY [^\n]*UUID=1:2:3:4$/m);
+    expect(both).toMatch(/^AUTO -all$/m);
+  });
+
   it('names what dracut is to set in motion', () => {
     expect(stackArguments(stack, 'dracut')).toEqual([
       ...['rd.md.uuid=1:2:3:4', 'rd.luks.name=u-1=secret', 'rd.lvm.vg=vg0'],

@@ -12,7 +12,7 @@ export interface InstalledRaid {
   /** As mdadm has it: `0123abcd:…`, four words. */
   uuid: string;
   metadata: string;
-  /** The root of a system lies on it. */
+  /** The root of a system lies on it, or its `/usr`: its initial RAM disk has to set it in motion. */
   root?: true;
 }
 
@@ -84,8 +84,9 @@ export function initramfsFiles(stack: InstalledStack | undefined): StackFile[] {
   const raids = stack.raids.filter(({ root }) => root);
   const crypts = stack.crypts.filter(({ root }) => root);
   const files: StackFile[] = [];
-  if (raids.length > 0) {
-    const content = renderMdadmConf(raids);
+  if (stack.raids.length > 0) {
+    // Any other array is the system's: begun here with a disk gone it would stay as it is, for mdadm's rules of udev start what is not whole, after a while, only where they began it.
+    const content = `${renderMdadmConf(raids)}AUTO -all\n`;
     // Debian's place, and that of the others.
     files.push({ path: 'etc/mdadm/mdadm.conf', content }, { path: 'etc/mdadm.conf', content });
   }

@@ -87,6 +87,12 @@ export function deviceUses(layout: Layout): DeviceUse[] {
   ];
 }
 
+/** What must be there before init starts: the roots of systems, and `/usr`, which initial RAM disks mount, too. */
+export function isMountedEarly({ role, fileSystem }: Pick<DeviceBase, 'role' | 'fileSystem'>): boolean {
+  if (role === 'root' || role === 'slot' || role === 'host') return true;
+  return fileSystem?.mount === '/usr' || (fileSystem?.subvolumes?.some(({ mount }) => mount === '/usr') ?? false);
+}
+
 /** The file system that a device gets, with what its role says where the layout is silent; undefined: none. */
 export function fileSystemOf(device: Pick<DeviceBase, 'role' | 'fileSystem'>): LayoutFileSystem | undefined {
   const { role, fileSystem } = device;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { array, boot, disk, G, mirror, stacked } from '../../tests/solved-layout.ts';
+import { array, boot, bunch, disk, G, mirror, stacked } from '../../tests/solved-layout.ts';
 import { imageContent, versionRecord } from '../../tests/version-record.ts';
 import type { DiskFacts } from '../contract/machine.ts';
 import type { ImageContent } from '../machine/image-content.ts';
@@ -111,6 +111,16 @@ describe('planInstall, of a stack', () => {
     expect(cores).toEqual([fresh.boot.uuid, names(6).uuid]);
     const esps = made.filter((step) => step.kind === 'make-esp').map(({ volumeId }) => volumeId);
     expect(new Set(esps).size).toBe(2);
+  });
+
+  it('has what is below /usr there before the system starts, and no other data', () => {
+    const mounted = (mount: string) => array(1, '2').replace('/pool', mount);
+    const disks = bunch(60, 60);
+    const raid = (mount: string) => layoutOf(steps(mounted(mount), disks)).layout.stack?.raids[0];
+    expect(raid('/usr')).toMatchObject({ name: 'pool', root: true });
+    expect(raid('/srv')).not.toHaveProperty('root');
+    const without = planned(mounted('/usr'), disks, ['mdadm']);
+    expect(without).toMatchObject({ kind: 'refused', error: { code: 'image-unfit' } });
   });
 
   it('encrypts what lies on a mirror, and says the secret to nobody', () => {

@@ -2,7 +2,7 @@ import type { Layout } from '../contract/layout.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { ImageContent } from '../machine/image-content.ts';
 import type { InstalledStack } from '../machine/installed-stack.ts';
-import { deviceUses, layoutDevices } from '../machine/layout-devices.ts';
+import { deviceUses, isMountedEarly, layoutDevices } from '../machine/layout-devices.ts';
 import type { StoragePart } from '../machine/storage-parts.ts';
 
 interface StackQuestion {
@@ -104,7 +104,7 @@ function kindsOf({ raids, crypts, volumeGroups }: Layout): Kind[] {
   ];
 }
 
-/** Kinds of devices that must be there before the root is. */
+/** Kinds of devices that must be there before the root and its `/usr` are. */
 function kindsBelowRoot(layout: Layout): ReadonlySet<Kind> {
   const devices = layoutDevices(layout);
   const uses = deviceUses(layout);
@@ -119,6 +119,6 @@ function kindsBelowRoot(layout: Layout): ReadonlySet<Kind> {
     if (device.kind === 'volume' && device.volume.pool !== undefined) kinds.add('thin');
     for (const use of uses) if (use.makes.includes(ref)) go(use.ref);
   };
-  for (const { ref, role } of devices) if (role === 'root' || role === 'slot' || role === 'host') go(ref);
+  for (const device of devices) if (isMountedEarly(device)) go(device.ref);
   return kinds;
 }

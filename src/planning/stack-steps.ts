@@ -1,4 +1,5 @@
 import { type InstalledStack, raidUuid } from '../machine/installed-stack.ts';
+import { isMountedEarly } from '../machine/layout-devices.ts';
 import type { Carrier, Stacked } from './carriers.ts';
 import type { SolvedCrypt, SolvedGroup, SolvedRaid } from './layout-solution.ts';
 import type { Step } from './step.ts';
@@ -24,7 +25,7 @@ export function installedStack(solution: Stacked, carriers: readonly Carrier[]):
   };
 }
 
-/** Devices that must be there before a root can be mounted. */
+/** Devices that must be there before a root and its `/usr` can be mounted. */
 function belowRoot({ raids = [], crypts = [], groups = [] }: Stacked, carriers: readonly Carrier[]): Set<string> {
   const under = new Set<string>();
   const go = (device: string): void => {
@@ -40,7 +41,7 @@ function belowRoot({ raids = [], crypts = [], groups = [] }: Stacked, carriers: 
     ];
     for (const each of below) go(each);
   };
-  for (const { device, role } of carriers) if (role === 'root' || role === 'slot' || role === 'host') go(device);
+  for (const carrier of carriers) if (isMountedEarly(carrier)) go(carrier.device);
   return under;
 }
 
