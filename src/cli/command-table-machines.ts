@@ -143,7 +143,7 @@ export const machineCommands: readonly CommandDefinition[] = [
     summary: 'order one install on machines, which erases their disk',
     description:
       'The order is carried out once, when the machine next boots from the network, or at once where its imager waits. ' +
-      'The disk is chosen by rule; where several fit, or none, nothing is written.',
+      'The disk is chosen by rule; where several fit, or none, nothing is written. A built-in layout erases Linux; Windows, LUKS, RAID, LVM and what nobody knows only where --erase names it.',
     arguments: [range],
     options: [
       { flags: '--image <ref>', description: 'what to install; else the image that is set on the machine' },
