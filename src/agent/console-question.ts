@@ -9,7 +9,7 @@ export interface ConsoleQuestion {
 }
 
 /**
- * A question by two files, with `imager-init`, who has the consoles: while `question` is there, it writes a line that is not empty to `answer`. (An empty one
+ * A question by two files, with `imager-init`, who has the consoles: while `question` is there, it writes a line that is not empty to `answer`; it waits a second for a question that is shown before it is there. (An empty one
  * opens a shell, as always.)
  */
 export function consoleQuestion(directory: string, clock: Clock, interval = 300): ConsoleQuestion {

@@ -3,10 +3,10 @@ import { basename } from 'node:path';
 import type { z } from 'zod';
 import { homePlaceSchema, type InstallOptions, shareSizeSchema, slotCountSchema } from '../contract/machine.ts';
 import type { installOptionChangesSchema } from '../contract/operations/machines.ts';
-import { eraseKindsSchema } from '../contract/partition-kind.ts';
 import { parseBytes } from '../foundation/bytes.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import { parseLayout } from '../machine/layout-file.ts';
+import { readEraseKinds } from '../machine/layout-terms.ts';
 import { builtInLayouts } from '../planning/built-in-layouts.ts';
 import type { Invocation } from './command.ts';
 
@@ -44,8 +44,12 @@ export function readInstallOptions(invocation: Invocation): InstallOptionChanges
 
 /** The same for a machine that is new, where there is nothing to take away. */
 export function readNewInstallOptions(invocation: Invocation): InstallOptions {
-  const changes = Object.entries(readInstallOptions(invocation)).filter(([, value]) => value !== null);
-  return Object.fromEntries(changes) as InstallOptions;
+  return setOptions(readInstallOptions(invocation));
+}
+
+/** What changes set; what they take away is left out. */
+export function setOptions(changes: InstallOptionChanges): InstallOptions {
+  return Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== null)) as InstallOptions;
 }
 
 /** One of ours by its name, or a file, which is looked through here and now. Errors: `input-invalid`, `layout-invalid`. */
@@ -90,11 +94,12 @@ function readHome(text: string): string {
 }
 
 function readKinds(text: string): string {
-  const kinds = text.replaceAll(/\s/g, '').toLowerCase();
-  const read = eraseKindsSchema.safeParse(kinds);
-  if (read.success) return kinds;
-  const problem = `“${text}” ${read.error.issues[0]?.message}`;
-  throw new ImprintError('input-invalid', { field: '--erase', problem });
+  try {
+    return readEraseKinds(text);
+  } catch (error) {
+    const problem = `“${text}” ${(error as Error).message}`;
+    throw new ImprintError('input-invalid', { field: '--erase', problem });
+  }
 }
 
 function readSize(field: string, text: string): number {

@@ -1,5 +1,5 @@
 import type { LayoutDisk } from '../contract/layout.ts';
-import { type PartitionKind, partitionKindSchema } from '../contract/partition-kind.ts';
+import { eraseKindsSchema, type PartitionKind, partitionKindSchema } from '../contract/partition-kind.ts';
 import { didYouMean } from './nearest-word.ts';
 
 /** How many disks an entry of a layout stands for. */
@@ -63,4 +63,16 @@ export function parseErase(words: LayoutDisk['erase']): EraseOrder {
   // What is empty holds nothing that could be lost.
   kinds.add('empty');
   return { all: said.includes('all'), kinds, rules, shared: said.includes('shared') };
+}
+
+/** Kinds as a person writes them for a built-in layout, in the form of `eraseKindsSchema`: `Windows, recovery` → `windows,recovery`. Throws a `RangeError` that says what is wrong. */
+export function readEraseKinds(text: string): string {
+  const read = eraseKindsSchema.safeParse(
+    text
+      .trim()
+      .toLowerCase()
+      .replaceAll(/[\s,]+/g, ','),
+  );
+  if (!read.success) throw new RangeError(read.error.issues[0]?.message);
+  return read.data;
 }

@@ -52,9 +52,12 @@ IMAGENAME=web_server_image_v1
     });
   });
 
-  it('takes groups, as SystemImager writes them', () => {
+  it('takes what may be erased, however it is written', () => {
     expect(settings('ERASE="Windows, recovery"\n')).toEqual({ erase: 'windows,recovery' });
     expect(problems(read('ERASE=everything\n'))[0]).toMatch(/^1: ERASE=everything: it must be of all, linux, raid,/);
+  });
+
+  it('takes groups, as SystemImager writes them', () => {
     expect(settings('GROUPNAMES="rack1 db"\n')).toEqual({ groups: ['rack1', 'db'] });
     expect(problems(read('GROUPNAMES="../etc"\n'))).toEqual(['1: GROUPNAMES=../etc: these are no names of groups']);
   });

@@ -1,8 +1,8 @@
 import { machineNameSchema } from '../contract/machine.ts';
-import { eraseKindsSchema } from '../contract/partition-kind.ts';
 import { groupsSchema } from '../contract/scripts.ts';
 import { ipv4ToNumber } from '../foundation/node-range.ts';
 import { parseDiskRule } from './disk-rule.ts';
+import { readEraseKinds } from './layout-terms.ts';
 import type { LocalSettings } from './local-config.ts';
 
 /** One variable of `local.cfg`. */
@@ -129,8 +129,11 @@ export const localVariables: Readonly<Record<string, LocalVariable>> = {
     says: 'what INSTALL=unattended may erase beside Linux: windows, recovery, vendor, luks, raid, lvm, other, unknown, all',
     example: 'windows,recovery',
     apply: (settings, value) => {
-      const kinds = eraseKindsSchema.safeParse(value.toLowerCase().replaceAll(/[\s,]+/g, ','));
-      return kinds.success ? keep(settings, { erase: kinds.data }) : `it ${kinds.error.issues[0]?.message}`;
+      try {
+        return keep(settings, { erase: readEraseKinds(value) });
+      } catch (error) {
+        return `it ${(error as Error).message}`;
+      }
     },
   },
   BOOT_COPY: {

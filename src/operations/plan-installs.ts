@@ -107,28 +107,11 @@ function planOne(
 
 /** The options that were given; one that was not must not take the machine's own away. */
 function optionsOf({
-  disk,
-  layout,
-  ownName,
+  machines: _machines,
+  image: _image,
+  ownName = 'layout',
   ownText,
-  slots,
-  share,
-  home,
-  fileSystem,
-  swap,
-  erase,
-  bootCopy,
+  ...options
 }: Input): InstallOptions {
-  return {
-    ...(disk === undefined ? {} : { disk }),
-    ...(layout === undefined ? {} : { layout }),
-    ...(ownText === undefined ? {} : { own: { name: ownName ?? 'layout', text: ownText } }),
-    ...(slots === undefined ? {} : { slots }),
-    ...(share === undefined ? {} : { share }),
-    ...(home === undefined ? {} : { home }),
-    ...(fileSystem === undefined ? {} : { fileSystem }),
-    ...(swap === undefined ? {} : { swap }),
-    ...(erase === undefined ? {} : { erase }),
-    ...(bootCopy === undefined ? {} : { bootCopy }),
-  };
+  return ownText === undefined ? options : { ...options, own: { name: ownName, text: ownText } };
 }

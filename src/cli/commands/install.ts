@@ -13,7 +13,7 @@ import { renderLayout } from '../../machine/layout-yaml.ts';
 import { isExtended } from '../../machine/partition-kind.ts';
 import type { Invocation } from '../command.ts';
 import { followTasks } from '../follow-tasks.ts';
-import { type InstallOptionChanges, readInstallOptions } from '../install-options.ts';
+import { type InstallOptionChanges, readInstallOptions, setOptions } from '../install-options.ts';
 import { listNames } from '../list-names.ts';
 import { parseInput } from '../parse-input.ts';
 import { printTable } from '../print-table.ts';
@@ -67,31 +67,11 @@ function readPassphrase(path: string | undefined): { passphrase?: string } {
 }
 
 /** The options that change the plan of a disk; what takes an option away leaves the default. */
-function planOptions({
-  disk,
-  layout,
-  own,
-  slots,
-  share,
-  home,
-  fileSystem,
-  swap,
-  erase,
-  bootCopy,
-}: InstallOptionChanges) {
-  return {
-    ...(disk ? { disk } : {}),
-    ...(layout ? { layout } : {}),
-    // Without its remarks it is short enough for an address.
-    ...(own ? { ownName: own.name, ownText: renderLayout(parseLayout(own.text, own.name)) } : {}),
-    ...(typeof slots === 'number' ? { slots } : {}),
-    ...(typeof share === 'number' ? { share } : {}),
-    ...(home ? { home } : {}),
-    ...(fileSystem ? { fileSystem } : {}),
-    ...(typeof swap === 'number' ? { swap } : {}),
-    ...(erase ? { erase } : {}),
-    ...(bootCopy ? { bootCopy } : {}),
-  };
+function planOptions(changes: InstallOptionChanges) {
+  const { own, kernelOptions: _kernelOptions, afterwards: _afterwards, ...disk } = setOptions(changes);
+  if (own === undefined) return disk;
+  // Without its remarks it is short enough for an address.
+  return { ...disk, ownName: own.name, ownText: renderLayout(parseLayout(own.text, own.name)) };
 }
 
 async function cancel(session: Session, machines: string, force: boolean): Promise<void> {
