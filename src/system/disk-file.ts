@@ -18,6 +18,16 @@ export class DiskFile implements Disposable {
     this.isDevice = this.#attempt(() => fstatSync(this.#fd).isBlockDevice());
   }
 
+  /** A file that was not there, of no length yet. Errors: `io-failed`, `target-exists`, `disk-full`. */
+  static create(path: string): DiskFile {
+    try {
+      closeSync(openSync(path, 'wx'));
+    } catch (error) {
+      throw toImprintError(Object.assign(error as NodeJS.ErrnoException, { path }));
+    }
+    return new DiskFile(path);
+  }
+
   /** Another way to the same file, for every process of this machine, also when its name is gone. */
   get link(): string {
     return `/proc/${process.pid}/fd/${this.#fd}`;

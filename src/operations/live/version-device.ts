@@ -1,0 +1,137 @@
+import type { Digest } from '../../foundation/brand.ts';
+import { ImprintError } from '../../foundation/errors.ts';
+import type { Task } from '../../foundation/task.ts';
+import { ContentMap, type PlacedContent } from '../../image/content-map.ts';
+import type { ChunkReference } from '../../image/entry.ts';
+import { blockSize } from '../../image/ext4/geometry.ts';
+import { Ext4Tree } from '../../image/ext4/tree.ts';
+import { writeExt4 } from '../../image/ext4/writer.ts';
+import type { ChunkLocation, Store } from '../../store/store.ts';
+import { blocksOf, DiskFile } from '../../system/disk-file.ts';
+import { makeExt4InFile } from '../../system/filesystem.ts';
+import type { Processes } from '../../system/run.ts';
+import { inodesFor, journalFor } from '../disk-image/disk-plan.ts';
+import { FrameReader } from './frame-reader.ts';
+
+/** A file system that is to hold a version, and decides every byte of it together with the version. */
+export interface VersionDeviceWish {
+  store: Store;
+  digest: Digest;
+  /** Bytes of the file system. */
+  size: number;
+  uuid: string;
+  label?: string;
+  /** Seconds since 1970. */
+  time: number;
+  /** A sparse file that is not there yet, for all but the content: some megabytes, best in memory. */
+  file: string;
+  processes: Processes;
+  /** Bytes of content that are kept in memory. */
+  room: number;
+}
+
+/**
+ * A version as the bytes of an ext4, of which nothing was written: its own structures are made here, and content is fetched when it is
+ * asked for, and checked. Reads come in any order, several at once.
+ */
+export class VersionDevice implements Disposable {
+  readonly size: number;
+  readonly #own: DiskFile;
+  readonly #map: ContentMap;
+  readonly #places: ReadonlyMap<string, ChunkLocation>;
+  readonly #frames: FrameReader;
+
+  private constructor(parts: {
+    size: number;
+    own: DiskFile;
+    map: ContentMap;
+    places: ReadonlyMap<string, ChunkLocation>;
+    frames: FrameReader;
+  }) {
+    this.size = parts.size;
+    this.#own = parts.own;
+    this.#map = parts.map;
+    this.#places = parts.places;
+    this.#frames = parts.frames;
+  }
+
+  /**
+   * Lays a version out. Errors: `export-unfit`-like `FormatError` where ext4 cannot hold it, a `RangeError` where the size is too small, `chunk-missing`,
+   * `tool-missing`, `disk-full`.
+   */
+  static async make(wish: VersionDeviceWish, task: Task): Promise<VersionDevice> {
+    const { store, digest, size, file, uuid, label, time, processes, room } = wish;
+    const tree = new Ext4Tree();
+    for await (const batch of store.entries(digest)) {
+      task.signal.throwIfAborted();
+      for (const entry of batch) tree.add(entry);
+    }
+    const own = DiskFile.create(file);
+    try {
+      own.resize(size);
+      const options = {
+        path: file,
+        offset: 0,
+        size,
+        uuid,
+        journal: journalFor(size),
+        inodes: inodesFor(tree, size),
+        time,
+      };
+      await makeExt4InFile(processes, { ...options, ...(label !== undefined && { label }) }, task.signal);
+      const pieces: PlacedContent[] = [];
+      writeExt4(tree, blocksOf(own, 0, blockSize), (piece) => pieces.push(piece));
+      const map = new ContentMap(pieces);
+      const places = await locate(store, digest, pieces);
+      return new VersionDevice({ size, own, map, places, frames: new FrameReader(store, room) });
+    } catch (error) {
+      own[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Bytes of the device. Errors: `corrupt-pack`, `store-unreachable`: nothing of the range is given out then. */
+  async read(position: number, length: number): Promise<Buffer> {
+    if (position < 0 || length < 0 || position + length > this.size)
+      throw new RangeError(`there are no ${length} bytes at ${position}`);
+    const bytes = Buffer.allocUnsafe(length);
+    await Promise.all(
+      this.#map.spans(position, length).map(async (span) => {
+        const at = span.position - position;
+        if (span.kind === 'own') return this.#own.read(span.position, span.length).copy(bytes, at);
+        const name = hex(this.#map.chunk(span.piece));
+        const content = await this.#frames.chunk(name, this.#places.get(name) as ChunkLocation);
+        return bytes.set(content.subarray(span.skip, span.skip + span.length), at);
+      }),
+    );
+    return bytes;
+  }
+
+  /** What reads have fetched so far: how many frames, and which in which order. */
+  get fetched(): { frames: number; order: readonly string[] } {
+    return { frames: this.#frames.fetched, order: [...this.#frames.order] };
+  }
+
+  [Symbol.dispose](): void {
+    this.#own[Symbol.dispose]();
+  }
+}
+
+async function locate(
+  store: Store,
+  digest: Digest,
+  pieces: readonly PlacedContent[],
+): Promise<Map<string, ChunkLocation>> {
+  const names = new Set(pieces.map(({ chunk }) => hex(chunk)));
+  const places = await store.locate(names, digest);
+  for (const { chunk } of pieces) {
+    const name = hex(chunk);
+    if (places.get(name)?.length !== chunk.length)
+      throw new ImprintError('chunk-missing', { chunk: name, digest, store: store.location });
+  }
+  return places;
+}
+
+function hex({ hash }: ChunkReference): string {
+  return Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength).toString('hex');
+}

@@ -1,0 +1,150 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Digest } from '../../src/foundation/brand.ts';
+import { toImprintError } from '../../src/foundation/errors.ts';
+import { Task } from '../../src/foundation/task.ts';
+import { blockSize } from '../../src/image/ext4/geometry.ts';
+import { Ext4Tree } from '../../src/image/ext4/tree.ts';
+import { writeExt4 } from '../../src/image/ext4/writer.ts';
+import { captureImage } from '../../src/operations/capture-image.ts';
+import { type Context, createContext } from '../../src/operations/context.ts';
+import { DiskContent } from '../../src/operations/disk-image/disk-content.ts';
+import { inodesFor, journalFor } from '../../src/operations/disk-image/disk-plan.ts';
+import { VersionDevice } from '../../src/operations/live/version-device.ts';
+import { silentLog } from '../../src/operations/log.ts';
+import { openStore } from '../../src/store/open-store.ts';
+import type { Store } from '../../src/store/store.ts';
+import { blocksOf, DiskFile } from '../../src/system/disk-file.ts';
+import { makeExt4InFile } from '../../src/system/filesystem.ts';
+import { systemProcesses } from '../../src/system/run.ts';
+import { makeEveryEntry } from './every-entry.ts';
+import { makeGoldenTree } from './install-tree.ts';
+
+const size = 256 * 2 ** 20;
+const place = { uuid: '6d3b1c52-3f0e-4a8e-9a64-2f6d5a1c0e11', time: 1_700_000_000 };
+let work: string;
+let context: Context;
+let digest: Digest;
+let store: Store;
+
+describe.skipIf(process.getuid?.() !== 0)('a version as a block device', { timeout: 120_000 }, () => {
+  beforeAll(async () => {
+    work = await mkdtemp(join(tmpdir(), 'imprint-version-device-'));
+    context = createContext({ data: join(work, 'data'), log: silentLog });
+    makeEveryEntry(join(work, 'tree'));
+    await makeGoldenTree(join(work, 'tree'));
+    const request = { source: join(work, 'tree'), name: 'web', noDefaultExcludes: true, keepSecrets: true };
+    digest = (await captureImage(context, request, Task.silent())).digest as Digest;
+    store = await openStore(join(work, 'data/store'));
+  });
+  afterAll(async () => {
+    await store?.close();
+    await context?.[Symbol.asyncDispose]();
+    if (work !== undefined) execFileSync('rm', ['-rf', work]);
+  });
+
+  const make = (file: string, room = 32 << 20) =>
+    VersionDevice.make(
+      { store, digest, size, ...place, file: join(work, file), processes: systemProcesses, room },
+      Task.silent(),
+    );
+
+  /** What the writers of disk images put into a file. */
+  async function written(file: string): Promise<Buffer> {
+    const tree = new Ext4Tree();
+    for await (const batch of store.entries(digest)) for (const entry of batch) tree.add(entry);
+    using disk = DiskFile.create(join(work, file));
+    disk.resize(size);
+    const wish = {
+      path: disk.path,
+      offset: 0,
+      size,
+      ...place,
+      journal: journalFor(size),
+      inodes: inodesFor(tree, size),
+    };
+    await makeExt4InFile(systemProcesses, wish);
+    const content = new DiskContent();
+    writeExt4(tree, blocksOf(disk, 0, blockSize), (piece) => content.add(piece));
+    await content.write(store, digest, (position, bytes) => disk.write(position, bytes), Task.silent());
+    return readFile(disk.path);
+  }
+
+  it('has the bytes that a file system would have into which it was written', async () => {
+    const expected = await written('written.ext4');
+    using device = await make('own-1.ext4');
+    let seed = 12_345;
+    const random = (below: number) => {
+      seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
+      return seed % below;
+    };
+    await Promise.all(
+      Array.from({ length: 400 }, async () => {
+        const position = random(size / 512) * 512;
+        const length = Math.min(512 * (1 + random(256)), size - position);
+        const read = await device.read(position, length);
+        expect(read.equals(expected.subarray(position, position + length)), `${length} bytes at ${position}`).toBe(
+          true,
+        );
+      }),
+    );
+    for (let position = 0; position < size; position += 2 ** 20) {
+      expect((await device.read(position, 2 ** 20)).equals(expected.subarray(position, position + 2 ** 20))).toBe(true);
+    }
+    execFileSync('e2fsck', ['-fn', join(work, 'written.ext4')]);
+  });
+
+  it('is the same where it is made again, and takes little room of its own', async () => {
+    using first = await make('own-2.ext4');
+    using second = await make('own-3.ext4');
+    expect((await first.read(0, 4 << 20)).equals(await second.read(0, 4 << 20))).toBe(true);
+    const blocks = Number(execFileSync('stat', ['-c', '%b', join(work, 'own-2.ext4')], { encoding: 'utf8' })) * 512;
+    expect(blocks).toBeLessThan(24 << 20);
+  });
+
+  it('fetches a frame once for all who want it, and again where there was no room to keep it', async () => {
+    using device = await make('own-4.ext4', size);
+    await Promise.all(Array.from({ length: 16 }, () => device.read(0, size / 4)));
+    expect(device.fetched.frames).toBe(device.fetched.order.length);
+    using cramped = await make('own-5.ext4', 0);
+    for (let round = 0; round < 2; round += 1) await cramped.read(0, size);
+    expect(cramped.fetched.frames).toBeGreaterThan(cramped.fetched.order.length);
+  });
+
+  it('gives out nothing that is wrong, and asks again', async () => {
+    using device = await make('own-6.ext4', 0);
+    const directory = join(work, 'data/store/packs');
+    const [pack = ''] = (await readdir(directory, { recursive: true })).filter((name) => name.endsWith('.pack'));
+    await using file = await open(join(directory, pack), 'r+');
+    const good = Buffer.alloc(64);
+    await file.read(good, 0, 64, 0);
+    await file.write(Buffer.alloc(64, 0xff), 0, 64, 0);
+    expect(
+      await device.read(0, size).then(
+        () => 'read',
+        (error) => toImprintError(error).code,
+      ),
+    ).toBe('corrupt-pack');
+    await file.write(good, 0, 64, 0);
+    await device.read(0, size);
+  });
+
+  it('refuses what does not fit', async () => {
+    const wish = {
+      store,
+      digest,
+      ...place,
+      processes: systemProcesses,
+      room: 0,
+      size: 16 << 20,
+      file: join(work, 'small.ext4'),
+    };
+    await expect(VersionDevice.make(wish, Task.silent())).rejects.toThrow();
+    using device = await make('own-7.ext4');
+    await expect(device.read(size - 512, 1024)).rejects.toThrow(RangeError);
+    await rm(join(work, 'small.ext4'), { force: true });
+  });
+});
