@@ -373,6 +373,12 @@ export const errorCatalogue = {
     message: 'What makes this machine itself cannot be kept or brought back: {problem}.',
     hint: '{hint}',
   },
+  'live-changes-lost': {
+    exit: 5,
+    http: 500,
+    message: 'What was changed since the move onto the disk began is lost: the disk could not keep it, or was full.',
+    hint: 'Save what is still to be read, look at the disk (dmesg, smartctl), and begin anew: the system that runs cannot be made good.',
+  },
   'in-place-unfit': {
     exit: 4,
     http: 409,
