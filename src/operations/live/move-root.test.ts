@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { Task } from '../../foundation/task.ts';
+import type { SectorRun } from '../../machine/copied-map.ts';
 import type { LiveRecord } from '../../machine/live-record.ts';
 import { type LiveDevice, liveDevices } from '../../planning/live-tables.ts';
 import type { SnapshotState } from '../../system/device-mapper.ts';
-import { beginLive, type LiveMachine, moveRoot, type SectorRun } from './move-root.ts';
+import { beginLive, type LiveMachine, moveRoot } from './move-root.ts';
 
 class Cut extends Error {}
 

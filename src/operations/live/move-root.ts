@@ -1,15 +1,10 @@
 import type { Clock } from '../../foundation/clock.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
+import type { SectorRun } from '../../machine/copied-map.ts';
 import type { LivePhase, LiveRecord } from '../../machine/live-record.ts';
 import { type LiveDevice, type LivePlaces, liveTables, nextLivePhase } from '../../planning/live-tables.ts';
 import type { SnapshotState } from '../../system/device-mapper.ts';
-
-/** A run of sectors of the source. */
-export interface SectorRun {
-  readonly start: number;
-  readonly length: number;
-}
 
 /** What a move does to the machine; each is done when it resolves, and lasting where that is said. */
 export interface LiveMachine {
