@@ -374,7 +374,7 @@ export const errorCatalogue = {
     hint: '{hint}',
   },
   'live-changes-lost': {
-    exit: 5,
+    exit: 1,
     http: 500,
     message: 'What was changed since the move onto the disk began is lost: the disk could not keep it, or was full.',
     hint: 'Save what is still to be read, look at the disk (dmesg, smartctl), and begin anew: the system that runs cannot be made good.',
