@@ -32,6 +32,11 @@ export const imagerTools: readonly ImagerTool[] = [
   { program: 'cryptsetup', package: 'cryptsetup-bin' },
   { program: 'thin_check', package: 'thin-provisioning-tools' },
   { program: 'btrfs', package: 'btrfs-progs' },
+  // A live system: its root is a device of the kernel's, filled by a process of ours, and grows while it is in use.
+  { program: 'nbd-client', package: 'nbd-client' },
+  { program: 'losetup', package: 'mount' },
+  { program: 'resize2fs', package: 'e2fsprogs' },
+  { program: 'xfs_growfs', package: 'xfsprogs' },
   { program: 'mount', package: 'mount' },
   { program: 'umount', package: 'mount' },
   { program: 'mcopy', package: 'mtools' },

@@ -20,24 +20,10 @@ const otherPackages = [
   'libstdc++6',
 ];
 const otherPrograms = [
-  ...[
-    'busybox',
-    'dash',
-    'modprobe',
-    'insmod',
-    'depmod',
-    'lsmod',
-    'udevadm',
-    'ip',
-    'blkid',
-    'findmnt',
-    'losetup',
-    'blkdiscard',
-  ],
+  ...['busybox', 'dash', 'modprobe', 'insmod', 'depmod', 'lsmod', 'udevadm', 'ip', 'blkid', 'findmnt', 'blkdiscard'],
   ...[
     'e2fsck',
     'tune2fs',
-    'resize2fs',
     'xfs_repair',
     'thin_repair',
     'thin_restore',
@@ -208,6 +194,8 @@ export const checkedModules: readonly string[] = [
     'xhci_pci',
     'usbhid',
   ],
+  // What a live system's root is made of, and where its source lies.
+  ...['nbd', 'loop', 'overlay', 'isofs', 'squashfs'],
 ];
 
 /**
