@@ -7,6 +7,7 @@ const keyArgument = {
 
 const imagerOptions = [
   { flags: '--image <ref>', description: 'carry this version whole; repeatable', repeat: true },
+  { flags: '--live', description: 'start the first of them as a live system, with its own kernel' },
   { flags: '--local-cfg <file>', description: 'settings for the install: VARIABLE=value lines' },
   { flags: '--url <url>', description: 'the image server, as machines reach it' },
   { flags: '--kernel-options <options>', description: 'for the kernel of the imager, beside its own' },
@@ -63,12 +64,14 @@ export const mediaCommands: readonly CommandDefinition[] = [
     description:
       'One image for BIOS and UEFI, also with Secure Boot where the packages shim-signed and grub-efi-amd64-signed are installed here. ' +
       'It is made from the imager of imprint media netboot, without root. local.cfg on it says what a machine is to become; it can be edited ' +
-      'on any computer. With --image nothing else is needed for an install: no network, no server.',
+      'on any computer. With --image nothing else is needed for an install: no network, no server. With --live that version also runs from the medium, or from memory, ' +
+      'and needs no disk.',
     arguments: [{ name: 'TARGET', description: 'the file to write, or a disk that can be pulled out (/dev/sdb)' }],
     options: imagerOptions,
     examples: [
       ['imprint media usb stick.img --url http://10.0.0.1:4280', 'asks that server what to do'],
       ['imprint media usb stick.img --image web --local-cfg web01.cfg', 'needs no network at all'],
+      ['imprint media usb stick.img --image web --live', 'runs web from the stick; installs it, too'],
     ],
     load: () => import('./commands/media-usb.ts'),
   },

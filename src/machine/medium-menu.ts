@@ -1,5 +1,6 @@
 import { quoteForGrub, renderTerminals } from './grub-config.ts';
 import { partitionLabels } from './installed-layout.ts';
+import { liveWords } from './live-start.ts';
 import { mediumPaths } from './medium-names.ts';
 
 /** The boot menu of a medium with the imager. */
@@ -13,6 +14,8 @@ export interface MediumMenu {
   kernelOptions?: string;
   /** What is on the medium, for people: `web:3, db:1`. */
   images: readonly string[];
+  /** The version that starts from the medium as a live system, with options for its kernel; absent: none does. */
+  live?: { image: string; options: readonly string[] };
   /** Whether the kernel starts under Secure Boot by what lies beside it. */
   kernelTrusted: boolean;
 }
@@ -29,6 +32,7 @@ export function renderMediumMenu(menu: MediumMenu): string {
     'set timeout_style=menu',
     ...(menu.kernelTrusted ? [] : untrustedKernel),
     '',
+    ...liveEntries(menu),
     ...imagerEntries(menu, title),
     ...ownDiskEntry,
     ...firmwareEntry,
@@ -41,23 +45,55 @@ export function imagerEntries(menu: MediumMenu, title: string): string[] {
   const words = [
     `imprint.medium=${menu.id}`,
     ...(menu.server === undefined ? [] : [`imprint.server=${menu.server}`]),
-    ...['loglevel=4', 'console=tty0', 'console=ttyS0,115200'],
+    ...kernelWords,
   ].map(quoteForGrub);
-  const last =
-    menu.kernelOptions === undefined ? [] : [menu.kernelOptions.replaceAll(/[\x00-\x1f{}"'`$;|&<>\\]/g, ' ')];
-  const entry = (name: string, ...more: string[]) => [
-    `menuentry ${quoteForGrub(name)} {`,
-    `  search --no-floppy --set=root --hint $root ${menu.search}`,
-    "  echo 'Loading the imager. From an old USB port this takes a minute; nothing is written.'",
-    `  linux /${mediumPaths.kernel} ${[...words, ...more, ...last].join(' ')}`,
-    `  initrd /${mediumPaths.initrd}`,
-    '}',
-  ];
+  const loading = 'Loading the imager. From an old USB port this takes a minute; nothing is written.';
+  const entry = (name: string, ...more: string[]) => bootEntry(menu, { name, loading, words: [...words, ...more] });
   return [
     ...entry(title),
     ...entry('The same, with the simplest graphics', 'nomodeset'),
     ...entry('A shell of the imager, before anything is done', 'imprint.shell'),
     ...entry('Does the imager work on this machine? (self test)', 'imprint.selftest'),
+  ];
+}
+
+/** What a live system's kernel is told of the server lets it be installed from there later. */
+function liveEntries(menu: MediumMenu): string[] {
+  const { id, live, server } = menu;
+  if (live === undefined) return [];
+  const { image, options } = live;
+  const entry = (name: string, toram: boolean) =>
+    bootEntry(menu, {
+      name,
+      loading: `Loading ${image}. From an old USB port this takes a minute; no disk is written.`,
+      words: [
+        ...options,
+        ...liveWords({ kind: 'medium', medium: id, image, toram }),
+        ...(server === undefined ? [] : [`imprint.server=${server}`]),
+        ...kernelWords,
+      ].map(quoteForGrub),
+    });
+  return [
+    ...entry(`Start ${image}, live`, false),
+    ...entry(`Start ${image} from memory: the medium can be taken out`, true),
+  ];
+}
+
+const kernelWords = ['loglevel=4', 'console=tty0', 'console=ttyS0,115200'];
+
+/** One entry; its words are quoted already. */
+function bootEntry(
+  { search, kernelOptions }: MediumMenu,
+  { name, loading, words }: { name: string; loading: string; words: readonly string[] },
+): string[] {
+  const last = kernelOptions === undefined ? [] : [kernelOptions.replaceAll(/[\x00-\x1f{}"'`$;|&<>\\]/g, ' ')];
+  return [
+    `menuentry ${quoteForGrub(name)} {`,
+    `  search --no-floppy --set=root --hint $root ${search}`,
+    `  echo ${quoteForGrub(loading)}`,
+    `  linux /${mediumPaths.kernel} ${[...words, ...last].join(' ')}`,
+    `  initrd /${mediumPaths.initrd}`,
+    '}',
   ];
 }
 

@@ -7,7 +7,7 @@ import type { NetbootMediaInput, NetbootMediaOutput } from '../contract/operatio
 import { ImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
 import type { ImagerRecord } from '../machine/imager-record.ts';
-import { ensureImagerBase, type ImagerBase } from '../netboot/imager-base.ts';
+import { ensureImagerBase, type ImagerBase, type KernelSource } from '../netboot/imager-base.ts';
 import { buildOverlay } from '../netboot/imager-overlay.ts';
 import { isThere } from '../store/directory-files.ts';
 import { makeDirectories } from '../store/make-directories.ts';
@@ -51,23 +51,8 @@ export async function buildImager(
   const directory = context.paths.netboot;
   await makeDirectories(join(directory, 'tftp'));
   const key = await context.key();
-  const epoch = sourceDateEpoch();
   const kernel = input.kernelFrom === undefined ? undefined : await kernelOfImage(context, input.kernelFrom, task);
-  const base = await ensureImagerBase({
-    suite: input.suite,
-    ...(kernel && { kernel }),
-    cache: options.cache ?? process.env.IMPRINT_CACHE ?? join(context.paths.data, 'cache'),
-    refresh: input.refresh,
-    node: await realpath(options.node ?? process.execPath),
-    epoch,
-    processes: context.processes,
-    task,
-  });
-  const trust = await trustForImager(context);
-  const overlay = await task.part('add our programs and the key', async (part) => {
-    await using bundle = await findBundle(context, part, options.bundle);
-    return await buildOverlay({ bundle: bundle.directory, publicKey: key.publicKeyText, trust, epoch });
-  });
+  const { base, overlay } = await makeImager(context, { ...input, ...(kernel && { kernel }) }, task, options);
   for (const loader of loaders) await placeLoader(loader, join(directory, 'tftp'));
   await replaceFile(join(directory, 'localdisk.efi'), [await readFile(base.localDisk)]);
   await placeImager(directory, base, overlay);
@@ -91,6 +76,40 @@ export async function buildImager(
     cached: base.cached,
     key: key.signer.publicKey.id,
   };
+}
+
+/** An imager that lies nowhere yet: its kernel is `base.kernel`, its initrd `base.archive` with the overlay behind it. */
+export interface MadeImager {
+  base: ImagerBase;
+  overlay: Uint8Array;
+}
+
+/** Makes an imager that trusts this server's key, with the suite's kernel or another. Errors: those of `buildImager`. */
+export async function makeImager(
+  context: Context,
+  { suite, refresh, kernel }: { suite: string; refresh: boolean; kernel?: KernelSource },
+  task: Task,
+  options: BuildImagerOptions = {},
+): Promise<MadeImager> {
+  await makeDirectories(context.paths.netboot);
+  const { publicKeyText: publicKey } = await context.key();
+  const epoch = sourceDateEpoch();
+  const base = await ensureImagerBase({
+    suite,
+    ...(kernel && { kernel }),
+    cache: options.cache ?? process.env.IMPRINT_CACHE ?? join(context.paths.data, 'cache'),
+    refresh,
+    node: await realpath(options.node ?? process.execPath),
+    epoch,
+    processes: context.processes,
+    task,
+  });
+  const trust = await trustForImager(context);
+  const overlay = await task.part('add our programs and the key', async (part) => {
+    await using bundle = await findBundle(context, part, options.bundle);
+    return await buildOverlay({ bundle: bundle.directory, publicKey, trust, epoch });
+  });
+  return { base, overlay };
 }
 
 async function placeImager(directory: string, base: ImagerBase, overlay: Uint8Array): Promise<void> {

@@ -7,9 +7,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isoMediaInputSchema, type UsbMediaInput, usbMediaInputSchema } from '../../src/contract/operations/media.ts';
 import { toImprintError } from '../../src/foundation/errors.ts';
 import { Task } from '../../src/foundation/task.ts';
+import { readLiveStart } from '../../src/machine/live-start.ts';
 import { captureImage } from '../../src/operations/capture-image.ts';
 import { type Context, createContext } from '../../src/operations/context.ts';
 import { silentLog } from '../../src/operations/log.ts';
+import type { MakeLiveImager } from '../../src/operations/media/live-imager.ts';
 import { writeIsoMedium } from '../../src/operations/media/write-iso.ts';
 import { writeUsbMedium } from '../../src/operations/media/write-usb.ts';
 import { verifyImage } from '../../src/operations/verify-image.ts';
@@ -19,9 +21,16 @@ import { makeGoldenTree } from './install-tree.ts';
 const { run } = systemProcesses;
 let work: string;
 let context: Context;
-/** Stand for the imager's kernel and initial RAM disk. */
+/** Stand for the imager's kernel and initial RAM disk, and for those of a live system's. */
 const kernel = randomBytes(300_000);
 const initrd = randomBytes(3_000_000);
+const liveKernel = randomBytes(200_000);
+const liveInitrd = randomBytes(2_000_000);
+const makeLive: MakeLiveImager = async (_, reference) => ({
+  kernel: liveKernel,
+  initrd: liveInitrd,
+  fingerprint: [reference],
+});
 
 beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), 'imprint-media-test-'));
@@ -40,7 +49,14 @@ afterAll(async () => {
 
 function usb(name: string, more: Partial<UsbMediaInput> = {}) {
   const input = usbMediaInputSchema.parse({ target: join(work, name), ...more });
-  return writeUsbMedium(context, input, Task.silent());
+  return writeUsbMedium(context, input, Task.silent(), makeLive);
+}
+
+/** The kernel's words of each entry of a menu, by its title, in their order. */
+function entriesOf(menu: string): [string, string[]][] {
+  return [...menu.matchAll(/^menuentry (?:'([^']+)'|(\S+)) \{\n(?:(?!\}).*\n)*? {2}linux \S+ (.*)$/gm)].map(
+    ([, quoted, plain, words = '']) => [quoted ?? plain ?? '', words.split(' ')],
+  );
 }
 
 async function hashOf(path: string): Promise<string> {
@@ -161,6 +177,47 @@ describe('media usb', () => {
     await run('chmod', ['-R', 'u+w', tree]);
   });
 
+  it('starts a version live from the medium, or from memory, with that version’s own kernel', async () => {
+    const output = await usb('live.img', { images: ['web'], live: true, server: 'http://10.9.8.7:4280' });
+    expect(output.live).toBe('web:1');
+    expect((await fatFile('live.img', 'imprint/vmlinuz')).equals(liveKernel)).toBe(true);
+    expect((await fatFile('live.img', 'imprint/initrd.img')).equals(liveInitrd)).toBe(true);
+    const menu = (await fatFile('live.img', 'boot/grub/grub.cfg')).toString();
+    await run('grub-script-check', [join(work, 'copy')]);
+    const [disk, memory, install] = entriesOf(menu);
+    expect(disk?.[0]).toBe('Start web:1, live');
+    expect(memory?.[0]).toContain('from memory: the medium can be taken out');
+    expect(install?.[0]).toBe('Install this machine (web:1)');
+    expect(install?.[1].join()).not.toContain('imprint.live');
+    for (const [entry, toram] of [
+      [disk, false],
+      [memory, true],
+    ] as const) {
+      expect(readLiveStart(entry?.[1].join(' ') ?? '')).toEqual({
+        ...{ kind: 'medium', medium: output.id, image: 'web:1', toram },
+      });
+      expect(entry?.[1]).toEqual(
+        expect.arrayContaining(['console=tty0', 'console=ttyS0,115200', 'imprint.server=http://10.9.8.7:4280']),
+      );
+    }
+    // The first one starts by itself, and the same on both firmwares: what UEFI loads and what BIOS loads read this menu.
+    expect(menu).toContain('set default=0');
+    expect((await usb('plain-image.img', { images: ['web'] })).id).not.toBe(output.id);
+  });
+
+  it('starts it live from an ISO, too, whose one menu both firmwares read', async () => {
+    const input = isoMediaInputSchema.parse({ target: join(work, 'live.iso'), images: ['web'], live: true });
+    const output = await writeIsoMedium(context, input, Task.silent(), makeLive);
+    const tree = join(work, 'live-iso');
+    await run('xorriso', ['-osirrox', 'on', '-indev', join(work, 'live.iso'), '-extract', '/', tree]);
+    const menu = await readFile(join(tree, 'boot/grub/grub.cfg'), 'utf8');
+    await run('grub-script-check', [join(tree, 'boot/grub/grub.cfg')]);
+    expect(entriesOf(menu).map(([title]) => title)[0]).toBe('Start web:1, live');
+    expect(readLiveStart(entriesOf(menu)[1]?.[1].join(' ') ?? '')).toMatchObject({ toram: true, medium: output.id });
+    expect((await readFile(join(tree, 'imprint/vmlinuz'))).equals(liveKernel)).toBe(true);
+    await run('chmod', ['-R', 'u+w', tree]);
+  });
+
   it('refuses before it writes', async () => {
     const codes = async (more: Partial<UsbMediaInput>, name = 'never.img') =>
       usb(name, more).then(
@@ -169,6 +226,11 @@ describe('media usb', () => {
       );
     expect(await codes({ images: ['nothing'] })).toBe('image-not-found');
     expect(await codes({ localConfig: 'IPADR=10.0.0.1' })).toBe('local-config-wrong');
+    expect(await codes({ live: true })).toBe('input-invalid');
+    // No stand-in: the tree has a kernel, but none of its drivers.
+    const input = usbMediaInputSchema.parse({ target: join(work, 'never.img'), images: ['web'], live: true });
+    const made = writeUsbMedium(context, input, Task.silent());
+    await expect(made).rejects.toThrow('web:1 cannot run as a live system: it has no modules for its kernel');
     expect(await codes({}, 'plain.img')).toBe('target-exists');
     expect(await codes({}, 'no/such/place.img')).toBe('directory-not-found');
     // A typing error, or a stick that is not in: no file of that name.

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Task } from '../../src/foundation/task.ts';
 import { type Context, createContext } from '../../src/operations/context.ts';
 import { silentLog } from '../../src/operations/log.ts';
-import { kernelOfImage } from '../../src/operations/media/take-kernel.ts';
+import { kernelOfImage, requireDrivers } from '../../src/operations/media/take-kernel.ts';
 import { fakeProcesses } from '../fake-processes.ts';
 import { captureInto } from './bare-machine.ts';
 import { makeGoldenTree } from './install-tree.ts';
@@ -22,6 +22,7 @@ const files: Readonly<Record<string, string>> = {
     'kernel/drivers/gpu/drm/i915.ko.xz:',
     'kernel/drivers/block/loop.ko.xz:',
     'kernel/fs/squashfs/squashfs.ko.xz:',
+    'kernel/drivers/gpu/dm-snapshot.ko.xz: kernel/drivers/gpu/dm-mod.ko.xz',
   ].join('\n'),
   [`${modules}/modules.builtin`]: 'kernel/fs/overlayfs/overlay.ko\n',
   [`${modules}/kernel/drivers/net/ethernet/broadcom/bnx2x.ko.xz`]: 'bnx2x',
@@ -67,6 +68,17 @@ describe('the kernel of an image, for the imager', { timeout: 60_000 }, () => {
     await (await kernelOfImage(context, reference, Task.silent())).fill(target);
     return target;
   };
+
+  it('is known to lack what a live system needs of it, and not what is built in or called otherwise', async () => {
+    const needs = (names: string[]) =>
+      requireDrivers(context, 'golden', { names, purpose: 'run', hint: 'Take another.' }, Task.silent());
+    await needs(['overlay', 'loop', 'dm_snapshot']);
+    await expect(needs(['nbd', 'loop', 'crc32c', 'ext4'])).rejects.toMatchObject({
+      code: 'imager-unbuilt',
+      message: expect.stringContaining(`golden:1 cannot run: its kernel ${version} has no nbd, crc32c, ext4`),
+      hint: 'Take another.',
+    });
+  });
 
   it('comes with the drivers that the imager wants, what they need and the firmware that they ask for', async () => {
     const target = await fill('golden', 'taken');

@@ -12,6 +12,7 @@ export async function mediumInput(invocation: Invocation) {
   return {
     target: invocation.argument(0),
     images: invocation.list('image'),
+    live: invocation.flag('live'),
     force: invocation.flag('force'),
     ...(localConfig === undefined ? {} : { localConfig }),
     ...(server === undefined ? {} : { server }),
@@ -22,13 +23,15 @@ export async function mediumInput(invocation: Invocation) {
 /** What it starts on, carries and asks. */
 export function describeMedium({
   images,
+  live,
   server,
   secureBoot,
-}: Pick<UsbMediaOutput, 'images' | 'server' | 'secureBoot'>): string {
+}: Pick<UsbMediaOutput, 'images' | 'live' | 'server' | 'secureBoot'>): string {
   const firmware = secureBoot ? 'BIOS, UEFI and Secure Boot' : 'BIOS and UEFI';
   const carries = images.length === 0 ? '' : `; carries ${images.map(({ image }) => image).join(', ')}`;
+  const starts = live === undefined ? '' : `; starts ${live} live`;
   const asks = server === undefined ? '' : `; asks ${server}`;
-  return `for ${firmware}${carries}${asks}`;
+  return `for ${firmware}${starts}${carries}${asks}`;
 }
 
 async function readLocalConfig(path: string): Promise<string> {

@@ -52,6 +52,8 @@ export const usbMediaInputSchema = z.object({
   target: z.string().min(1),
   /** Versions to carry whole, so that they are installed with no network: `web`, `web:3`. */
   images: z.array(z.string().trim().min(1).max(300)).default([]),
+  /** The first of the versions starts from the medium as a live system; its own kernel then drives the imager, too. */
+  live: z.boolean().default(false),
   /** Text of `local.cfg`; absent: a template in which nothing is filled in. */
   localConfig: z
     .string()
@@ -85,6 +87,8 @@ export const usbMediaOutputSchema = z.object({
   partitions: z.array(mediumPartitionSchema),
   /** What it carries. */
   images: z.array(z.object({ image: z.string(), digest: digestSchema })),
+  /** Which of these starts as a live system. */
+  live: z.string().optional(),
   server: z.string().optional(),
   /** Identity of the key that its imager trusts. */
   key: z.string(),

@@ -1,6 +1,7 @@
 import type { UsbMediaInput, UsbMediaOutput } from '../../contract/operations/media.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
+import { liveKernelOptions } from '../../machine/live-start.ts';
 import { parseLocalConfig } from '../../machine/local-config.ts';
 import { renderLocalTemplate } from '../../machine/local-template.ts';
 import { renderMediumMenu } from '../../machine/medium-menu.ts';
@@ -9,6 +10,7 @@ import { findSignedBoot, type SignedBoot } from '../../system/signed-boot.ts';
 import type { Context } from '../context.ts';
 import { startsUnderSecureBoot } from './boot-programs.ts';
 import { type ImagerParts, readImager } from './imager-parts.ts';
+import { liveImager, type MakeLiveImager } from './live-imager.ts';
 import { type MediumStore, openMediumStore, storeFingerprint } from './medium-store.ts';
 
 /** What goes onto a medium with the imager, of whatever form that is. */
@@ -20,7 +22,7 @@ export interface ImagerContent extends AsyncDisposable {
   store: MediumStore | undefined;
   localConfig: string;
   /** What the answer says of it. */
-  output: Pick<UsbMediaOutput, 'id' | 'images' | 'server' | 'key' | 'secureBoot' | 'warnings'>;
+  output: Pick<UsbMediaOutput, 'id' | 'images' | 'live' | 'server' | 'key' | 'secureBoot' | 'warnings'>;
   /** The boot menu, where GRUB finds the medium so. */
   menu(search: string): string;
   /** Files of the medium itself: kernel, initial RAM disk, record, `local.cfg`. */
@@ -29,17 +31,24 @@ export interface ImagerContent extends AsyncDisposable {
 
 /**
  * Gathers the content of a medium, and checks it. While it is open, no version that it carries goes. Errors: `local-config-wrong`, `imager-unbuilt`,
- * `image-not-found`, and those of `openMediumStore`.
+ * `image-not-found`, and those of `openMediumStore` and `liveImager`.
  */
 export async function gatherImagerContent(
   context: Context,
   form: 'usb' | 'iso',
   input: Omit<UsbMediaInput, 'target' | 'force'>,
   task: Task,
+  makeLive: MakeLiveImager = liveImager,
 ): Promise<ImagerContent> {
+  const [liveReference] = input.live ? input.images : [];
+  if (input.live && liveReference === undefined)
+    throw new ImprintError('input-invalid', {
+      field: '--live',
+      problem: 'name the version that is to run: --image REF',
+    });
   const localConfig = input.localConfig ?? renderLocalTemplate();
   const warnings = checkLocalConfig(localConfig);
-  const imager = await readImager(context);
+  const imager = liveReference === undefined ? await readImager(context) : await makeLive(context, liveReference, task);
   const signed = await findSignedBoot();
   const store =
     input.images.length === 0
@@ -49,7 +58,12 @@ export async function gatherImagerContent(
         );
   const key = (await context.key()).signer.publicKey.id;
   const { server, kernelOptions } = input;
-  const fingerprint = [...imager.fingerprint, key, server ?? '', kernelOptions ?? '', localConfig];
+  const [first] = input.live ? (store?.images ?? []) : [];
+  const live = first && { image: first.image, options: liveKernelOptions(first.kernelOptions) };
+  const fingerprint = [
+    ...[...imager.fingerprint, key, server ?? '', kernelOptions ?? '', localConfig],
+    ...(live === undefined ? [] : ['live', live.image, ...live.options]),
+  ];
   const names = mediumNames([form, ...fingerprint, ...(store === undefined ? [] : storeFingerprint(store))]);
   const kernelTrusted = startsUnderSecureBoot(signed, imager.kernel);
   if (!kernelTrusted) warnings.push(secureBootProblem(signed));
@@ -60,12 +74,14 @@ export async function gatherImagerContent(
     output: {
       id: names.id,
       images: (store?.images ?? []).map(({ image, digest }) => ({ image, digest })),
+      ...(live && { live: live.image }),
       ...(server !== undefined && { server }),
       key,
       secureBoot: kernelTrusted,
       warnings,
     },
-    menu: (search) => renderMediumMenu({ id: names.id, search, ...given, images, kernelTrusted }),
+    menu: (search) =>
+      renderMediumMenu({ id: names.id, search, ...given, images, kernelTrusted, ...(live && { live }) }),
     files: () => ({
       [mediumPaths.kernel]: imager.kernel,
       [mediumPaths.initrd]: imager.initrd,

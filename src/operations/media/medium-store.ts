@@ -30,7 +30,7 @@ import type { MediumFile } from './ext4-files.ts';
 export interface MediumStore extends AsyncDisposable {
   files: MediumFile[];
   /** `web:3`, with their names (`web`) and digests, in the order in which they were asked for. */
-  images: { image: string; name: string; digest: Digest; bytes: number }[];
+  images: { image: string; name: string; digest: Digest; bytes: number; kernelOptions?: string }[];
 }
 
 /** Chunks that are looked for at a time. */
@@ -77,7 +77,9 @@ export async function openMediumStore(
       if ((await ifThere(stat(join(storeLocation, packListPath(digest))))) !== undefined)
         await add(packListPath(digest));
       for (const pack of await packsOf(store, digest, task)) await add(packPath(pack));
-      images.push({ image, name: record.image, digest, bytes: record.stats.contentBytes });
+      const { kernelOptions } = record.source;
+      const bytes = record.stats.contentBytes;
+      images.push({ image, name: record.image, digest, bytes, ...(kernelOptions !== undefined && { kernelOptions }) });
     }
     const scripts = await scriptsForImages(
       context.paths,

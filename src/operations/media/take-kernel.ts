@@ -41,6 +41,35 @@ export async function kernelOfImage(context: Context, reference: string, task: T
   };
 }
 
+/**
+ * Refuses a version whose kernel lacks one of these drivers, as a file or built in: before anything is made of it. Errors: `image-not-found`, `signature-missing`,
+ * what a guard refuses, `imager-unbuilt`.
+ */
+export async function requireDrivers(
+  context: Context,
+  reference: string,
+  { names, purpose, hint }: { names: readonly string[]; purpose: string; hint: string },
+  task: Task,
+): Promise<void> {
+  const { image, digest } = await resolveInstallable(context, reference);
+  const store = await context.store();
+  await using _lease = await store.lease(digest);
+  const [kernel] = (await readImageContent(store.entries(digest))).kernels;
+  const files = await findFiles(store, digest);
+  const version = kernel === undefined ? undefined : modulesVersion(files, kernel.version);
+  const refuse = (problem: string) => {
+    throw new ImprintError('imager-unbuilt', { problem: `${image} cannot ${purpose}: ${problem}`, hint });
+  };
+  if (kernel === undefined) return refuse('it has no kernel in /boot');
+  if (version === undefined) return refuse(`it has no modules for its kernel ${kernel.version}`);
+  const indexes = ['modules.dep', 'modules.builtin'].flatMap((name) =>
+    pick(files, `usr/lib/modules/${version}/${name}`).map(([, entry]) => entry),
+  );
+  const texts = [...(await readContents(store, digest, indexes, task.signal)).values()].join('\n');
+  const missing = names.filter((name) => !isDriver(name).test(texts));
+  if (missing.length > 0) refuse(`its kernel ${version} has no ${missing.join(', ')}`);
+}
+
 interface Taking {
   store: Store;
   digest: Digest;
@@ -67,13 +96,18 @@ async function takeKernel(taking: Taking): Promise<void> {
   const paths = selectModules(parseModuleDependencies(await index('modules.dep')));
   const builtIn = (await ifThere(index('modules.builtin'))) ?? '';
   for (const name of firstStageModules) {
-    const isIt = new RegExp(`/${name}\\.ko(\\.\\w+)?$`, 'm');
+    const isIt = isDriver(name);
     if (!isIt.test(builtIn) && !paths.some((path) => isIt.test(path)))
       throw unfit(image, `its kernel ${version} has no ${name}, with which the imager starts`);
   }
   const wanted = paths.flatMap((path) => pick(files, `${modules}/${path}`));
   await write(taking, wanted);
   await write(taking, chooseFirmware(files, await firmwareOf(taking, wanted)));
+}
+
+/** Its line in an index of modules. A name may be written with dashes or underscores. */
+function isDriver(name: string): RegExp {
+  return new RegExp(`/${name.replaceAll('_', '[-_]')}\\.ko(\\.\\w+)?(?=:|$)`, 'm');
 }
 
 /** What could be wanted, by its path with `/usr` merged; a hard link stands for its file. */

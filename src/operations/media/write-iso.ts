@@ -12,6 +12,7 @@ import { writingBeside } from '../export-target.ts';
 import { bootFiles, fatTree, makeIsoBootPrograms } from './boot-programs.ts';
 import { gatherImagerContent, type ImagerContent } from './imager-content.ts';
 import { mediumTime } from './imager-parts.ts';
+import type { MakeLiveImager } from './live-imager.ts';
 
 /** The least that is FAT32. */
 const efiSize = 40 * 2 ** 20;
@@ -21,8 +22,13 @@ const efiSize = 40 * 2 ** 20;
  *
  * Errors: those of `isoMedia`, `io-failed`, `interrupted`.
  */
-export async function writeIsoMedium(context: Context, input: IsoMediaInput, task: Task): Promise<IsoMediaOutput> {
-  await using content = await gatherImagerContent(context, 'iso', input, task);
+export async function writeIsoMedium(
+  context: Context,
+  input: IsoMediaInput,
+  task: Task,
+  makeLive?: MakeLiveImager,
+): Promise<IsoMediaOutput> {
+  await using content = await gatherImagerContent(context, 'iso', input, task, makeLive);
   const work = await mkdtemp(join(tmpdir(), 'imprint-iso-'));
   try {
     const parts = await task.part('make it boot', (part) => prepareParts(context, content, work, part));

@@ -9,6 +9,7 @@ import { type BootPrograms, bootFiles, makeBootPrograms } from './boot-programs.
 import { type Ext4Files, layFiles, writeFilesAsExt4 } from './ext4-files.ts';
 import { gatherImagerContent, type ImagerContent } from './imager-content.ts';
 import { mediumTime } from './imager-parts.ts';
+import type { MakeLiveImager } from './live-imager.ts';
 import { withMediumTarget } from './medium-target.ts';
 import { bootWishes, volumeName, writeFat } from './write-boot-disk.ts';
 
@@ -28,8 +29,13 @@ interface UsbPlan extends Pick<ImagerContent, 'names'> {
  *
  * Errors: those of `usbMedia`, `io-failed`, `interrupted`.
  */
-export async function writeUsbMedium(context: Context, input: UsbMediaInput, task: Task): Promise<UsbMediaOutput> {
-  await using content = await gatherImagerContent(context, 'usb', input, task);
+export async function writeUsbMedium(
+  context: Context,
+  input: UsbMediaInput,
+  task: Task,
+  makeLive?: MakeLiveImager,
+): Promise<UsbMediaOutput> {
+  await using content = await gatherImagerContent(context, 'usb', input, task, makeLive);
   const plan = await task.part('make it boot', (part) => planUsb(context, content, part));
   const { target, force } = input;
   const { table } = plan;
