@@ -379,6 +379,12 @@ export const errorCatalogue = {
     message: 'What was changed since the move onto the disk began is lost: the disk could not keep it, or was full.',
     hint: 'Save what is still to be read, look at the disk (dmesg, smartctl), and begin anew: the system that runs cannot be made good.',
   },
+  'memory-short': {
+    exit: 4,
+    http: 507,
+    message: 'There is too little memory for {what}: its {content} want {needed} to be free, and {available} are.',
+    hint: 'Start it from the medium itself, or give the machine more memory.',
+  },
   'in-place-unfit': {
     exit: 4,
     http: 409,
