@@ -8,6 +8,7 @@ import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import { secretReader } from '../image/sealed-secret.ts';
 import { parsePublicKey } from '../image/signature.ts';
 import { runningAgentProgram } from '../operations/install/agent-program.ts';
+import { isBuilt } from '../operations/live/live-sources.ts';
 import { openStore } from '../store/open-store.ts';
 import { readMachineFacts } from '../system/machine-facts.ts';
 import { findCopyPlace } from '../system/medium-copies.ts';
@@ -109,7 +110,10 @@ async function work(settings: ImagerSettings, screen: ConsoleScreen, signal: Abo
   }
   if (medium?.store === undefined || problem !== undefined) throw noServer(problem !== undefined);
   const carried = await openStore(medium.store);
-  const chosen = await askInstall(await carried.versions(), { screen, question, signal });
+  const chosen = await askInstall(
+    (await carried.versions()).filter((version) => !isBuilt(version)),
+    { screen, question, signal },
+  );
   await carried.close();
   return runLocalInstall({ ...localInstall, settings: { ...local, ...chosen, install: 'confirm' } });
 }

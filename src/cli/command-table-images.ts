@@ -184,6 +184,21 @@ export const imageCommands: readonly CommandDefinition[] = [
     load: () => import('./commands/image-bundle.ts'),
   },
   {
+    name: 'image live',
+    group: 'Images',
+    summary: 'make the xfs or btrfs from which machines start uninstalled',
+    description:
+      'Machines that start before they are installed read an ext4 that is computed from the version. An xfs or btrfs is made ' +
+      'here, once, and kept in the store as IMAGE.live-xfs; it goes with the version. Signed as a capture is. As root.',
+    arguments: [reference],
+    options: [
+      { flags: '-f, --file-system <name>', description: 'xfs or btrfs', required: true },
+      { flags: '--size <size>', description: 'of the file system; default: the least that the version needs' },
+    ],
+    examples: [['imprint image live web:3 --file-system xfs', 'before machines start web:3 on xfs']],
+    load: () => import('./commands/image-live.ts'),
+  },
+  {
     name: 'image checkout',
     group: 'Images',
     summary: 'write a version into a directory that is empty or new',

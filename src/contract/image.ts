@@ -91,6 +91,22 @@ export const versionStatsSchema = z.object({
 });
 export type VersionStats = z.infer<typeof versionStatsSchema>;
 
+/** File systems that cannot be computed from a version: they are made once, where the store is. */
+export const builtFileSystems = ['xfs', 'btrfs'] as const;
+
+/** What says of a version that it is no tree, but a file system that was made of one, for machines that start before they are installed. */
+export const liveSourceSchema = z.object({
+  /** The version that is in it. */
+  image: imageNameSchema,
+  number: z.int().positive(),
+  digest: digestSchema,
+  fileSystem: z.enum(builtFileSystems),
+  uuid: z.string(),
+  /** Bytes of the file system, holes counted. */
+  size: z.int().positive(),
+});
+export type LiveSource = z.infer<typeof liveSourceSchema>;
+
 /**
  * One version of an image: what is signed. Kept as canonical JSON (keys sorted, no white space); fields that a reader
  * does not know are kept and covered by the signature.
@@ -120,6 +136,7 @@ export const versionRecordSchema = z.looseObject({
   scrubbed: z.array(z.string()),
   /** What was not captured as it should: files that would not hold still, entries that could not be read. */
   warnings: z.array(z.string()),
+  live: liveSourceSchema.optional(),
 });
 export type VersionRecord = z.infer<typeof versionRecordSchema>;
 
@@ -132,5 +149,7 @@ export const versionListingSchema = z.object({
   signers: z.array(z.string()).optional(),
   /** A later version of the image names a floor above this one: no machine takes it. */
   withdrawn: z.boolean().optional(),
+  /** File systems that were made of it, for live systems, as they are named: `web.live-xfs:2`. */
+  liveSources: z.array(z.string()).optional(),
 });
 export type VersionListing = z.infer<typeof versionListingSchema>;

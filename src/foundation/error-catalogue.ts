@@ -373,6 +373,12 @@ export const errorCatalogue = {
     message: 'What makes this machine itself cannot be kept or brought back: {problem}.',
     hint: '{hint}',
   },
+  'live-source-missing': {
+    exit: 3,
+    http: 404,
+    message: '{store} has no {fileSystem} of {reference} that a machine could start from before it is installed.',
+    hint: 'Where the store is: imprint image live {reference} --file-system {fileSystem}. An ext4 needs no such thing.',
+  },
   'live-changes-lost': {
     exit: 1,
     http: 500,

@@ -21,6 +21,8 @@ export interface DataPaths {
   readonly scripts: string;
   /** `vmlinuz`, `initrd.img` and the TFTP directory. */
   readonly netboot: string;
+  /** Where file systems of versions are made, while they are (`imprint image live`). Mode 0700: whole systems are in it. */
+  readonly live: string;
   /** Generated configuration, leases and hosts. */
   readonly dnsmasq: string;
 }
@@ -42,6 +44,7 @@ export function dataPaths(directory: string): DataPaths {
     bootCopies: join(data, 'boot-copies'),
     scripts: join(data, 'scripts'),
     netboot: join(data, 'netboot'),
+    live: join(data, 'live'),
     dnsmasq: join(data, 'dnsmasq'),
   };
 }

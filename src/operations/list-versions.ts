@@ -1,13 +1,14 @@
 import type { z } from 'zod';
-import type { VersionListing } from '../contract/image.ts';
+import { builtFileSystems, type VersionListing } from '../contract/image.ts';
 import type { imageShow, imageVersions } from '../contract/operations/images.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import { floorOf } from '../image/accept-version.ts';
 import type { StoredVersion } from '../store/store.ts';
 import { signerIds } from '../store/trust.ts';
 import type { Context } from './context.ts';
+import { isBuilt, liveVersionsOf } from './live/live-sources.ts';
 
-/** The versions of all images, or of one, as the store keeps them: images by name, numbers rising. */
+/** The versions of all images but those that are file systems for live systems, or of one that is named, as the store keeps them: images by name, numbers rising. */
 export async function listVersions(
   context: Context,
   input: z.output<typeof imageVersions.input>,
@@ -18,14 +19,19 @@ export async function listVersions(
     throw new ImprintError('image-not-found', { reference: input.image, store: store.location });
   }
   const floors = floorsOf(versions);
-  return { versions: versions.map((version) => listVersion(version, floors.get(version.record.image))) };
+  const shown = input.image === undefined ? versions.filter((version) => !isBuilt(version)) : versions;
+  return { versions: shown.map((version) => listVersion(version, floors.get(version.record.image))) };
 }
 
 /** One version. */
 export async function showVersion(context: Context, input: z.output<typeof imageShow.input>): Promise<VersionListing> {
   const store = await context.store();
   const version = await store.find(input.reference);
-  return listVersion(version, floorsOf(await store.versions(version.record.image)).get(version.record.image));
+  const { record } = version;
+  const listing = listVersion(version, floorsOf(await store.versions(record.image)).get(record.image));
+  const built = await Promise.all(builtFileSystems.map((fileSystem) => liveVersionsOf(store, record, fileSystem)));
+  const liveSources = built.flat().map(({ record: { image, number } }) => `${image}:${number}`);
+  return { ...listing, ...(liveSources.length === 0 ? {} : { liveSources }) };
 }
 
 /** The highest floor that any version of each image names. */

@@ -6,6 +6,7 @@ import { decideRetention } from '../image/retention.ts';
 import type { StoredVersion } from '../store/store.ts';
 import { changeStore } from './change-store.ts';
 import type { Context } from './context.ts';
+import { isBuilt, leftAlone } from './live/live-sources.ts';
 import { knownMachines, machinesWith } from './version-users.ts';
 
 /**
@@ -24,7 +25,8 @@ export async function pruneImages(
       hint: 'Give at least one: --keep-last N, --keep-daily N, --keep-within 30d, --keep-tagged …',
     });
   return changeStore(context, async (store) => {
-    const versions = await store.versions();
+    const all = await store.versions();
+    const versions = all.filter((version) => images.includes(version.record.image) || !isBuilt(version));
     const names = images.length > 0 ? images : [...new Set(versions.map(({ record }) => record.image))];
     const machines = await knownMachines(context);
     const decisions = names.flatMap((image) => {
@@ -44,6 +46,7 @@ export async function pruneImages(
       .filter(({ reasons, reference }) => reasons.length === 0 && only?.includes(reference) !== false)
       .map(({ reference }) => reference);
     const nothing = { packsDeleted: 0, bytesFreed: 0, bytesWaiting: 0, bytesUnreferenced: 0 };
+    removed.push(...leftAlone(all, removed));
     if (dryRun || removed.length === 0) return { versions: decisions, removed, ...nothing };
     task.signal.throwIfAborted();
     const { removed: _, ...report } = await store.remove(removed, { grace });

@@ -2,13 +2,14 @@ import type { z } from 'zod';
 import type { imageList } from '../contract/operations/server.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { Context } from './context.ts';
+import { isBuilt } from './live/live-sources.ts';
 
 type Output = z.input<typeof imageList.output>;
 
 /** Images for the status page. A store that was not made yet has none. */
 export async function readImages(context: Context): Promise<Output> {
   const machines = await (await context.database()).machines.all();
-  const versions = await storedVersions(context);
+  const versions = (await storedVersions(context)).filter((version) => !isBuilt(version));
   const images = Map.groupBy(versions, ({ record }) => record.image);
   const onDisk = Map.groupBy(machines, ({ installed }) => installed?.image ?? '');
   return {

@@ -7,6 +7,7 @@ import { parseReference } from '../image/reference.ts';
 import type { StoredVersion } from '../store/store.ts';
 import { changeStore } from './change-store.ts';
 import type { Context } from './context.ts';
+import { leftAlone } from './live/live-sources.ts';
 import { knownMachines, machinesWith } from './version-users.ts';
 
 /**
@@ -32,6 +33,8 @@ export async function removeVersions(
     const machines = await knownMachines(context);
     if (!input.force) for (const version of chosen.values()) if (version !== undefined) refuseIfUsed(version, machines);
     const names = [...chosen.keys()];
+    // Where a record of the store is damaged, they go with a later removal.
+    names.push(...leftAlone(await store.versions().catch(() => []), names));
     if (input.dryRun) return { removed: names, packsDeleted: 0, bytesFreed: 0, bytesWaiting: 0, bytesUnreferenced: 0 };
     task.signal.throwIfAborted();
     const { removed: _, ...report } = await store.remove(names, { grace: 0, damaged: input.force });

@@ -1,4 +1,4 @@
-import type { SourceFacts, VersionStats } from '../contract/image.ts';
+import type { LiveSource, SourceFacts, VersionStats } from '../contract/image.ts';
 import type { Digest } from '../foundation/brand.ts';
 import type { Task } from '../foundation/task.ts';
 import type { Entry } from '../image/entry.ts';
@@ -24,6 +24,8 @@ export interface VersionDraft {
   excluded: string[];
   scrubbed: string[];
   warnings: string[];
+  /** Where it is no tree, but a file system made of one. */
+  live?: LiveSource;
   /** Tags that shall point at this version, moved there if they exist. */
   tags?: string[];
 }

@@ -12,6 +12,8 @@ export interface RootFileSystemWish {
   /** Inodes that it must have, where their number is fixed when it is made. */
   inodes: number;
   label?: string;
+  /** It is small now, and goes onto a disk that nobody knows yet and grows to its size. */
+  portable?: boolean;
 }
 
 const patience = 10 * 60_000;
@@ -22,6 +24,12 @@ const patience = 10 * 60_000;
  */
 const ext4Features =
   'none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum';
+
+/**
+ * Sectors that every disk has; as few allocation groups as there may be, since growing adds more of the same size; and a log that is
+ * large enough for a large file system, since it never grows.
+ */
+const portableXfs = ['-s', 'size=4096', '-d', 'agcount=2', '-l', 'size=64m'];
 
 /** Makes a root file system, whatever was there. Errors: `process-failed`, `tool-missing`. */
 export async function makeRootFileSystem(
@@ -57,7 +65,12 @@ export async function makeRootFileSystem(
       return;
     }
     case 'xfs':
-      await makeXfs(processes, ['-q', '-f', '-m', `uuid=${uuid}`, ...label], device, options);
+      await makeXfs(
+        processes,
+        ['-q', '-f', '-m', `uuid=${uuid}`, ...(wish.portable ? portableXfs : []), ...label],
+        device,
+        options,
+      );
       return;
     case 'btrfs':
       await processes.run('mkfs.btrfs', ['-q', '-f', '-O', '^no-holes', ...label, '-U', uuid, device], options);

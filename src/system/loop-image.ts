@@ -29,6 +29,15 @@ export async function attachImage(
   };
 }
 
+/** Lets go of the loop devices that somebody who was killed has left on a file. */
+export async function detachImage(processes: Processes, file: string): Promise<void> {
+  const args = ['--list', '--noheadings', '--output', 'NAME', '--associated', file];
+  const { stdout } = await processes.run('losetup', args, { timeout: patience });
+  for (const device of stdout.split('\n').map((line) => line.trim())) {
+    if (device !== '') await processes.run('losetup', ['--detach', device], { timeout: patience, accept: [0, 1] });
+  }
+}
+
 /** Inodes of all files that are attached to a loop device, on whatever file system. */
 export async function attachedInodes(processes: Processes): Promise<ReadonlySet<number>> {
   const args = ['--list', '--noheadings', '--output', 'BACK-INO'];

@@ -12,6 +12,7 @@ const packages: Readonly<Record<string, string>> = {
   dnsmasq: 'dnsmasq-base',
   findmnt: 'util-linux',
   fsfreeze: 'util-linux',
+  fstrim: 'util-linux',
   fuser: 'psmisc',
   gpgv: 'gpgv',
   'grub-fstest': 'grub-common',

@@ -16,7 +16,10 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
   session.result(listing, () => describe(listing, session));
 }
 
-function describe({ record, tags, signedBy, signers, withdrawn }: VersionListing, session: Session): string {
+function describe(
+  { record, tags, signedBy, signers, withdrawn, liveSources }: VersionListing,
+  session: Session,
+): string {
   const { source, stats } = record;
   const created = Date.parse(record.created);
   const count = (value: number) => value.toLocaleString('en-GB');
@@ -51,6 +54,13 @@ function describe({ record, tags, signedBy, signers, withdrawn }: VersionListing
     ['options', source.kernelOptions],
     ['disks', disks.join('\n')],
     ['file systems', fileSystems.join('\n')],
+    [
+      'holds',
+      record.live && `${record.live.image}:${record.live.number} as ${record.live.fileSystem}, for live systems`,
+    ],
+    ['size', record.live && formatBytes(record.live.size)],
+    ['UUID', record.live?.uuid],
+    ['live', liveSources?.join(' ')],
     ['entries', `${count(stats.entries)}, of which ${count(stats.files)} files`],
     [
       'content',

@@ -6,12 +6,16 @@ import type { ChunkReference } from '../../image/entry.ts';
 import { blockSize } from '../../image/ext4/geometry.ts';
 import { Ext4Tree } from '../../image/ext4/tree.ts';
 import { writeExt4 } from '../../image/ext4/writer.ts';
+import { headLength, type UuidChange, uuidChange, wholeBlock } from '../../image/file-system-uuid.ts';
+import { FormatError } from '../../image/format-error.ts';
 import type { ChunkLocation, Store } from '../../store/store.ts';
 import { blocksOf, DiskFile } from '../../system/disk-file.ts';
 import { makeExt4InFile } from '../../system/filesystem.ts';
 import type { Processes } from '../../system/run.ts';
 import { inodesFor, journalFor } from '../disk-image/disk-plan.ts';
+import { readBuiltContent } from './built-content.ts';
 import { FrameReader } from './frame-reader.ts';
+import type { BuiltVersion } from './live-sources.ts';
 
 /** A file system that is to hold a version, and decides every byte of it together with the version. */
 export interface VersionDeviceWish {
@@ -30,25 +34,44 @@ export interface VersionDeviceWish {
   room: number;
 }
 
+/** A file system that was made where the store is. */
+export interface BuiltDeviceWish {
+  store: Store;
+  /** Trusted already. */
+  built: BuiltVersion;
+  /** That it is to be seen with; absent: the one that it was made with, which every machine has then. */
+  uuid?: string;
+  /** Bytes of content that are kept in memory. */
+  room: number;
+}
+
 /**
- * A version as the bytes of an ext4, of which nothing was written: its own structures are made here, and content is fetched when it is
- * asked for, and checked. Reads come in any order, several at once.
+ * A version as the bytes of a file system, of which nothing is written here: the structures of an ext4 are made here, those of another one were
+ * made where the store is. Content is fetched when it is asked for, and checked. Reads come in any order, several at once.
  */
 export class VersionDevice implements Disposable {
   readonly size: number;
-  readonly #own: DiskFile;
+  /** Of the file system, as who reads the device sees it. */
+  readonly uuid: string;
+  /** What is no content; absent: zeros. */
+  readonly #own: DiskFile | undefined;
   readonly #map: ContentMap;
   readonly #places: ReadonlyMap<string, ChunkLocation>;
   readonly #frames: FrameReader;
+  readonly #change: UuidChange | undefined;
 
   private constructor(parts: {
     size: number;
-    own: DiskFile;
+    uuid: string;
+    own?: DiskFile;
     map: ContentMap;
     places: ReadonlyMap<string, ChunkLocation>;
     frames: FrameReader;
+    change?: UuidChange;
   }) {
     this.size = parts.size;
+    this.uuid = parts.uuid;
+    this.#change = parts.change;
     this.#own = parts.own;
     this.#map = parts.map;
     this.#places = parts.places;
@@ -83,10 +106,31 @@ export class VersionDevice implements Disposable {
       writeExt4(tree, blocksOf(own, 0, blockSize), (piece) => pieces.push(piece));
       const map = new ContentMap(pieces);
       const places = await locate(store, digest, pieces);
-      return new VersionDevice({ size, own, map, places, frames: new FrameReader(store, room) });
+      return new VersionDevice({ size, uuid, own, map, places, frames: new FrameReader(store, room) });
     } catch (error) {
       own[Symbol.dispose]();
       throw error;
+    }
+  }
+
+  /** Opens what was made. Errors: `corrupt-record`, `chunk-missing`, and those of `read`. */
+  static async open({ store, built, uuid, room }: BuiltDeviceWish): Promise<VersionDevice> {
+    const { live, image, number } = built.record;
+    const pieces = await readBuiltContent(store, built);
+    const places = await locate(store, built.record.digest as Digest, pieces);
+    const parts = { size: live.size, map: new ContentMap(pieces), places, frames: new FrameReader(store, room) };
+    const device = new VersionDevice({ ...parts, uuid: live.uuid });
+    if (uuid === undefined || uuid === live.uuid) return device;
+    try {
+      const change = uuidChange(live.fileSystem, await device.read(0, headLength), live.size, uuid);
+      return new VersionDevice({ ...parts, uuid, change });
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      throw new ImprintError('corrupt-record', {
+        record: `${image}:${number}`,
+        store: store.location,
+        problem: error.message,
+      });
     }
   }
 
@@ -94,11 +138,22 @@ export class VersionDevice implements Disposable {
   async read(position: number, length: number): Promise<Buffer> {
     if (position < 0 || length < 0 || position + length > this.size)
       throw new RangeError(`there are no ${length} bytes at ${position}`);
+    if (this.#change === undefined) return this.#read(position, length);
+    const begin = position - (position % wholeBlock);
+    const blocks = await this.#read(begin, Math.ceil((position + length - begin) / wholeBlock) * wholeBlock);
+    this.#change.apply(begin, blocks);
+    return blocks.subarray(position - begin, position - begin + length);
+  }
+
+  async #read(position: number, length: number): Promise<Buffer> {
     const bytes = Buffer.allocUnsafe(length);
     await Promise.all(
       this.#map.spans(position, length).map(async (span) => {
         const at = span.position - position;
-        if (span.kind === 'own') return this.#own.read(span.position, span.length).copy(bytes, at);
+        if (span.kind === 'own') {
+          if (this.#own === undefined) return bytes.fill(0, at, at + span.length);
+          return this.#own.read(span.position, span.length).copy(bytes, at);
+        }
         const name = hex(this.#map.chunk(span.piece));
         const content = await this.#frames.chunk(name, this.#places.get(name) as ChunkLocation);
         return bytes.set(content.subarray(span.skip, span.skip + span.length), at);
@@ -113,7 +168,7 @@ export class VersionDevice implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#own[Symbol.dispose]();
+    this.#own?.[Symbol.dispose]();
   }
 }
 

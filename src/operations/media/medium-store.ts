@@ -22,6 +22,7 @@ import { isUrl } from '../../store/open-store.ts';
 import type { Store, StoredVersion } from '../../store/store.ts';
 import { formatTag } from '../../store/version-files.ts';
 import type { Context } from '../context.ts';
+import { isBuilt } from '../live/live-sources.ts';
 import { resolveInstallable } from '../resolve-installable.ts';
 import { scriptsForImages } from '../server-scripts.ts';
 import type { MediumFile } from './ext4-files.ts';
@@ -79,6 +80,8 @@ export async function openMediumStore(
       for (const pack of await packsOf(store, digest, task)) await add(packPath(pack));
       const { kernelOptions } = record.source;
       const bytes = record.stats.contentBytes;
+      // What a machine may start from before it is installed is found by its version, and is nothing to choose.
+      if (isBuilt(version)) continue;
       images.push({ image, name: record.image, digest, bytes, ...(kernelOptions !== undefined && { kernelOptions }) });
     }
     const scripts = await scriptsForImages(
