@@ -15,6 +15,10 @@ export interface DirectBoot {
   readonly disks: readonly string[];
   /** Milliseconds until its power is cut. */
   readonly timeout: number;
+  /** Mebibytes; default: 512. */
+  readonly memory?: number;
+  /** Called with all that it said whenever it says more; once it returns true, its power is cut. */
+  readonly heard?: (said: string) => boolean;
 }
 
 /** Runs a machine until it powers off or restarts, or its time is over; what it said on its console. */
@@ -28,7 +32,7 @@ export async function directBoot(boot: DirectBoot): Promise<string> {
   const accel = await accelerator();
   const words = ['console=ttyS0,115200', 'no_timer_check', 'mitigations=off', 'nokaslr', ...boot.words];
   const args = [
-    ...['-accel', accel, '-cpu', accel === 'kvm' ? 'host' : 'qemu64', '-smp', '1', '-m', '512'],
+    ...['-accel', accel, '-cpu', accel === 'kvm' ? 'host' : 'qemu64', '-smp', '1', '-m', String(boot.memory ?? 512)],
     ...['-machine', 'q35,graphics=off', '-nodefaults', '-no-user-config', '-display', 'none', '-serial', 'stdio'],
     ...['-no-reboot', '-object', 'rng-random,id=rng0,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=rng0'],
     ...['-kernel', boot.kernel, '-initrd', initrd, '-append', words.join(' ')],
@@ -41,6 +45,7 @@ export async function directBoot(boot: DirectBoot): Promise<string> {
   let text = '';
   running.stdout.on('data', (piece: Uint8Array) => {
     text += Buffer.from(piece).toString('latin1');
+    if (boot.heard?.(text) === true) cutPower(running.pid);
   });
   running.stderr.resume();
   const timer = setTimeout(() => void running.stop(), timeout);
@@ -51,4 +56,12 @@ export async function directBoot(boot: DirectBoot): Promise<string> {
     await rm(initrd, { force: true });
   }
   return text.replaceAll('\r', '');
+}
+
+function cutPower(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended by itself meanwhile.
+  }
 }

@@ -9,7 +9,7 @@ export const logSector = 512;
 const superMagic = 0x6a736677736872n;
 const superVersion = 1n;
 
-/** Bits of an entry's flags. */
+/** Bits of an entry's flags. The kernel's own logs also have 16, for metadata of a file system. */
 export const logFlags = { flush: 1, fua: 2, discard: 4, mark: 8 } as const;
 
 export type LogKind = 'write' | 'discard' | 'flush' | 'mark';
@@ -129,7 +129,7 @@ function parseEntry(sector: Buffer, dataAt: number): LogEntry | undefined {
     number,
   ];
   // The rest of the sector is zero: what is not was never a header.
-  if (flags > 15 || sector.subarray(32).some((byte) => byte !== 0)) return undefined;
+  if (flags > 31 || sector.subarray(32).some((byte) => byte !== 0)) return undefined;
   const at = { offset: place * logSector, dataAt, lasts: (flags & logFlags.fua) !== 0 };
   if (flags & logFlags.mark) return { ...at, kind: 'mark', length: data };
   if (flags & logFlags.discard) return { ...at, kind: 'discard', length: sectors * logSector };
