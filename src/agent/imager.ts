@@ -8,7 +8,7 @@ import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import { secretReader } from '../image/sealed-secret.ts';
 import { parsePublicKey } from '../image/signature.ts';
 import { runningAgentProgram } from '../operations/install/agent-program.ts';
-import { isBuilt } from '../operations/live/live-sources.ts';
+import { isBuilt } from '../operations/live/built-versions.ts';
 import { openStore } from '../store/open-store.ts';
 import { readMachineFacts } from '../system/machine-facts.ts';
 import { findCopyPlace } from '../system/medium-copies.ts';

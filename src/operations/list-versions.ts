@@ -6,7 +6,7 @@ import { floorOf } from '../image/accept-version.ts';
 import type { StoredVersion } from '../store/store.ts';
 import { signerIds } from '../store/trust.ts';
 import type { Context } from './context.ts';
-import { isBuilt, liveVersionsOf } from './live/live-sources.ts';
+import { isBuilt, liveVersionsOf } from './live/built-versions.ts';
 
 /** The versions of all images but those that are file systems for live systems, or of one that is named, as the store keeps them: images by name, numbers rising. */
 export async function listVersions(

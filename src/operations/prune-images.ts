@@ -6,7 +6,7 @@ import { decideRetention } from '../image/retention.ts';
 import type { StoredVersion } from '../store/store.ts';
 import { changeStore } from './change-store.ts';
 import type { Context } from './context.ts';
-import { isBuilt, leftAlone } from './live/live-sources.ts';
+import { isBuilt, leftAlone } from './live/built-versions.ts';
 import { knownMachines, machinesWith } from './version-users.ts';
 
 /**

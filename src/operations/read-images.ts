@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { imageList } from '../contract/operations/server.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import type { Context } from './context.ts';
-import { isBuilt } from './live/live-sources.ts';
+import { isBuilt } from './live/built-versions.ts';
 
 type Output = z.input<typeof imageList.output>;
 

@@ -7,7 +7,7 @@ import { parseReference } from '../image/reference.ts';
 import type { StoredVersion } from '../store/store.ts';
 import { changeStore } from './change-store.ts';
 import type { Context } from './context.ts';
-import { leftAlone } from './live/live-sources.ts';
+import { leftAlone } from './live/built-versions.ts';
 import { knownMachines, machinesWith } from './version-users.ts';
 
 /**

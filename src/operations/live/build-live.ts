@@ -15,7 +15,7 @@ import type { Store, StoredVersion } from '../../store/store.ts';
 import { captureDirectory } from '../../tree/capture-directory.ts';
 import { findSigner } from '../capture-image.ts';
 import type { Context } from '../context.ts';
-import { type BuiltVersion, isBuilt, liveImage, liveVersionsOf } from './live-sources.ts';
+import { type BuiltVersion, isBuilt, liveImage, liveVersionsOf } from './built-versions.ts';
 import { makeLiveFile } from './make-live-file.ts';
 
 type Input = z.output<typeof imageLive.input>;
@@ -23,7 +23,7 @@ type Output = z.output<typeof imageLive.output>;
 
 /**
  * Makes an xfs or btrfs with a version in it, where the store is, and keeps it there as a version of an image of its own (`web.live-xfs`), signed
- * like every version and bound to the one that is in it. What is there already stays, unless another size is asked for.
+ * like every version and bound to the one that is in it. What is there already in this size is not made again.
  *
  * Errors: those of `imageLive`, and those of the store.
  */
@@ -37,7 +37,8 @@ export async function buildLive(context: Context, input: Input, task: Task): Pro
   const source = await store.resolve(input.reference, 'look');
   const name = liveImage(source.record.image, input.fileSystem);
   checkSource(source, input);
-  const known = await findBuilt(store, source, input);
+  const size = input.size ?? rootSpace(source.record.stats);
+  const known = await findBuilt(store, source, input.fileSystem, size);
   if (known !== undefined) return outputOf(source, known, false);
   if (process.geteuid?.() !== 0) throw new ImprintError('not-root', { action: 'Making a file system of a version' });
   const signer = await findSigner(context, task);
@@ -46,7 +47,6 @@ export async function buildLive(context: Context, input: Input, task: Task): Pro
   await using _lock = await lockStore(join(directory, 'lock'), directory, `image live of ${input.reference}`);
   await using _lease = await store.lease(source.record.digest as Digest);
   const uuid = randomUUID();
-  const size = input.size ?? rootSpace(source.record.stats);
   const work = join(directory, 'work');
   try {
     const { processes, clock } = context;
@@ -107,10 +107,13 @@ function checkSource(source: StoredVersion, { reference, size }: Input): void {
 async function findBuilt(
   store: Store,
   { record }: StoredVersion,
-  { fileSystem, size }: Input,
+  fileSystem: Input['fileSystem'],
+  size: number,
 ): Promise<BuiltVersion | undefined> {
-  const newest = (await liveVersionsOf(store, record, fileSystem)).at(-1);
-  if (newest === undefined || (size !== undefined && newest.record.live.size !== size)) return undefined;
+  const newest = (await liveVersionsOf(store, record, fileSystem)).findLast(
+    ({ record: { live } }) => live.size === size,
+  );
+  if (newest === undefined) return undefined;
   const trusted = await store.resolve(`${newest.record.image}:${newest.record.number}`, 'look').catch(() => undefined);
   return trusted === undefined ? undefined : newest;
 }

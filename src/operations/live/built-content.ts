@@ -3,7 +3,7 @@ import { ImprintError } from '../../foundation/errors.ts';
 import type { PlacedContent } from '../../image/content-map.ts';
 import type { Entry } from '../../image/entry.ts';
 import type { Store } from '../../store/store.ts';
-import type { BuiltVersion } from './live-sources.ts';
+import type { BuiltVersion } from './built-versions.ts';
 
 /** The one file of a version that is a file system: `root.xfs`. */
 export function builtFileName(fileSystem: string): string {

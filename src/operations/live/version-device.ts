@@ -14,8 +14,8 @@ import { makeExt4InFile } from '../../system/filesystem.ts';
 import type { Processes } from '../../system/run.ts';
 import { inodesFor, journalFor } from '../disk-image/disk-plan.ts';
 import { readBuiltContent } from './built-content.ts';
+import type { BuiltVersion } from './built-versions.ts';
 import { FrameReader } from './frame-reader.ts';
-import type { BuiltVersion } from './live-sources.ts';
 
 /** A file system that is to hold a version, and decides every byte of it together with the version. */
 export interface VersionDeviceWish {
@@ -39,6 +39,8 @@ export interface BuiltDeviceWish {
   store: Store;
   /** Trusted already. */
   built: BuiltVersion;
+  /** Bytes of the device, at least those of the file system, which may grow into the zeros behind it; absent: no more. */
+  size?: number;
   /** That it is to be seen with; absent: the one that it was made with, which every machine has then. */
   uuid?: string;
   /** Bytes of content that are kept in memory. */
@@ -114,11 +116,17 @@ export class VersionDevice implements Disposable {
   }
 
   /** Opens what was made. Errors: `corrupt-record`, `chunk-missing`, and those of `read`. */
-  static async open({ store, built, uuid, room }: BuiltDeviceWish): Promise<VersionDevice> {
+  static async open({ store, built, size, uuid, room }: BuiltDeviceWish): Promise<VersionDevice> {
     const { live, image, number } = built.record;
+    if (size !== undefined && size < live.size) throw new RangeError(`${size} bytes are fewer than ${live.size}`);
     const pieces = await readBuiltContent(store, built);
     const places = await locate(store, built.record.digest as Digest, pieces);
-    const parts = { size: live.size, map: new ContentMap(pieces), places, frames: new FrameReader(store, room) };
+    const parts = {
+      size: size ?? live.size,
+      map: new ContentMap(pieces),
+      places,
+      frames: new FrameReader(store, room),
+    };
     const device = new VersionDevice({ ...parts, uuid: live.uuid });
     if (uuid === undefined || uuid === live.uuid) return device;
     try {

@@ -22,7 +22,7 @@ import { isUrl } from '../../store/open-store.ts';
 import type { Store, StoredVersion } from '../../store/store.ts';
 import { formatTag } from '../../store/version-files.ts';
 import type { Context } from '../context.ts';
-import { isBuilt } from '../live/live-sources.ts';
+import { isBuilt } from '../live/built-versions.ts';
 import { resolveInstallable } from '../resolve-installable.ts';
 import { scriptsForImages } from '../server-scripts.ts';
 import type { MediumFile } from './ext4-files.ts';

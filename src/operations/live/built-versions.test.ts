@@ -6,7 +6,7 @@ import { ImprintError } from '../../foundation/errors.ts';
 import type { Entry } from '../../image/entry.ts';
 import type { StoredVersion } from '../../store/store.ts';
 import { placedContent } from './built-content.ts';
-import { leftAlone, liveImage, liveVersionsOf } from './live-sources.ts';
+import { leftAlone, liveImage, liveVersionsOf } from './built-versions.ts';
 
 const digestOf = (letter: string) => `sha256:${letter.repeat(64)}`;
 

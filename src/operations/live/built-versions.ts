@@ -33,15 +33,17 @@ export async function liveVersionsOf(
 }
 
 /**
- * The file system of a version that a machine may start from: the newest that was made, trusted as every version is, and signed to be of
- * this very version. Errors: `live-source-missing`, those of `Store.resolve`.
+ * The file system of a version that a machine may start from: the newest of at most `size` bytes that was made, trusted as every version is, and
+ * signed to be of this very version. Errors: `live-source-missing`, those of `Store.resolve`.
  */
 export async function resolveLiveSource(
   store: Store,
   version: SourceVersion,
   fileSystem: LiveSource['fileSystem'],
+  size = Number.POSITIVE_INFINITY,
 ): Promise<BuiltVersion> {
-  const newest = (await liveVersionsOf(store, version, fileSystem)).at(-1);
+  const made = await liveVersionsOf(store, version, fileSystem);
+  const newest = made.findLast(({ record: { live } }) => live.size <= size);
   if (newest !== undefined) {
     const { image, number } = newest.record;
     const trusted = await store.resolve(`${image}:${number}`);
