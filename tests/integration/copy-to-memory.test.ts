@@ -129,17 +129,19 @@ describe('a version in memory', { timeout: 60_000 }, () => {
 
   it('has a chunk wherever it is looked for', async () => {
     const [both, one, two] = [randomBytes(20 * mebibyte), randomBytes(2 * mebibyte), randomBytes(2 * mebibyte)];
-    await capture({ both, one });
-    await capture({ both, two }, 'other');
+    const packsOf = async (data: string, digest: Digest) =>
+      readFile(join(work, data, 'store/manifests', `${digestHex(digest)}.packs`), 'utf8');
+    const lists = [
+      await packsOf('data', await capture({ both, one })),
+      await packsOf('other', await capture({ both, two }, 'other')),
+    ];
     await cp(join(work, 'other/store/packs'), join(store, 'packs'), { recursive: true });
     const digest = await capture({ both, one, two });
-    const list = join(store, 'manifests', `${digestHex(digest)}.packs`);
-    const packs = (await readFile(list, 'utf8')).trim().split('\n');
-    expect(packs).toHaveLength(2);
-    // The list is advice: with the second pack alone, a reader takes from that what is in both, and then looks into all.
-    await writeFile(list, `${packs[1]}\n`);
-    const wish = { from: store, to: join(work, 'memory'), reference: 'web:2', available: plenty };
-    const to = await copyVersionToMemory(wish, Task.silent());
-    expect(await differences(to, 'web:2')).toEqual([]);
+    // The list is advice: by these, a reader takes from its packs what is in others, too, and then looks into all. In one of them they come last.
+    for (const [number, list] of lists.entries()) {
+      await writeFile(join(store, 'manifests', `${digestHex(digest)}.packs`), list);
+      const wish = { from: store, to: join(work, `memory-${number}`), reference: 'web:2', available: plenty };
+      expect(await differences(await copyVersionToMemory(wish, Task.silent()), 'web:2')).toEqual([]);
+    }
   });
 });
