@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { cp, mkdir, mkdtemp, open, readdir, readFile, readlink, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, readlink, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -125,23 +125,5 @@ describe('a version in memory', { timeout: 60_000 }, () => {
       Task.silent(),
     );
     await expect(copying).rejects.toMatchObject({ code: 'corrupt-pack', details: { pack } });
-  });
-
-  it('has a chunk wherever it is looked for', async () => {
-    const [both, one, two] = [randomBytes(20 * mebibyte), randomBytes(2 * mebibyte), randomBytes(2 * mebibyte)];
-    const packsOf = async (data: string, digest: Digest) =>
-      readFile(join(work, data, 'store/manifests', `${digestHex(digest)}.packs`), 'utf8');
-    const lists = [
-      await packsOf('data', await capture({ both, one })),
-      await packsOf('other', await capture({ both, two }, 'other')),
-    ];
-    await cp(join(work, 'other/store/packs'), join(store, 'packs'), { recursive: true });
-    const digest = await capture({ both, one, two });
-    // The list is advice: by these, a reader takes from its packs what is in others, too, and then looks into all. In one of them they come last.
-    for (const [number, list] of lists.entries()) {
-      await writeFile(join(store, 'manifests', `${digestHex(digest)}.packs`), list);
-      const wish = { from: store, to: join(work, `memory-${number}`), reference: 'web:2', available: plenty };
-      expect(await differences(await copyVersionToMemory(wish, Task.silent()), 'web:2')).toEqual([]);
-    }
   });
 });
