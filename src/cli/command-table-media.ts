@@ -91,6 +91,28 @@ export const mediaCommands: readonly CommandDefinition[] = [
     load: () => import('./commands/media-iso.ts'),
   },
   {
+    name: 'media frugal',
+    group: 'Media',
+    summary: 'keep a live system as files on a partition',
+    description:
+      'As root, where the image store is. Into a directory of a partition (ext4, xfs, btrfs, FAT) that otherwise stays as it is go the version, a kernel, and with --changes a file for what the ' +
+      'system writes: the next start finds it there. The GRUB of this machine gets an entry for it, unless the disk can be pulled out; on machines that Imprint installed imprint boot menu does that.',
+    arguments: [{ name: 'TARGET', description: 'a directory of a mounted partition, or a partition (/dev/sda3)' }],
+    options: [
+      { flags: '--image <ref>', description: 'the version that is to run' },
+      { flags: '--changes <size>', description: 'keep so much of what it writes (default: nothing)' },
+      { flags: '--kernel-options <options>', description: 'for its kernel, beside those of the version' },
+      { flags: '--entry <where>', description: 'grub (default), or none' },
+      { flags: '--force', description: 'replace one that is there, with all that it kept' },
+      { flags: '--remove', description: 'take it away again, with all that it kept' },
+    ],
+    examples: [
+      ['imprint media frugal /dev/sda3 --image web --changes 8G', 'web as files, and room for what it writes'],
+      ['imprint media frugal /srv --remove', 'the partition is as before'],
+    ],
+    load: () => import('./commands/media-frugal.ts'),
+  },
+  {
     name: 'media disk',
     group: 'Media',
     summary: 'start the imager from this machine’s own disk, once',

@@ -96,6 +96,15 @@ describe('a partition', () => {
       ['windows-3: no | efi /EFI/Microsoft/Boot/bootmgfw.efi'],
     ],
     [
+      'with a live system beside another one',
+      view({ release: debian, paths: ['/boot/grub/grub.cfg', '/imprint-live/grub.cfg'] }),
+      [],
+      [
+        'debian-3: menu /boot/grub/grub.cfg | menu /boot/grub/grub.cfg',
+        'live-3: menu /imprint-live/grub.cfg | menu /imprint-live/grub.cfg',
+      ],
+    ],
+    [
       'with memtest beside a system',
       view({ release: debian, paths: ['/boot/grub/grub.cfg', '/boot/memtest86+x64.bin', '/boot/memtest86+x64.efi'] }),
       [],

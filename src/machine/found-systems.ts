@@ -1,5 +1,6 @@
 import type { BootCode } from './boot-code.ts';
 import { isEsp } from './disk-structure.ts';
+import { frugalNames } from './live-menu.ts';
 
 /** How a system is handed over to. Paths are as GRUB sees them, on the system's own partition unless told. */
 export type BootWay =
@@ -70,8 +71,11 @@ const cores = [
   '/grub2/i386-pc/core.img',
 ];
 const memtests = { bios: '/boot/memtest86+x64.bin', uefi: '/boot/memtest86+x64.efi' } as const;
+/** The menu of a live system that `imprint media frugal` put there. */
+const liveMenu = `/${frugalNames.directory}/${frugalNames.menu}`;
 /** Every path that a partition is asked for. */
 export const soughtPaths: readonly string[] = [
+  liveMenu,
   ...[...menus, ...cores, memtests.bios, memtests.uefi],
   ...['/bootmgr', '/ntldr', '/Windows/System32'],
 ];
@@ -83,7 +87,7 @@ export function classifySystems(views: readonly PartitionView[], loaders: readon
   const free = new Set(loaders);
   const found = views.flatMap((view) => {
     const system = view.content?.type === 'ntfs' ? windowsOf(view) : (linuxOf(view, free) ?? recordOf(view));
-    return [...(system === undefined ? [] : [system]), ...memtestOf(view)];
+    return [...(system === undefined ? [] : [system]), ...liveOf(view), ...memtestOf(view)];
   });
   return distinct([...found, ...windowsByFirmware(views, free, found)]);
 }
@@ -212,6 +216,14 @@ function recordOf(view: PartitionView): FoundSystem | undefined {
   const title = `${view.code.name} on partition ${view.number}`;
   const remarks = ['known by its boot record alone'];
   return { ...placeOf(view), id: `record-${view.number}`, title, bios: { kind: 'record' }, remarks };
+}
+
+/** Its own menu looks for all that it loads by the file system's UUID. */
+function liveOf(view: PartitionView): FoundSystem[] {
+  if (!view.there.has(liveMenu)) return [];
+  const way: BootWay = { kind: 'menu', path: liveMenu };
+  const title = `Live system of Imprint on partition ${view.number}`;
+  return [{ ...placeOf(view), id: `live-${view.number}`, title, ...ways(way, way), remarks: [] }];
 }
 
 function memtestOf(view: PartitionView): FoundSystem[] {

@@ -13,7 +13,8 @@ export interface MenuPlace {
   path: string;
   /** Of the file system. */
   uuid: string;
-  /** The module with which GRUB reads it. */
+  /** `ext4`, and the module with which GRUB reads it. */
+  fileSystem: string;
   module: string;
   /** The partition, and its disk. */
   device: string;
@@ -41,9 +42,13 @@ const modules: Readonly<Record<string, string>> = {
 };
 
 /**
- * Where a menu in this directory lies. Errors: `boot-place-unfit` where GRUB could not read it, or it goes with the running system; `process-failed`, `tool-missing`.
+ * Where a directory for GRUB in this one, of that name, lies. Errors: `boot-place-unfit` where GRUB could not read it, or it goes with the running system; `process-failed`, `tool-missing`.
  */
-export async function findMenuPlace(processes: Processes, given: string): Promise<MenuPlace> {
+export async function findMenuPlace(
+  processes: Processes,
+  given: string,
+  { name, ofSystem = 'refused' }: { name: string; ofSystem?: 'refused' | 'allowed' } = { name: menuDirectory },
+): Promise<MenuPlace> {
   const unfit = (problem: string) => new ImprintError('boot-place-unfit', { directory: given, problem });
   const base = await realpath(given).catch(() => undefined);
   if (base === undefined || !(await stat(base)).isDirectory()) throw unfit('it is no directory that is there');
@@ -56,16 +61,19 @@ export async function findMenuPlace(processes: Processes, given: string): Promis
   const module = modules[fstype];
   if (module === undefined || !device.startsWith('/dev/'))
     throw unfit(`GRUB does not find it on ${fstype} (${mount.source})`);
-  if (target === '/')
+  if (target === '/' && ofSystem === 'refused')
     throw unfit('it is part of the running system, and would go with it; name a directory of a shared partition');
+  // To have GRUB see what was written, it would be frozen for a moment (below), and with it this program.
+  if (target === '/' && module === 'xfs')
+    throw unfit('GRUB would not see what is written to the running system on xfs');
   const sys = await realpath(`/sys/class/block/${basename(device)}`).catch(() => '');
   const isPartition = await readFile(join(sys, 'partition'), 'utf8').catch(() => undefined);
   if (isPartition === undefined) throw unfit(`${device} is no partition of a disk that firmware could start`);
   const uuid = (await probeFileSystem(processes, device))?.uuid;
   if (uuid === undefined) throw unfit(`the file system on ${device} has no UUID`);
-  const path = join(fsroot, relative(target, base), menuDirectory);
+  const path = join(fsroot, relative(target, base), name);
   const disk = `/dev/${basename(dirname(sys))}`;
-  return { directory: join(base, menuDirectory), path, uuid, module, device, disk, mountPoint: target };
+  return { directory: join(base, name), path, uuid, fileSystem: fstype, module, device, disk, mountPoint: target };
 }
 
 /** Has GRUB, which replays no journal, see what was written. Errors: `process-failed`, `tool-missing`. */

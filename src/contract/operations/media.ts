@@ -140,6 +140,65 @@ export const isoMedia = defineOperation({
   long: true,
 });
 
+export const frugalMediaInputSchema = z.object({
+  /** A directory of a partition that is mounted, or a partition. */
+  target: z.string().min(1),
+  /** The version that is to run: `web`, `web:3`. Absent only where it is removed. */
+  image: z.string().trim().min(1).max(300).optional(),
+  /** Bytes that the system may write, and finds again at its next start; absent: nothing is kept. */
+  changes: z.int().positive().optional(),
+  /** For its kernel, beside those of the version. */
+  kernelOptions: z.string().max(1000).optional(),
+  /** Whether the GRUB of the machine that this runs on gets an entry for it. */
+  entry: z.boolean().default(true),
+  /** Replaces a live system that is there, with all that it kept. */
+  force: z.boolean().default(false),
+  /** Takes it away again, with all that it kept. */
+  remove: z.boolean().default(false),
+});
+export type FrugalMediaInput = z.infer<typeof frugalMediaInputSchema>;
+
+export const frugalMediaOutputSchema = z.object({
+  /** Its directory here, and as GRUB names it on the file system with this UUID. */
+  directory: z.string(),
+  path: z.string(),
+  uuid: z.string(),
+  image: z.string().optional(),
+  digest: digestSchema.optional(),
+  /** Bytes that it takes now. */
+  bytes: z.number(),
+  changes: z.number().optional(),
+  /** The file of this machine's GRUB that has an entry for it, or had one until now. */
+  entry: z.string().optional(),
+  removed: z.boolean(),
+});
+export type FrugalMediaOutput = z.infer<typeof frugalMediaOutputSchema>;
+
+/** `imprint media frugal`: a live system as files on a partition that has other things on it, too. */
+export const frugalMedia = defineOperation({
+  name: 'media.frugal',
+  summary: 'Keep a live system as files on a partition that stays what it is, and start it from there',
+  input: frugalMediaInputSchema,
+  output: frugalMediaOutputSchema,
+  errors: [
+    'tool-missing',
+    'process-failed',
+    'disk-full',
+    'io-failed',
+    'imager-unbuilt',
+    'image-not-found',
+    'signature-missing',
+    'chunk-missing',
+    'target-exists',
+    'boot-place-unfit',
+    'input-invalid',
+    'not-root',
+  ],
+  effect: 'change',
+  runsOn: 'anywhere',
+  long: true,
+});
+
 export const diskMediaOutputSchema = z.object({
   /** What boots next, once: an entry of the boot partition, or of the GRUB that is there. Absent: it was taken back. */
   entry: z.string().optional(),
