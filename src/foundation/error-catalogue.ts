@@ -385,6 +385,12 @@ export const errorCatalogue = {
     message: 'What was changed since the move onto the disk began is lost: the disk could not keep it, or was full.',
     hint: 'Save what is still to be read, look at the disk (dmesg, smartctl), and begin anew: the system that runs cannot be made good.',
   },
+  'live-start-unfit': {
+    exit: 4,
+    http: 409,
+    message: 'The live system cannot start: {problem}.',
+    hint: 'Plug in what it lies on, or make it anew: imprint media usb --live, imprint media frugal',
+  },
   'memory-short': {
     exit: 4,
     http: 507,

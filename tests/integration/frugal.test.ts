@@ -7,14 +7,16 @@ import { type FrugalMediaInput, frugalMediaInputSchema } from '../../src/contrac
 import { systemClock } from '../../src/foundation/clock.ts';
 import { Task } from '../../src/foundation/task.ts';
 import { liveMenuId } from '../../src/machine/live-menu.ts';
-import { readLiveStart } from '../../src/machine/live-start.ts';
+import { type LiveStart, readLiveStart } from '../../src/machine/live-start.ts';
 import { findSystems } from '../../src/operations/boot/find-systems.ts';
 import { captureImage } from '../../src/operations/capture-image.ts';
 import { type Context, createContext } from '../../src/operations/context.ts';
+import { openLiveStart } from '../../src/operations/live/open-live-start.ts';
 import { silentLog } from '../../src/operations/log.ts';
 import type { MakeLiveImager } from '../../src/operations/media/live-imager.ts';
 import { removeFrugal, writeFrugal } from '../../src/operations/media/write-frugal.ts';
 import { verifyImage } from '../../src/operations/verify-image.ts';
+import { openStore } from '../../src/store/open-store.ts';
 import { mountDevice, unmountTree } from '../../src/system/mount.ts';
 import { systemProcesses } from '../../src/system/run.ts';
 import { makeGoldenTree } from './install-tree.ts';
@@ -146,6 +148,62 @@ describe.skipIf(process.getuid?.() !== 0)('a live system on a partition', { time
     expect((await removeFrugal(context, { target: disk.partition }, { root })).entry).toBe(custom);
     expect(await readFile(custom, 'utf8')).toBe('# mine\n');
   });
+
+  it.each(['ext4', 'btrfs'] as const)(
+    'is opened by its words on %s, with its changes as a device, or in memory',
+    async (kind) => {
+      await using disk = await partition(kind);
+      const { uuid } = await put(disk.partition, { changes: 64 * mebibyte });
+      const directory = join(disk.directory, 'run');
+      const base = { kind: 'frugal', uuid, directory: '/imprint-live', image: 'web:1', toram: false } as const;
+      const enter = (start: LiveStart) => {
+        const wish = {
+          start,
+          processes: systemProcesses,
+          clock: systemClock,
+          directory,
+          patience: 0,
+          reserve: mebibyte,
+        };
+        return openLiveStart(wish, Task.silent());
+      };
+      const isMounted = async () =>
+        (await run('findmnt', ['--source', disk.partition], { accept: [0, 1] })).status === 0;
+      const find = async (store: string) => {
+        const opened = await openStore(store);
+        const { record } = await opened.find('web:1');
+        await opened.close();
+        return record.number;
+      };
+
+      const first = await enter({ ...base, changes: 'changes' });
+      expect(first).toMatchObject({ inMemory: false, changes: { size: 64 * mebibyte, fresh: true } });
+      expect(await find(first.store)).toBe(1);
+      const changes = first.changes?.device ?? '';
+      expect(Number((await run('blockdev', ['--getsize64', changes])).stdout)).toBe(64 * mebibyte);
+      await run('dd', [`of=${changes}`, 'bs=4096', 'conv=fsync'], { input: 'SnAp, what the kernel begins it with' });
+      await first.release();
+      expect(await isMounted()).toBe(false);
+      const second = await enter({ ...base, changes: 'changes' });
+      expect(second.changes?.fresh).toBe(false);
+      await second.release();
+
+      const forgetful = await enter(base);
+      expect(forgetful.changes).toBeUndefined();
+      await expect(writeFile(join(forgetful.store, 'x'), '')).rejects.toThrow('EROFS');
+      await forgetful.release();
+      const inMemory = await enter({ ...base, toram: true });
+      expect(inMemory.inMemory).toBe(true);
+      expect(await isMounted()).toBe(false);
+      expect(await find(inMemory.store)).toBe(1);
+      await run('umount', [inMemory.store]);
+
+      for (const wrong of [{ image: 'web:2' }, { directory: '/other' }, { changes: 'others' }, { uuid: 'ABCD-1234' }]) {
+        await expect(enter({ ...base, ...wrong })).rejects.toMatchObject({ code: 'live-start-unfit' });
+        expect(await isMounted()).toBe(false);
+      }
+    },
+  );
 
   it('is refused where it could not be, and replaces another only when told to', async () => {
     await using disk = await partition('ext4');

@@ -1,6 +1,6 @@
 import { mkdir, open, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { FrugalMediaInput, FrugalMediaOutput } from '../../contract/operations/media.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
@@ -20,6 +20,7 @@ import type { Context } from '../context.ts';
 import { planVersionCopy } from '../live/copy-version.ts';
 import { resolveInstallable } from '../resolve-installable.ts';
 import { openFrugalPlace } from './frugal-place.ts';
+import { frugalRecordSchema } from './frugal-record.ts';
 import { addGrubEntry, removeGrubEntry } from './grub-entry.ts';
 import { liveImager, type MakeLiveImager } from './live-imager.ts';
 
@@ -29,16 +30,6 @@ export interface FrugalOptions {
   /** Absent: `/`. */
   root?: string;
 }
-
-/** `live.json`: what lies there, for who starts it. */
-export const frugalRecordSchema = z.looseObject({
-  format: z.literal(1),
-  kind: z.literal('imprint-live'),
-  image: z.string(),
-  digest: z.string(),
-  /** Bytes of the file for what the system writes. */
-  changes: z.number().optional(),
-});
 
 /**
  * `imprint media frugal`: a directory with kernel, initial RAM disk, a store of one version, room for what the system writes, and a menu that starts it. It appears when it is whole.
