@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LiveSource } from '../../src/contract/image.ts';
 import type { CaptureOutput } from '../../src/contract/operations/capture.ts';
+import { imagePrune } from '../../src/contract/operations/retention.ts';
 import { type Digest, rawPath } from '../../src/foundation/brand.ts';
 import { toImprintError } from '../../src/foundation/errors.ts';
 import { Task } from '../../src/foundation/task.ts';
@@ -20,6 +21,7 @@ import { openVersionDevice } from '../../src/operations/live/open-version-device
 import { VersionDevice } from '../../src/operations/live/version-device.ts';
 import { silentLog } from '../../src/operations/log.ts';
 import { openMediumStore } from '../../src/operations/media/medium-store.ts';
+import { pruneImages } from '../../src/operations/prune-images.ts';
 import { removeVersions } from '../../src/operations/remove-versions.ts';
 import { findGuard } from '../../src/operations/trust/find-guard.ts';
 import { rootSpace } from '../../src/planning/install-space.ts';
@@ -345,6 +347,13 @@ describe.skipIf(process.getuid?.() !== 0)('a file system that was made of a vers
     } finally {
       run('umount', [data]);
     }
+  });
+
+  it('is no version that rules of pruning count', async () => {
+    const rules = imagePrune.input.parse({ images: [], keep: { last: 1 }, dryRun: true });
+    const { versions, removed } = await pruneImages(context, rules, Task.silent());
+    expect(versions.map(({ reference }) => reference)).toEqual(['web:1']);
+    expect(removed).toEqual([]);
   });
 
   it('goes with its version', async () => {

@@ -25,11 +25,11 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
   const context = await session.context();
   if (session.globals.dryRun) {
     const { record } = await showVersion(context, { reference: input.reference });
-    const words = `would make an ${input.fileSystem} of ${record.image}:${record.number} (${formatBytes(record.stats.contentBytes)})\n`;
+    const words = `would make the ${input.fileSystem} of ${record.image}:${record.number} (${formatBytes(record.stats.contentBytes)})\n`;
     session.result({ dryRun: true, ...input, digest: record.digest }, () => words);
     return;
   }
-  const output = await session.task(`make ${input.reference} an ${input.fileSystem}`, (task) =>
+  const output = await session.task(`make the ${input.fileSystem} of ${input.reference}`, (task) =>
     buildLive(context, input, task),
   );
   session.result(output, () => {
