@@ -11,6 +11,8 @@ export interface DirectBoot {
   /** Archives one after another, as a boot loader loads them. */
   readonly initrds: readonly (string | Uint8Array)[];
   readonly words: readonly string[];
+  /** Disks that cannot be written to, before the others. */
+  readonly sources?: readonly string[];
   /** Written to by the machine, without a cache that a cut would lose. */
   readonly disks: readonly string[];
   /** Milliseconds until its power is cut. */
@@ -23,7 +25,7 @@ export interface DirectBoot {
 
 /** Runs a machine until it powers off or restarts, or its time is over; what it said on its console. */
 export async function directBoot(boot: DirectBoot): Promise<string> {
-  const { directory, timeout } = boot;
+  const { directory, timeout, sources = [] } = boot;
   const initrd = join(directory, 'initrd');
   const pieces = await Promise.all(
     boot.initrds.map(async (piece) => (typeof piece === 'string' ? await readFile(piece) : piece)),
@@ -36,8 +38,8 @@ export async function directBoot(boot: DirectBoot): Promise<string> {
     ...['-machine', 'q35,graphics=off', '-nodefaults', '-no-user-config', '-display', 'none', '-serial', 'stdio'],
     ...['-no-reboot', '-object', 'rng-random,id=rng0,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=rng0'],
     ...['-kernel', boot.kernel, '-initrd', initrd, '-append', words.join(' ')],
-    ...boot.disks.flatMap((disk, index) => [
-      ...['-drive', `if=none,id=disk${index},file=${disk},format=raw`],
+    ...[...sources, ...boot.disks].flatMap((disk, index) => [
+      ...['-drive', `if=none,id=disk${index},file=${disk},format=raw${index < sources.length ? ',readonly=on' : ''}`],
       ...['-device', `virtio-blk-pci,drive=disk${index}`],
     ]),
   ];

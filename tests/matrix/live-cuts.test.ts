@@ -24,7 +24,14 @@ interface Row {
 
 async function cuts(words: readonly string[], timeout: number): Promise<[string, Row][]> {
   const said = await runInImager({
-    ...{ directory, words: ['loglevel=4', ...words], disks: [join(directory, 'source.raw')], memory: 2048, timeout },
+    ...{
+      directory,
+      words: ['loglevel=4', ...words],
+      sources: [join(directory, 'source.raw')],
+      disks: [],
+      memory: 2048,
+      timeout,
+    },
     ...{ program: 'tests/lab/live/cut-program.ts', modules: ['dm_snapshot', 'dm_log_writes'] },
   });
   const table = /CUTS (\{.*\})/.exec(said)?.[1];
@@ -88,7 +95,7 @@ test(
       const began = performance.now();
       let heardAt: number | undefined;
       const said = await runInImager({
-        ...{ directory, words, disks: [join(directory, 'source.raw'), disk], timeout: 4 * minute },
+        ...{ directory, words, sources: [join(directory, 'source.raw')], disks: [disk], timeout: 4 * minute },
         ...{ program: 'tests/lab/live/life-program.ts', modules: ['dm_snapshot'] },
         heard: (text) => {
           // A start behind the moment is cut all the same, a while after it has looked.

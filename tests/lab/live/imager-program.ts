@@ -12,7 +12,7 @@ const checkout = join(import.meta.dirname, '../../..');
 
 /** A program of a test, and what its machine has. */
 export interface ImagerProgram
-  extends Pick<DirectBoot, 'directory' | 'words' | 'disks' | 'timeout' | 'memory' | 'heard'> {
+  extends Pick<DirectBoot, 'directory' | 'words' | 'sources' | 'disks' | 'timeout' | 'memory' | 'heard'> {
   /** TypeScript, bundled with all that it imports. */
   readonly program: string;
   /** Kernel modules that it needs. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, rm, truncate, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LiveRecord } from '../../../src/machine/live-record.ts';
 import { removeMapped, replaceTable } from '../../../src/system/device-mapper.ts';
@@ -52,7 +52,8 @@ const sectorsWritten = () => Number(readFileSync('/sys/block/vdb/stat', 'utf8').
 const writable = {
   loop: '',
   async make(): Promise<void> {
-    await run('truncate', '-s', '128M', '/run/changes');
+    await writeFile('/run/changes', '');
+    await truncate('/run/changes', size * 512);
     this.loop = (await run('losetup', '--find', '--show', '/run/changes')).trim();
     await run('dmsetup', 'create', 'writable', '--table', `0 ${size} snapshot ${source} ${this.loop} N 8`);
   },
@@ -60,7 +61,7 @@ const writable = {
     await removeMapped(systemProcesses, 'writable');
     if (this.loop !== '') await run('losetup', '--detach', this.loop);
     this.loop = '';
-    await run('rm', '-f', '/run/changes');
+    await rm('/run/changes', { force: true });
   },
 };
 
@@ -114,6 +115,8 @@ function mirror(): Mechanism {
       await happens('released');
     },
     async copied() {
+      // As slow as can be: what it begins with is wanted.
+      await writeFile('/sys/module/dm_mirror/parameters/raid1_resync_throttle', '1');
       await replaceTable(systemProcesses, name, table);
       return status();
     },
@@ -163,6 +166,7 @@ function array(): Mechanism {
       await happens('room');
     },
     async copied() {
+      for (const limit of ['min', 'max']) await writeFile(`/proc/sys/dev/raid/speed_limit_${limit}`, '100');
       await join();
       await sleep(50);
       return progress() ?? 0;
@@ -173,6 +177,33 @@ function array(): Mechanism {
       await writable.drop();
     },
   };
+}
+
+/** What becomes of a write to a device above a source that cannot be written to. */
+async function tryToWrite(path: string): Promise<string> {
+  try {
+    await using file = await open(path, 'r+');
+    await file.write(Buffer.alloc(4096), 0, 4096, 0);
+    await file.sync();
+    return 'a write is kept';
+  } catch (error) {
+    return `a write fails (${(error as NodeJS.ErrnoException).code})`;
+  }
+}
+
+async function readOnlySource(): Promise<{ mirror: string; array: string }> {
+  const table = `0 ${size} mirror core 1 1024 2 ${source} 0 ${disk} ${start} 1 handle_errors`;
+  let [mirror, array] = ['refused', 'refused'];
+  if (!(await fails('dmsetup', 'create', 'trial', '--table', table))) {
+    mirror = await tryToWrite('/dev/mapper/trial');
+    await removeMapped(systemProcesses, 'trial');
+  }
+  const words = ['--build', '/dev/md8', '--force', '--run', '--level=1', '--raid-devices=1', source];
+  if (!(await fails('mdadm', ...words))) {
+    array = await tryToWrite('/dev/md8');
+    await fails('mdadm', '--stop', '/dev/md8');
+  }
+  return { mirror, array };
 }
 
 async function clearDisk(): Promise<void> {
@@ -236,7 +267,6 @@ async function again(mechanism: Mechanism): Promise<{ stoppedAt: number; resumes
   return { stoppedAt, resumesAt };
 }
 
-await run('blockdev', '--setro', source);
 for (const make of [ours, mirror, array]) {
   const { name } = make();
   try {
@@ -246,11 +276,5 @@ for (const make of [ours, mirror, array]) {
     break;
   }
 }
-// Whether each takes a source that cannot be written to.
-const mirrored = `0 ${size} mirror core 1 1024 2 ${source} 0 ${disk} ${start} 1 handle_errors`;
-const readOnly = {
-  mirror: !(await fails('dmsetup', 'create', 'trial', '--table', mirrored)),
-  array: !(await fails('mdadm', '--build', '/dev/md8', '--force', '--run', '--level=1', '--raid-devices=1', source)),
-};
-say(`READ-ONLY ${JSON.stringify(readOnly)}`);
+say(`READ-ONLY ${JSON.stringify(await readOnlySource())}`);
 say(`CLONE ${(await fails('modprobe', 'dm_clone')) ? 'this kernel has no dm-clone' : 'this kernel has dm-clone'}`);
