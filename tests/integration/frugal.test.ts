@@ -26,7 +26,7 @@ const mebibyte = 2 ** 20;
 const { run } = systemProcesses;
 const kernel = randomBytes(300_000);
 const initrd = randomBytes(3_000_000);
-const makeLive: MakeLiveImager = async () => ({ kernel, initrd, fingerprint: [] });
+const makeLive: MakeLiveImager = async () => ({ kernel, initrd, fingerprint: [], warnings: [] });
 const makers = {
   ext4: ['mkfs.ext4', '-q', '-F'],
   xfs: ['mkfs.xfs', '-q', '-f'],

@@ -26,10 +26,11 @@ const kernel = randomBytes(300_000);
 const initrd = randomBytes(3_000_000);
 const liveKernel = randomBytes(200_000);
 const liveInitrd = randomBytes(2_000_000);
-const makeLive: MakeLiveImager = async (_, reference) => ({
+const makeLive: MakeLiveImager = async (_, { reference, form }) => ({
   kernel: liveKernel,
   initrd: liveInitrd,
   fingerprint: [reference],
+  warnings: [`as ${form}`],
 });
 
 beforeAll(async () => {
@@ -180,6 +181,7 @@ describe('media usb', () => {
   it('starts a version live from the medium, or from memory, with that version’s own kernel', async () => {
     const output = await usb('live.img', { images: ['web'], live: true, server: 'http://10.9.8.7:4280' });
     expect(output.live).toBe('web:1');
+    expect(output.warnings).toContain('as usb');
     expect((await fatFile('live.img', 'imprint/vmlinuz')).equals(liveKernel)).toBe(true);
     expect((await fatFile('live.img', 'imprint/initrd.img')).equals(liveInitrd)).toBe(true);
     const menu = (await fatFile('live.img', 'boot/grub/grub.cfg')).toString();
@@ -230,7 +232,7 @@ describe('media usb', () => {
     // No stand-in: the tree has a kernel, but none of its drivers.
     const input = usbMediaInputSchema.parse({ target: join(work, 'never.img'), images: ['web'], live: true });
     const made = writeUsbMedium(context, input, Task.silent());
-    await expect(made).rejects.toThrow('web:1 cannot run as a live system: it has no modules for its kernel');
+    await expect(made).rejects.toThrow('the kernel of web:1 cannot drive it: it has no modules for its kernel');
     expect(await codes({}, 'plain.img')).toBe('target-exists');
     expect(await codes({}, 'no/such/place.img')).toBe('directory-not-found');
     // A typing error, or a stick that is not in: no file of that name.

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Task } from '../../src/foundation/task.ts';
 import { type Context, createContext } from '../../src/operations/context.ts';
 import { silentLog } from '../../src/operations/log.ts';
-import { kernelOfImage, requireDrivers } from '../../src/operations/media/take-kernel.ts';
+import { lookAtKernel } from '../../src/operations/media/live-imager.ts';
+import { kernelOfImage, missingDrivers } from '../../src/operations/media/take-kernel.ts';
 import { fakeProcesses } from '../fake-processes.ts';
 import { captureInto } from './bare-machine.ts';
 import { makeGoldenTree } from './install-tree.ts';
@@ -70,13 +71,14 @@ describe('the kernel of an image, for the imager', { timeout: 60_000 }, () => {
   };
 
   it('is known to lack what a live system needs of it, and not what is built in or called otherwise', async () => {
-    const needs = (names: string[]) =>
-      requireDrivers(context, 'golden', { names, purpose: 'run', hint: 'Take another.' }, Task.silent());
-    await needs(['overlay', 'loop', 'dm_snapshot']);
-    await expect(needs(['nbd', 'loop', 'crc32c', 'ext4'])).rejects.toMatchObject({
+    const missing = async (names: string[]) => await missingDrivers(context, 'golden', names, Task.silent());
+    expect((await missing(['overlay', 'loop', 'dm_snapshot'])).missing).toEqual([]);
+    const lacks = ['nbd', 'crc32c', 'ext4'];
+    expect(await missing([...lacks, 'loop'])).toEqual({ image: 'golden:1', version, missing: lacks });
+    await expect(lookAtKernel(context, 'golden', 'usb', Task.silent())).rejects.toMatchObject({
       code: 'imager-unbuilt',
-      message: expect.stringContaining(`golden:1 cannot run: its kernel ${version} has no nbd, crc32c, ext4`),
-      hint: 'Take another.',
+      message: expect.stringContaining(`golden:1 cannot run as a live system: its kernel ${version} has no nbd, ext4`),
+      hint: expect.stringContaining('--live'),
     });
   });
 
@@ -113,5 +115,18 @@ describe('the kernel of an image, for the imager', { timeout: 60_000 }, () => {
     await captureInto(server, golden);
     await expect(fill('golden', 'none')).rejects.toThrow(`it has no modules for its kernel ${version}`);
     await expect(fill('web', 'no-kernel')).rejects.toThrow('it has no kernel in /boot');
+  });
+
+  it('may run live, and yet not find a stick', async () => {
+    const golden = join(directory, 'golden');
+    const lines = ['nbd', 'dm-mod', 'dm-snapshot', 'loop', 'ext4', 'isofs', 'vfat', 'sr_mod', 'ahci', 'sd_mod'];
+    const index = join(golden, modules, 'modules.dep');
+    await mkdir(dirname(index), { recursive: true });
+    await writeFile(index, lines.map((name) => `kernel/${name}.ko.xz:\n`).join(''));
+    await captureInto(server, golden);
+    expect(await lookAtKernel(context, 'golden', 'iso', Task.silent())).toEqual([]);
+    const [warning, ...more] = await lookAtKernel(context, 'golden', 'usb', Task.silent());
+    expect(more).toEqual([]);
+    expect(warning).toMatch(/golden:\d+, .*, has no usb_storage, xhci_pci: in a USB port it will not find/);
   });
 });

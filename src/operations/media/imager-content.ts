@@ -48,7 +48,11 @@ export async function gatherImagerContent(
     });
   const localConfig = input.localConfig ?? renderLocalTemplate();
   const warnings = checkLocalConfig(localConfig);
-  const imager = liveReference === undefined ? await readImager(context) : await makeLive(context, liveReference, task);
+  const imager: ImagerParts & { warnings?: string[] } =
+    liveReference === undefined
+      ? await readImager(context)
+      : await makeLive(context, { reference: liveReference, form }, task);
+  warnings.push(...(imager.warnings ?? []));
   const signed = await findSignedBoot();
   const store =
     input.images.length === 0

@@ -41,33 +41,38 @@ export async function kernelOfImage(context: Context, reference: string, task: T
   };
 }
 
+/** What of some drivers the kernel of a version has, as files or built in. */
+export interface KernelDrivers {
+  /** `web:3` */
+  image: string;
+  /** Of the kernel. */
+  version: string;
+  missing: string[];
+}
+
 /**
- * Refuses a version whose kernel lacks one of these drivers, as a file or built in: before anything is made of it. Errors: `image-not-found`, `signature-missing`,
- * what a guard refuses, `imager-unbuilt`.
+ * Looks which of these drivers the kernel of a version lacks, before anything is made of it. Errors: `image-not-found`, `signature-missing`, what a guard refuses; `imager-unbuilt` where it has no kernel, or no
+ * modules.
  */
-export async function requireDrivers(
+export async function missingDrivers(
   context: Context,
   reference: string,
-  { names, purpose, hint }: { names: readonly string[]; purpose: string; hint: string },
+  names: readonly string[],
   task: Task,
-): Promise<void> {
+): Promise<KernelDrivers> {
   const { image, digest } = await resolveInstallable(context, reference);
   const store = await context.store();
   await using _lease = await store.lease(digest);
   const [kernel] = (await readImageContent(store.entries(digest))).kernels;
+  if (kernel === undefined) throw unfit(image, 'it has no kernel in /boot');
   const files = await findFiles(store, digest);
-  const version = kernel === undefined ? undefined : modulesVersion(files, kernel.version);
-  const refuse = (problem: string) => {
-    throw new ImprintError('imager-unbuilt', { problem: `${image} cannot ${purpose}: ${problem}`, hint });
-  };
-  if (kernel === undefined) return refuse('it has no kernel in /boot');
-  if (version === undefined) return refuse(`it has no modules for its kernel ${kernel.version}`);
+  const version = modulesVersion(files, kernel.version);
+  if (version === undefined) throw unfit(image, `it has no modules for its kernel ${kernel.version}`);
   const indexes = ['modules.dep', 'modules.builtin'].flatMap((name) =>
     pick(files, `usr/lib/modules/${version}/${name}`).map(([, entry]) => entry),
   );
   const texts = [...(await readContents(store, digest, indexes, task.signal)).values()].join('\n');
-  const missing = names.filter((name) => !isDriver(name).test(texts));
-  if (missing.length > 0) refuse(`its kernel ${version} has no ${missing.join(', ')}`);
+  return { image, version, missing: names.filter((name) => !isDriver(name).test(texts)) };
 }
 
 interface Taking {
@@ -220,6 +225,6 @@ async function write({ store, digest, directory, task }: Taking, files: readonly
 function unfit(image: string, problem: string): ImprintError {
   return new ImprintError('imager-unbuilt', {
     problem: `the kernel of ${image} cannot drive it: ${problem}`,
-    hint: 'Leave out --kernel-from: Debian’s own kernel is taken then.',
+    hint: 'Leave out --kernel-from or --live: Debian’s own kernel is taken then.',
   });
 }

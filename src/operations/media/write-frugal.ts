@@ -57,7 +57,8 @@ export async function writeFrugal(
   if (!force && (await isThere(directory)))
     throw new ImprintError('target-exists', { path: directory, problem: 'a live system is there already' });
   const { image, digest } = await resolveInstallable(context, reference);
-  const imager = await makeLive(context, image, task);
+  const imager = await makeLive(context, { reference: image, form: 'partition' }, task);
+  for (const warning of imager.warnings) task.warn(warning);
   const store = await DirectoryStore.open(storeLocation);
   const made = `${directory}.new`;
   try {
