@@ -3,10 +3,12 @@ import type { MachineFacts } from '../contract/machine.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { type ErrorValue, toImprintError } from '../foundation/errors.ts';
 import { Task } from '../foundation/task.ts';
+import type { FoundLive } from '../operations/live/find-live.ts';
 import type { Power } from '../system/power.ts';
 import type { ConsoleScreen } from './console-screen.ts';
 import { EventSpool } from './event-spool.ts';
 import { carryOut, type Installer, type OrderResult } from './install-order.ts';
+import { carryOnLive, orderOfNote } from './live-order.ts';
 import type { ServerClient } from './server-client.ts';
 
 /** The imager: what it is made of. */
@@ -23,6 +25,10 @@ export interface Imager {
   network?(facts: MachineFacts): Installer['network'];
   /** Called before an order is begun. From then on the machine must not restart by itself into the system that it had. */
   ordered?(): Promise<void>;
+  /** The move onto a disk that an earlier start was in the middle of. */
+  findLive?(facts: MachineFacts): Promise<FoundLive | undefined>;
+  /** Gets the address that the machine is to have, whose system goes on with it; whether it has it then. */
+  takeAddress?(address: string): Promise<boolean>;
   /** Ends the loop. */
   readonly signal: AbortSignal;
 }
@@ -36,13 +42,24 @@ export async function runImager(imager: Imager): Promise<void> {
   let introduced = false;
   let waitSeconds = 0;
   let problem: ErrorValue | undefined;
+  let found: FoundLive | undefined;
   for (;;) {
     imager.signal.throwIfAborted();
     const facts = await readFactsPatiently(imager);
-    if (!introduced) imager.screen.machine(facts, imager.server.url);
+    if (!introduced) {
+      imager.screen.machine(facts, imager.server.url);
+      found = await imager.findLive?.(facts);
+    }
     introduced = true;
     const asked = imager.clock.now();
-    const answer = await ask(imager, facts, waitSeconds, problem);
+    const answer = await ask(imager, facts, waitSeconds, problem, found && liveSilence);
+    const going = found && orderGoingOn(found, answer);
+    if (found !== undefined && going !== undefined) {
+      if (await install(imager, going, facts, found)) return;
+      found = undefined;
+      continue;
+    }
+    if (answer.kind === 'silent') continue;
     if (answer.kind === 'error') {
       problem = answer.error;
       continue;
@@ -52,7 +69,7 @@ export async function runImager(imager: Imager): Promise<void> {
     const { order } = answer.order;
     if (order.kind === 'install') {
       await imager.ordered?.();
-      await install(imager, order, facts);
+      if (await install(imager, order, facts)) return;
       waitSeconds = 0;
     } else if (order.kind === 'boot-disk') {
       imager.screen.status(`${order.name}: ${order.message}; starting it`);
@@ -78,7 +95,17 @@ async function readFactsPatiently({ readFacts, screen, clock, signal }: Imager):
   }
 }
 
-type Answer = { kind: 'order'; order: ImagerOrder } | { kind: 'error'; error: ErrorValue };
+type Answer = { kind: 'order'; order: ImagerOrder } | { kind: 'error'; error: ErrorValue } | { kind: 'silent' };
+
+/** Milliseconds that a machine with a system on its disk waits for a server that may want another one there. */
+const liveSilence = 20_000;
+
+/** A move is gone on with unless the server wants something else on the disk; undefined: it does, or cannot be believed. */
+function orderGoingOn(found: FoundLive, answer: Answer): InstallOrder | undefined {
+  if (answer.kind !== 'order' || answer.order.order.kind !== 'install') return orderOfNote(found);
+  const { order } = answer.order;
+  return order.options.live && order.digest === found.note.digest ? order : undefined;
+}
 
 /** Asks until there is an answer; one that cannot be trusted is an `error`. */
 async function ask(
@@ -86,8 +113,10 @@ async function ask(
   facts: MachineFacts,
   waitSeconds: number,
   problem: ErrorValue | undefined,
+  patience = Number.POSITIVE_INFINITY,
 ): Promise<Answer> {
   let pause = 1000;
+  const asked = clock.now();
   for (let told = ''; ; ) {
     try {
       const { session } = installer;
@@ -112,15 +141,19 @@ async function ask(
       if (told !== error.message) screen.line(`   ${error.message}`);
       told = error.message;
       screen.status(`${server.url} does not answer, trying again`);
+      if (clock.now() - asked > patience) return { kind: 'silent' };
       await clock.sleep(pause, signal);
       pause = Math.min(pause * 2, slowest);
     }
   }
 }
 
-async function install(imager: Imager, order: InstallOrder, facts: MachineFacts): Promise<void> {
+/** Whether this was the last thing to do here: the system that was ordered runs already. */
+async function install(imager: Imager, order: InstallOrder, facts: MachineFacts, found?: FoundLive): Promise<boolean> {
   const { screen, server, clock, installer, power } = imager;
   screen.status(`${order.name}: installing ${order.image}`);
+  if (order.options.live && order.address !== undefined && (await imager.takeAddress?.(order.address)) === false)
+    screen.line(`   The machine has not got the address ${order.address}; it starts with the one that it has.`);
   // Ends when the server takes the order back, too.
   const stop = new AbortController();
   const signal = AbortSignal.any([imager.signal, stop.signal]);
@@ -128,12 +161,14 @@ async function install(imager: Imager, order: InstallOrder, facts: MachineFacts)
   const spool = new EventSpool({
     clock,
     send: async (events) => {
-      if ((await server.events({ ...report, events }, imager.signal)) === 'stale') stop.abort();
+      const reception = await server.events({ ...report, events }, imager.signal);
+      // A system that runs is not taken back.
+      if (reception === 'stale' && found === undefined && !installer.live?.handedOver) stop.abort();
     },
   });
   const ticking = setInterval(() => screen.tick(), 1000);
   const result = await withNetwork(imager, facts, (network) =>
-    carryOut(order, facts, { ...installer, readFacts: imager.readFacts, ...(network && { network }) }, (work) =>
+    begin(imager, { order, facts, found, ...(network && { network }) }, (work) =>
       Task.run(
         `install ${order.image} on ${order.name}`,
         (event) => {
@@ -150,16 +185,28 @@ async function install(imager: Imager, order: InstallOrder, facts: MachineFacts)
   showResult(screen, order, result, stop.signal.aborted);
   await spool.close(10_000);
   await tellOutcome(imager, order, result, facts);
-  if (result.kind !== 'installed') return;
+  if (installer.live?.handedOver) return result.kind === 'installed';
+  if (result.kind !== 'installed') return false;
   if (order.options.afterwards === 'wait') {
     screen.status(`${order.name} is installed and waits, as it was told; reset it to start ${order.image}`);
-    return;
+    return false;
   }
   screen.status(
     `${order.name} is installed: ${order.options.afterwards === 'poweroff' ? 'powering off' : 'restarting'}`,
   );
   await (order.options.afterwards === 'poweroff' ? power.powerOff() : power.reboot());
   await clock.sleep(slowest, imager.signal);
+  return false;
+}
+
+function begin(
+  { installer, readFacts }: Imager,
+  work: { order: InstallOrder; facts: MachineFacts; found: FoundLive | undefined; network?: Installer['network'] },
+  run: (work: (task: Task) => Promise<void>) => Promise<void>,
+): Promise<OrderResult> {
+  const { order, facts, found, network } = work;
+  if (found !== undefined) return carryOnLive(order, found, installer, run);
+  return carryOut(order, facts, { ...installer, readFacts, ...(network && { network }) }, run);
 }
 
 async function withNetwork(

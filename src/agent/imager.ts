@@ -1,7 +1,9 @@
 /** Entry of the imager: what a bare machine runs. `boot/imager-init` starts it when the network is up. */
 import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
-import { freemem } from 'node:os';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { freemem, release, setPriority } from 'node:os';
+import { dirname } from 'node:path';
+import { text } from 'node:stream/consumers';
 import type { MachineFacts } from '../contract/machine.ts';
 import { systemClock } from '../foundation/clock.ts';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
@@ -9,11 +11,18 @@ import { secretReader } from '../image/sealed-secret.ts';
 import { parsePublicKey } from '../image/signature.ts';
 import { runningAgentProgram } from '../operations/install/agent-program.ts';
 import { isBuilt } from '../operations/live/built-versions.ts';
+import { findLive } from '../operations/live/find-live.ts';
+import { type LiveHost, LiveInstall } from '../operations/live/live-install.ts';
+import { serveLiveSource } from '../operations/live/live-source.ts';
+import { fetchImager } from '../operations/media/fetch-imager.ts';
+import { softWordsPath } from '../operations/update/this-machine.ts';
 import { openStore } from '../store/open-store.ts';
+import { handOver } from '../system/hand-over.ts';
 import { readMachineFacts } from '../system/machine-facts.ts';
 import { findCopyPlace } from '../system/medium-copies.ts';
 import { unmountTree } from '../system/mount.ts';
 import { systemPower } from '../system/power.ts';
+import { renewAddress } from '../system/renew-address.ts';
 import { systemProcesses } from '../system/run.ts';
 import { setSystemTime } from '../system/set-time.ts';
 import { restoreTree } from '../tree/restore-tree.ts';
@@ -25,6 +34,8 @@ import { fetchObject } from './fetch-object.ts';
 import { type Imager, runImager } from './imager-loop.ts';
 import { type ImagerSettings, imagerSettings } from './imager-settings.ts';
 import { readImagerTrust } from './imager-trust.ts';
+import { guardOf } from './install-order.ts';
+import type { LiveStarts } from './live-order.ts';
 import { fixedNetwork, runLocalInstall } from './local-install.ts';
 import { type FoundSettings, findSettings, readFoundSettings } from './local-settings.ts';
 import { sendBootCopy } from './send-boot-copy.ts';
@@ -32,26 +43,49 @@ import { serverClient } from './server-client.ts';
 
 /** Tries of one read of the store before the install gives up: about five minutes without an answer. */
 const storeRetries = 40;
+const serveLive = '--serve-live';
 const runDirectory = '/run/imprint';
 const target = `${runDirectory}/target`;
+/** Of the system that was started: the first process is its init. */
+const systemRoot = '/proc/1/root';
+/** Whether a system was started that this process serves the root of. */
+const live = { handedOver: false };
 
 async function main(): Promise<void> {
   const commandLine = await readFile('/proc/cmdline', 'utf8').catch(() => '');
   const settings = imagerSettings(process.argv.slice(2), process.env, commandLine);
   const write = (text: string) => {
-    process.stdout.write(text);
+    // The consoles are the system's then, and nobody reads what would fill the memory.
+    if (!live.handedOver) process.stdout.write(text);
   };
   const screen = new ConsoleScreen({ write, clock: systemClock, shellHint: settings.shellHint });
   const end = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end.abort());
   try {
-    if (process.argv.includes('--settings')) await lookForSettings(settings, screen);
+    if (process.argv.includes(serveLive)) await serveBlocks(settings, end.signal);
+    else if (process.argv.includes('--settings')) await lookForSettings(settings, screen);
     else await work(settings, screen, end.signal);
   } catch (thrown) {
     if (end.signal.aborted) return;
     screen.failure('THE IMAGER CANNOT WORK', toImprintError(thrown).toValue());
     process.exitCode = 1;
   }
+}
+
+/** Another process of this program, which gives the kernel the blocks of a live system's root. */
+async function serveBlocks({ keyFile, trustDirectory }: ImagerSettings, signal: AbortSignal): Promise<void> {
+  // Before anything else: whoever ends processes leaves it alone (https://systemd.io/ROOT_STORAGE_DAEMONS).
+  process.title = '@imprint-blocks';
+  // Who began it may be gone; the system is not.
+  process.stdout.on('error', () => {});
+  const key = parsePublicKey(await readFile(keyFile, 'utf8'));
+  const trust = await readImagerTrust(trustDirectory);
+  const guard = guardOf({ key, ...(trust && { trust }), clock: systemClock });
+  await serveLiveSource(await text(process.stdin), {
+    ...{ processes: systemProcesses, clock: systemClock, signal },
+    openStore: (location) => openStore(location, { signal, retries: storeRetries, guard }),
+    say: (line) => process.stdout.write(`${line}\n`),
+  });
 }
 
 /** Before there is a network: what media say of it, and of everything else. */
@@ -141,9 +175,37 @@ async function compose(
   const session = randomBytes(16).toString('hex');
   const processes = systemProcesses;
   const clock = systemClock;
+  const host: LiveHost = {
+    ...{ processes, clock, target, directory: `${runDirectory}/live` },
+    room: Math.floor(spareMemory() / 2),
+    serveCommand: [process.execPath, ...process.execArgv, process.argv[1] ?? '', serveLive],
+    handOver: async () => {
+      await handOver(runDirectory, target, clock);
+      live.handedOver = true;
+      // The system comes first; what gives it its blocks is another process.
+      setPriority(10);
+    },
+    imager: async (task) =>
+      server === undefined ? undefined : { server, files: await fetchImager(server, key, task) },
+    inSystem: async (tool, args) => {
+      await processes.run('chroot', [systemRoot, tool, ...args], { timeout: 120_000 });
+    },
+    tellBootWords: async (words) => {
+      await mkdir(dirname(`${systemRoot}${softWordsPath}`), { recursive: true });
+      await writeFile(`${systemRoot}${softWordsPath}`, words);
+    },
+  };
+  const starts: LiveStarts = {
+    begin: (content) => new LiveInstall(host, content),
+    get handedOver() {
+      return live.handedOver;
+    },
+  };
   return {
     clock,
     signal,
+    findLive,
+    takeAddress: (wanted) => renewAddress(processes, clock, { file: `${runDirectory}/address`, wanted }),
     power: systemPower(processes, clock),
     readFacts: async () => {
       const facts = await readMachineFacts(processes);
@@ -157,6 +219,8 @@ async function compose(
       ...(trust === undefined ? {} : { trust }),
       ...(program === undefined ? {} : { agent: { program, publicKey, ...given } }),
       ...(server === undefined ? {} : { server }),
+      live: starts,
+      kernel: release(),
       secrets: secretReader(),
       askPassphrase: ask,
       session,
@@ -171,7 +235,12 @@ async function compose(
           keep: (copy, stop) => sendBootCopy(server, { ...copy, session }, { clock, signal: stop }),
         },
       }),
-      openStore: (url, stop) => openStore(url, { signal: stop, retries: storeRetries }),
+      openStore: (url, stop) =>
+        openStore(url, {
+          signal: stop,
+          retries: storeRetries,
+          guard: guardOf({ key, ...(trust && { trust }), clock }),
+        }),
       restore: (request) => restoreTree({ ...request, keepOnFailure: true, memoryLimit: spareMemory() }),
     },
   };

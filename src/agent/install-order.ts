@@ -17,6 +17,7 @@ import { executeEarly, executeInstall } from '../operations/install/execute-inst
 import { freshIdentity } from '../operations/install/fresh-identity.ts';
 import type { InstallAgent, InstallContext } from '../operations/install/install-context.ts';
 import { OldChunks } from '../operations/install/old-chunks.ts';
+import type { LiveInstall } from '../operations/live/live-install.ts';
 import { type InstallQuestion, planInstall } from '../planning/plan-install.ts';
 import type { BootCopyKeeper } from '../planning/save-boot-steps.ts';
 import { preInstallSteps } from '../planning/script-steps.ts';
@@ -26,6 +27,7 @@ import type { Store, StoredVersion } from '../store/store.ts';
 import { createGuard, type TrustMemory, type VersionGuard } from '../store/version-guard.ts';
 import type { Processes } from '../system/run.ts';
 import type { RestoreOptions, RestoreReport } from '../tree/restore-tree.ts';
+import type { LiveStarts } from './live-order.ts';
 
 /** What an install on this machine is done with. */
 export interface Installer {
@@ -62,6 +64,10 @@ export interface Installer {
   /** Asks somebody at the machine for the passphrase of encrypted devices; absent: nobody stands there. */
   askPassphrase?(machine: string, signal: AbortSignal): Promise<string>;
   restore(request: RestoreRequest): Promise<RestoreReport>;
+  /** How a system is started before it is installed; absent: none is. */
+  readonly live?: LiveStarts;
+  /** `uname -r`; absent: it counts for nothing. */
+  readonly kernel?: string;
 }
 
 export interface RestoreRequest extends Pick<RestoreOptions, 'store' | 'target' | 'mountsBelow' | 'task'> {
@@ -113,6 +119,7 @@ export async function carryOut(
           ...(installer.network && { network: installer.network }),
           ...(order.scripts && { scripts: order.scripts }),
           ...(order.groups && { groups: order.groups }),
+          ...(installer.kernel && { kernel: installer.kernel }),
         });
         const old = new OldChunks();
         let taken: string | undefined;
@@ -124,8 +131,10 @@ export async function carryOut(
           old.clear();
         };
         const { processes, clock, target, agent } = installer;
+        const live = order.options.live ? beginLive(order, store, installer) : undefined;
         const context = {
           ...{ processes, clock, target, content, restore },
+          ...(live && { live }),
           keptVersion: async () => ({
             recordText: version.recordText,
             ...(version.signature === undefined ? {} : { signature: version.signature }),
@@ -146,6 +155,10 @@ export async function carryOut(
         const { before, steps } = await planAfterScripts(question, seen, installer, (step) =>
           executeEarly(order.name, step, context, task),
         );
+        if (live !== undefined) {
+          live.steps = steps;
+          for (const step of steps) if (step.kind === 'start-live') await live.check(step.fileSystem);
+        }
         // Before the first write: an install that waits in its middle holds half a system.
         if (steps.some((step) => step.kind === 'make-crypt' && step.keyFile === undefined))
           await context.passphrase(task.signal);
@@ -168,6 +181,18 @@ export async function carryOut(
     if (!writing && (isRefusal(error) || error.code === 'script-failed')) return { kind: 'refused', error };
     return { kind: 'failed', error, ...(current === undefined ? {} : { step: describeStep(current) }) };
   }
+}
+
+function beginLive(order: InstallOrder, store: Store, { live }: Installer): LiveInstall {
+  const { name, image: reference, digest, record, recordSignature, id } = order;
+  if (live === undefined) {
+    const hint = 'Order it without --live.';
+    throw new ImprintError('live-unfit', { machine: name, reference, problem: 'nothing is started from here', hint });
+  }
+  return live.begin({
+    ...{ name, reference, digest: digest as Digest, record, recordSignature, order: id, store, location: order.store },
+    ...(order.options.rate !== undefined && { limit: order.options.rate }),
+  });
 }
 
 /** What has safety copies kept, for this order. */
@@ -267,7 +292,7 @@ function isRefusal(error: ImprintError): boolean {
 }
 
 /** The version of an order as it came: nothing is believed of it yet. Throws `signature-missing`, `signature-wrong`. */
-function orderedVersion(order: InstallOrder): StoredVersion {
+export function orderedVersion(order: InstallOrder): StoredVersion {
   const record = parseRecord(order.record);
   if (record === undefined || record.digest !== order.digest) {
     throw new ImprintError('signature-wrong', { what: order.image, key: 'its record is not the one that was ordered' });
@@ -277,7 +302,7 @@ function orderedVersion(order: InstallOrder): StoredVersion {
 }
 
 /** Says whether a version is one that machines may have: by the trust document that the imager carries, else by its key alone. */
-export function guardOf({ key, trust, clock }: Installer): VersionGuard {
+export function guardOf({ key, trust, clock }: Pick<Installer, 'key' | 'trust' | 'clock'>): VersionGuard {
   return createGuard({ start: trustOfKey(key), ...trust, clock });
 }
 

@@ -169,6 +169,10 @@ export const installOptionsSchema = z.object({
   erase: eraseKindsSchema.optional(),
   /** `none`: no copy of what boots from the disks now is made before they are written. */
   bootCopy: z.literal('none').optional(),
+  /** The machine is in use at once, and its content comes to the disk meanwhile, without a restart. */
+  live: z.boolean().optional(),
+  /** With `live`: bytes of content per second that go to the disk; absent: as fast as it goes. */
+  rate: z.int().positive().optional(),
   /** What the machine does when it is done. */
   afterwards: z.enum(['reboot', 'poweroff', 'wait']).optional(),
 });

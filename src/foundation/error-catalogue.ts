@@ -379,6 +379,12 @@ export const errorCatalogue = {
     message: '{store} has no {fileSystem} of {reference} that a machine could start from before it is installed.',
     hint: 'Where the store is: imprint image live {reference} --file-system {fileSystem}. An ext4 needs no such thing.',
   },
+  'live-unfit': {
+    exit: 4,
+    http: 409,
+    message: '{reference} cannot be in use on {machine} before it is installed: {problem}.',
+    hint: '{hint}',
+  },
   'live-changes-lost': {
     exit: 1,
     http: 500,

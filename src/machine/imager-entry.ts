@@ -15,8 +15,8 @@ export interface ImagerStart {
   /** URL of the server that it asks. */
   server: string;
   record: ImagerRecord;
-  /** Seconds after which the machine restarts as it was, unless there is an order by then. */
-  patience: number;
+  /** Seconds after which the machine restarts as it was, unless there is an order by then; absent: it stays. */
+  patience?: number;
   /** Absent: every card with a cable is tried. */
   network?: ImagerNetwork;
   /** Command line of the kernel that runs: where it speaks, the imager speaks. */
@@ -44,7 +44,7 @@ export function imagerEntry(start: ImagerStart, created: string): Omit<BootEntry
 /** The kernel command line of the imager (docs/imager.md). A panic restarts the machine, which is then as it was. */
 export function imagerWords({ server, patience, network, commandLine }: ImagerStart): string[] {
   const consoles = splitKernelOptions(commandLine).filter((word) => word.startsWith('console='));
-  const words = [`imprint.server=${server}`, `imprint.return=${patience}`];
+  const words = [`imprint.server=${server}`, ...(patience === undefined ? [] : [`imprint.return=${patience}`])];
   if (network !== undefined) {
     const { mac, fixed } = network;
     words.push(`BOOTIF=01-${mac.toLowerCase().replaceAll(':', '-')}`);

@@ -89,8 +89,9 @@ function recordProblem({
   changesAt,
   changesLength,
 }: LiveRecord): string | undefined {
-  const numbers = [sequence, size, start, length, changesAt, changesLength];
+  const numbers = [sequence, size, length, changesAt, changesLength];
   if (!numbers.every((value) => Number.isSafeInteger(value) && value > 0)) return 'a number is none';
+  if (!Number.isSafeInteger(start) || start < 0) return 'the beginning is none';
   if (!/^[\x21-\x7e]{1,200}$/.test(source)) return 'the source has no name';
   if (changesAt < size) return 'changes would lie in what is filled';
   if (changesAt + changesLength > length) return 'changes would lie behind the partition';

@@ -16,16 +16,18 @@ import type { PartitionTable } from '../machine/partition-table.ts';
 import { eraseProblem } from './erase-problem.ts';
 import { gatherSteps } from './gather-old.ts';
 import { imageProblem } from './image-problem.ts';
-import { type DiskStart, type FreshDisk, type PlannedDisk, planDisk } from './install-layout.ts';
+import { type FreshDisk, type PlannedDisk, planDisk } from './install-layout.ts';
 import { imageSpace } from './install-space.ts';
 import { layoutNeeds } from './layout-needs.ts';
 import type { LayoutSolution, Loss, SolvedDisk } from './layout-solution.ts';
+import { isLive, liveProblem, liveSteps } from './live-steps.ts';
 import { installProblem, keptProblem, orderedLayout } from './own-layout.ts';
 import { type BootCopyKeeper, withBootCopies } from './save-boot-steps.ts';
 import { firstBootScriptSteps, postInstallSteps, preInstallSteps, scriptsProblem } from './script-steps.ts';
 import { solveLayout } from './solve-layout.ts';
 import { stackProblem } from './stack-problem.ts';
 import { stackSteps } from './stack-steps.ts';
+import { startSteps } from './start-steps.ts';
 import type { FirstEntry, Step } from './step.ts';
 
 /** Names that the new system gets, made before planning so that planning stays pure; see `freshIdentity`. */
@@ -56,6 +58,8 @@ export interface InstallQuestion {
   keepsBoot?: BootCopyKeeper;
   /** The version is fetched over a network: what the old system has of it is taken from there. */
   remote?: true;
+  /** Linux of the imager (`uname -r`), which a live install goes on with; absent: not known yet. */
+  kernel?: string;
   /** Number of the object at the server that is brought back; absent: the machine begins anew. */
   object?: number;
 }
@@ -69,7 +73,7 @@ export type InstallPlan =
  * What an install will do, or why it will not. Pure.
  *
  * Refusals: `image-unfit`, `disk-none`, `disk-ambiguous`, `disk-in-use`, `disk-too-small`, `disk-shared`, `disk-holds-data`, `disk-erase-unsaid`, `layout-unsolvable`,
- * `layout-invalid`, `input-invalid` (a disk rule that is none).
+ * `layout-invalid`, `live-unfit`, `input-invalid` (a disk rule that is none).
  */
 export function planInstall(question: InstallQuestion): InstallPlan {
   const { facts, name, reference, record, content, options } = question;
@@ -100,7 +104,10 @@ export function planInstall(question: InstallQuestion): InstallPlan {
   if (beside !== undefined) return { kind: 'refused', error: beside };
   const unsaid = eraseProblem(question, solution.lost);
   if (unsaid !== undefined) return { kind: 'refused', error: unsaid };
-  const steps = withBootCopies(question, stepsFor(question, layout, solution, disk));
+  const usual = stepsFor(question, layout, solution, disk);
+  const unlive = isLive(options) ? liveProblem(question, usual) : undefined;
+  if (unlive !== undefined) return { kind: 'refused', error: unlive };
+  const steps = withBootCopies(question, isLive(options) ? liveSteps(question, usual) : usual);
   const others = solution.disks
     .map(({ facts: each }) => each)
     .filter((each) => each !== disk.facts && isWritten(each, steps));
@@ -200,17 +207,6 @@ function copySteps({ starts, layout, device }: PlannedDisk): Step[] {
   );
 }
 
-/** What firmware starts. A disk without a boot partition of its own uses the first one's. */
-function startSteps(start: DiskStart, layout: InstalledLayout): Step[] {
-  const { disk, esp, boot } = start;
-  const bootUuid = boot?.uuid ?? layout.boot;
-  const isMbr = disk.table === 'mbr' ? { table: 'mbr' as const } : {};
-  return [
-    ...biosBootSteps(start, bootUuid),
-    ...(esp === undefined ? [] : [{ kind: 'install-uefi-boot' as const, device: esp.device, bootUuid, ...isMbr }]),
-  ];
-}
-
 /** When the version is there: a restore wants nothing beside mount points. */
 function swapFileSteps({ swap }: Layout, { mounts }: LayoutSolution): Step[] {
   return swap.flatMap(({ file, size }): Step[] => {
@@ -226,20 +222,6 @@ function keySteps({ stack }: InstalledLayout): Step[] {
     keyFile === undefined ? [] : [{ name, path: keyFile }],
   );
   return keys.length === 0 ? [] : [{ kind: 'write-crypt-keys', keys }];
-}
-
-/** GRUB's core lies in a partition of its own, or on an MBR in front of the first one. */
-function biosBootSteps({ disk, boot, biosBoot }: DiskStart, bootUuid: string): Step[] {
-  const { facts, table, partitions } = disk;
-  if (facts.sectorSize !== 512) return [];
-  if (biosBoot !== undefined) {
-    const { device, start, size } = biosBoot;
-    return [{ kind: 'install-bios-boot', disk: facts.path, partition: device, start, size, bootUuid }];
-  }
-  if (table === 'gpt' || boot === undefined) return [];
-  const first = Math.min(...partitions.map(({ start }) => start));
-  const place = { disk: facts.path, partition: facts.path, start: 1, size: first - 1 };
-  return [{ kind: 'install-bios-boot', ...place, bootUuid, table: 'mbr' }];
 }
 
 /** A disk of which nothing stays is made anew; else only what goes is touched. */

@@ -155,7 +155,21 @@ export type Step =
       /** Of an MBR `partition` is the disk itself. */
       table?: 'mbr';
     }
-  | { kind: 'install-uefi-boot'; device: string; bootUuid: string; table?: 'mbr' };
+  | { kind: 'install-uefi-boot'; device: string; bootUuid: string; table?: 'mbr' }
+  /** The version as a root that is in use at once; what is written goes to the partition. `bytes`: of its file system. */
+  | {
+      kind: 'start-live';
+      device: string;
+      fileSystem: RootFileSystem;
+      uuid: string;
+      reference: string;
+      digest: string;
+      bytes: number;
+    }
+  /** The system's own init takes the machine over. */
+  | { kind: 'hand-over'; reference: string }
+  /** Brings what is not there yet, until the root is the partition alone; `entry` of the boot partition `boot` then starts it. */
+  | { kind: 'move-live'; device: string; fileSystem: RootFileSystem; boot: string; entry: string; bytes: number };
 
 export type StepKind = Step['kind'];
 export type StepOf<Kind extends StepKind> = Extract<Step, { kind: Kind }>;
@@ -213,6 +227,9 @@ const describers: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string 
   'place-image': () => 'write everything out',
   'install-bios-boot': (step) => `make ${step.disk} boot on BIOS`,
   'install-uefi-boot': (step) => `make ${step.device} boot on UEFI`,
+  'start-live': ({ reference, device }) => `make ${reference} the root, changes on ${device}`,
+  'hand-over': ({ reference }) => `start ${reference}`,
+  'move-live': ({ device, bytes }) => `bring ${formatBytes(bytes)} to ${device} while it is in use`,
 };
 
 function ofSubvolume({ device, subvolume }: { device: string; subvolume?: string }): string {

@@ -161,3 +161,15 @@ export async function makeSwap(
 ): Promise<void> {
   await processes.run('mkswap', ['--uuid', uuid, device], { timeout: patience, ...(signal && { signal }) });
 }
+
+/** Gives a mounted file system all of its device. Errors: `process-failed`, `tool-missing`. */
+export async function growFileSystem(
+  processes: Processes,
+  { fileSystem, directory, device }: { fileSystem: RootFileSystem; directory: string; device: string },
+  signal?: AbortSignal,
+): Promise<void> {
+  const options: ProcessOptions = { timeout: patience, ...(signal && { signal }) };
+  if (fileSystem === 'ext4') await processes.run('resize2fs', [device], options);
+  else if (fileSystem === 'xfs') await processes.run('xfs_growfs', [directory], options);
+  else await processes.run('btrfs', ['filesystem', 'resize', 'max', directory], options);
+}

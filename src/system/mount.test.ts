@@ -26,6 +26,11 @@ test('of two mounts on one directory both are there to be undone', () => {
   expect(visibleMountPoints(table('20 1 /', '21 20 /mnt', '22 21 /mnt'))).toEqual(['/', '/mnt', '/mnt']);
 });
 
+test('what was mounted over the root of this process is not above it: it looks from below', () => {
+  const text = table('20 1 /', '21 20 /run', '22 21 /run/target', '30 20 /', '31 30 /run', '32 31 /run/user');
+  expect(visibleMountPoints(text)).toEqual(['/', '/run', '/run/target']);
+});
+
 test('a root whose parent is not in the table, or is itself; and a chroot whose root is no mount', () => {
   expect(visibleMountPoints(table('31 20 /proc', '32 20 /dev', '33 32 /dev/pts'))).toEqual([
     '/proc',

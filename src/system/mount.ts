@@ -69,7 +69,8 @@ export function visibleMountPoints(table: string): string[] {
     while (at !== undefined && at.id !== mount.id) {
       const { id: under } = at;
       at = nearest(
-        mounts.filter(({ id, parent }) => parent === under && id !== under),
+        // What is mounted over the root of a process is where others look things up, not this one: it looks from below it.
+        mounts.filter(({ id, parent, point }) => parent === under && id !== under && point !== '/'),
         mount.point,
       );
     }

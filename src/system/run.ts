@@ -18,6 +18,8 @@ export interface ProcessOptions {
   env?: Readonly<Record<string, string>>;
   /** Exit statuses that are no failure. Default: only 0. */
   accept?: readonly number[];
+  /** It goes on when this process ends. */
+  stays?: true;
   /** Words that must not show in an error message: passwords, tokens. */
   secrets?: readonly string[];
 }
@@ -133,6 +135,7 @@ function attach(tool: string, args: readonly string[], options: AttachOptions): 
 
 function execaOptions(options: ProcessOptions) {
   return {
+    ...(options.stays && { cleanup: false }),
     reject: false,
     stripFinalNewline: false,
     forceKillAfterDelay: stopPatience,

@@ -1,4 +1,7 @@
-/** `./demo`: a machine that runs is captured, served, and installed on a bare one that comes up as itself, is updated, survives a bad version and goes back. */
+/**
+ * `./demo`: a machine that runs is captured, served, and installed on a bare one that comes up as itself, is updated, survives a bad version and goes back. `./demo live`:
+ * the bare one is in use before it is installed.
+ */
 import { parseArgs } from 'node:util';
 import { commandLine } from '../../src/system/run.ts';
 import { accelerator } from '../lab/accelerator.ts';
@@ -7,6 +10,7 @@ import { goldenMachine, goldenPage, rootPassword } from '../lab/golden.ts';
 import { goldenAddress, Laboratory } from '../lab/laboratory.ts';
 import type { Firmware, Machine } from '../lab/machine.ts';
 import { inBackground, releaseFront, runInBackground } from './background.ts';
+import { liveStages } from './live-stages.ts';
 import { Narrator } from './narrator.ts';
 import { updateStages } from './update-stages.ts';
 
@@ -21,12 +25,18 @@ interface Scene {
   readonly firmware: Firmware;
   /** Ends when the machine is installed. */
   readonly short: boolean;
+  /** The machine is in use before it is installed. */
+  readonly live: boolean;
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
     options: { uefi: { type: 'boolean' }, keep: { type: 'boolean' }, short: { type: 'boolean' } },
   });
+  const [story] = positionals;
+  if (positionals.length > 1 || (story !== undefined && story !== 'live'))
+    throw new Error(`there is no story “${positionals.join(' ')}”: ./demo --help`);
   if (values.keep && !inBackground()) process.exit(await runInBackground());
   const tell = new Narrator();
   await tell.stage('The laboratory', async () => {
@@ -39,7 +49,13 @@ async function main(): Promise<void> {
   });
   await using lab = await Laboratory.open(values.keep ? 'imprint-demo' : undefined);
   lab.onOutput = (line) => tell.said(line);
-  const scene: Scene = { lab, tell, firmware: values.uefi ? 'uefi' : 'bios', short: values.short ?? false };
+  const scene: Scene = {
+    lab,
+    tell,
+    firmware: values.uefi ? 'uefi' : 'bios',
+    short: values.short ?? false,
+    live: story === 'live',
+  };
   try {
     await play(scene);
   } catch (error) {
@@ -57,7 +73,7 @@ async function main(): Promise<void> {
   }
 }
 
-async function play({ lab, tell, firmware, short }: Scene): Promise<void> {
+async function play({ lab, tell, firmware, short, live }: Scene): Promise<void> {
   await tell.stage('1. A golden machine boots and runs', async () => {
     tell.waiting('booting Debian 12');
     await lab.startGolden();
@@ -71,9 +87,10 @@ async function play({ lab, tell, firmware, short }: Scene): Promise<void> {
     tell.fact('web:1 is made; the golden machine’s nginx went on serving');
   });
   await tell.stage('3. The image server starts, with DHCP, TFTP and HTTP', async () => {
-    tell.command('imprint media netboot');
+    const kernel = live ? ['--kernel-from', 'web'] : [];
+    tell.command(commandLine('imprint', ['media', 'netboot', ...kernel]));
     tell.waiting('building the imager (packages from the cache after the first run)');
-    await lab.buildImager();
+    await lab.buildImager(kernel);
     // The network's old DHCP server makes room for ours: two on one network is what `serve` refuses.
     await lab.stopSiteDhcp();
     tell.command(`imprint serve --netboot ${lab.network.bridge} --listen ${lab.network.address}:4280`);
@@ -83,6 +100,10 @@ async function play({ lab, tell, firmware, short }: Scene): Promise<void> {
   const goldenKeys = await lab.hostKeys(goldenAddress);
   const goldenId = await lab.ssh(goldenAddress, 'cat /etc/machine-id');
   const bare = await discovery(lab, tell, firmware);
+  if (live) {
+    const [found] = (await lab.machines()) ?? [];
+    return liveStages({ lab, tell, machine: bare, name, address, page: goldenPage }, found?.name ?? '');
+  }
   await installation(lab, tell, bare);
   await tell.stage('6. It is itself, not a copy', async () => {
     await servesPage(lab, address);

@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Digest } from '../../src/foundation/brand.ts';
+import { systemClock } from '../../src/foundation/clock.ts';
 import { toImprintError } from '../../src/foundation/errors.ts';
 import { Task } from '../../src/foundation/task.ts';
 import { blockSize } from '../../src/image/ext4/geometry.ts';
@@ -13,6 +15,7 @@ import { captureImage } from '../../src/operations/capture-image.ts';
 import { type Context, createContext } from '../../src/operations/context.ts';
 import { DiskContent } from '../../src/operations/disk-image/disk-content.ts';
 import { inodesFor, journalFor } from '../../src/operations/disk-image/disk-plan.ts';
+import { serveLiveSource } from '../../src/operations/live/live-source.ts';
 import { VersionDevice } from '../../src/operations/live/version-device.ts';
 import { silentLog } from '../../src/operations/log.ts';
 import { openStore } from '../../src/store/open-store.ts';
@@ -146,5 +149,45 @@ describe.skipIf(process.getuid?.() !== 0)('a version as a block device', { timeo
     using device = await make('own-7.ext4');
     await expect(device.read(size - 512, 1024)).rejects.toThrow(RangeError);
     await rm(join(work, 'small.ext4'), { force: true });
+  });
+
+  it('is given to the kernel by a process that says when it can, and why it cannot', async () => {
+    const said: string[] = [];
+    const end = new AbortController();
+    const directory = join(work, 'served');
+    await mkdir(directory);
+    const wish = { location: join(work, 'data/store'), image: 'web', digest, fileSystem: 'ext4', size, ...place };
+    const server = {
+      ...{ processes: systemProcesses, clock: systemClock, signal: end.signal },
+      openStore: (location: string) => openStore(location),
+      say: (line: string) => said.push(line),
+    };
+    const serving = serveLiveSource(JSON.stringify({ ...wish, directory, room: 1 << 20 }), server);
+    while (said.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(said).toEqual([JSON.stringify({ ready: size })]);
+    using direct = await make('direct.ext4');
+    const socket = connect(join(directory, 'blocks'));
+    const request = Buffer.alloc(28);
+    request.writeUInt32BE(0x25609513, 0);
+    request.writeUInt32BE(4096, 24);
+    socket.write(request);
+    const answer: Buffer[] = [];
+    for await (const piece of socket) {
+      answer.push(piece as Buffer);
+      if (Buffer.concat(answer).length >= 16 + 4096) break;
+    }
+    expect(
+      Buffer.concat(answer)
+        .subarray(16)
+        .equals(await direct.read(0, 4096)),
+    ).toBe(true);
+    socket.destroy();
+    end.abort();
+    await serving;
+    const other = { ...wish, digest: `sha256:${'0'.repeat(64)}`, directory, room: 1 << 20 };
+    await expect(
+      serveLiveSource(JSON.stringify(other), { ...server, signal: AbortSignal.timeout(60_000) }),
+    ).rejects.toThrow();
+    expect(JSON.parse(said.at(-1) ?? '')).toMatchObject({ failed: expect.any(String), details: expect.any(Object) });
   });
 });

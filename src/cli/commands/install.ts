@@ -6,7 +6,7 @@ import {
   type PlacedOrder,
   type PlannedInstall,
 } from '../../contract/operations/installs.ts';
-import { formatBytes } from '../../foundation/bytes.ts';
+import { formatBytes, parseBytes } from '../../foundation/bytes.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import { parseLayout } from '../../machine/layout-file.ts';
 import { renderLayout } from '../../machine/layout-yaml.ts';
@@ -25,7 +25,9 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
   const range = invocation.argumentList(0).join(',');
   if (invocation.flag('cancel')) return cancel(session, range, invocation.flag('force'));
   const image = invocation.text('image');
-  const options = readInstallOptions(invocation);
+  const isLive = invocation.flag('live');
+  // Of this order, not of the machine.
+  const options = { ...readInstallOptions(invocation), live: isLive ? true : null, rate: readRate(invocation, isLive) };
   const input = parseInput(installOrder.input, {
     machines: range,
     ...(image === undefined ? {} : { image }),
@@ -55,6 +57,17 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
   await wait(session, orders);
 }
 
+/** Bytes per second; null: as fast as it goes. Errors: `input-invalid`. */
+function readRate(invocation: Invocation, isLive: boolean): number | null {
+  const text = invocation.text('rate');
+  if (text === undefined) return null;
+  const rate = parseBytes(text);
+  const problem = isLive ? `“${text}” is not a size; write 10M` : 'it is for --live';
+  if (!isLive || rate === undefined || rate === 0)
+    throw new ImprintError('input-invalid', { field: '--rate', problem });
+  return rate;
+}
+
 /** The first line of a file: what somebody will type at the machine's console. Errors: `input-invalid`. */
 function readPassphrase(path: string | undefined): { passphrase?: string } {
   if (path === undefined) return {};
@@ -68,7 +81,7 @@ function readPassphrase(path: string | undefined): { passphrase?: string } {
 
 /** The options that change the plan of a disk; what takes an option away leaves the default. */
 function planOptions(changes: InstallOptionChanges) {
-  const { own, kernelOptions: _kernelOptions, afterwards: _afterwards, ...disk } = setOptions(changes);
+  const { own, kernelOptions: _kernelOptions, afterwards: _afterwards, rate: _rate, ...disk } = setOptions(changes);
   if (own === undefined) return disk;
   // Without its remarks it is short enough for an address.
   return { ...disk, ownName: own.name, ownText: renderLayout(parseLayout(own.text, own.name)) };

@@ -73,6 +73,7 @@ export const installPlan = defineOperation({
     swap: z.coerce.number().int().nonnegative().optional(),
     erase: eraseKindsSchema.optional(),
     bootCopy: z.literal('none').optional(),
+    live: z.union([z.boolean(), z.stringbool()]).optional(),
   }),
   output: z.object({ plans: z.array(plannedInstallSchema) }),
   errors: [

@@ -41,6 +41,8 @@ export const installOptionChangesSchema = z.object({
   kernelOptions: z.string().nullable().optional(),
   erase: eraseKindsSchema.nullable().optional(),
   bootCopy: z.literal('none').nullable().optional(),
+  live: z.boolean().nullable().optional(),
+  rate: z.int().positive().nullable().optional(),
   afterwards: z.enum(['reboot', 'poweroff', 'wait']).nullable().optional(),
 });
 

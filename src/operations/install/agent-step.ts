@@ -5,12 +5,13 @@ import { installAgent, nodeProblem, removeAgent, writeKeptVersion } from './writ
 import { writeFirstBoot } from './write-system-files.ts';
 
 /** Restores the version, and keeps with it what the next update starts from: while all of it is still the version's. */
-export async function restoreVersion(
-  _step: StepOf<'restore'>,
-  { restore, target, content, keptVersion }: InstallContext,
-  task: Task,
-): Promise<void> {
-  await restore(target, task);
+export async function restoreVersion(_step: StepOf<'restore'>, context: InstallContext, task: Task): Promise<void> {
+  await context.restore(context.target, task);
+  await keepVersion(context);
+}
+
+/** What the next update starts from. */
+export async function keepVersion({ target, content, keptVersion }: InstallContext): Promise<void> {
   // Where no agent can run, nothing will ever look at it.
   const version = content.systemd && content.runsNode ? await keptVersion?.() : undefined;
   if (version !== undefined) await writeKeptVersion(target, version);

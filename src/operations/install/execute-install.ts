@@ -44,8 +44,15 @@ export async function executeInstall(
     }
     hooks.reached?.(undefined);
   } finally {
+    await context.live?.abandon();
     // The host partition after the image file on it.
-    for (const directory of [context.target, copyDirectory(context), bootDirectory(context), hostDirectory(context)]) {
+    const { target } = context;
+    for (const directory of [
+      ...(context.live?.handedOver ? [] : [target]),
+      copyDirectory(context),
+      bootDirectory(context),
+      hostDirectory(context),
+    ]) {
       await unmountTree(context.processes, directory, context.clock).catch((thrown) => {
         task.warn(`${directory} could not be unmounted: ${toImprintError(thrown).message}`);
       });

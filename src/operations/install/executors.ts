@@ -22,11 +22,11 @@ import { rootFiles } from '../../system/root-files.ts';
 import { makeSubvolumes } from '../../system/subvolume.ts';
 import { makeSwapFile } from '../../system/swap-file.ts';
 import { makeGroup, makeVolume } from '../../system/volume-group.ts';
-import { restoreVersion, writeAgent } from './agent-step.ts';
+import { keepVersion, restoreVersion, writeAgent } from './agent-step.ts';
 import { copyBootPartition, writeBootPartition } from './boot-partition-step.ts';
 import { gatherOld } from './gather-old.ts';
 import { makeImage, placeImage } from './image-steps.ts';
-import { hostDirectory, type InstallContext } from './install-context.ts';
+import { hostDirectory, type InstallContext, type LiveRoot } from './install-context.ts';
 import { bringBackObject } from './lay-object.ts';
 import { runScripts } from './run-scripts.ts';
 import { saveBootBefore } from './save-boot-step.ts';
@@ -42,6 +42,11 @@ export function executeStep(step: Step, context: InstallContext, task: Task): Pr
 }
 
 type Executor<Kind extends StepKind> = (step: StepOf<Kind>, context: InstallContext, task: Task) => Promise<void>;
+
+function liveRoot(live: LiveRoot | undefined): LiveRoot {
+  if (live !== undefined) return live;
+  throw new ImprintError('internal', { problem: 'only the imager starts what it installs' });
+}
 
 const executors: { readonly [Kind in StepKind]: Executor<Kind> } = {
   'save-boot': saveBootBefore,
@@ -147,4 +152,10 @@ const executors: { readonly [Kind in StepKind]: Executor<Kind> } = {
     const target = { esp: device, bootUuid, ...(table && { table }), ...(grub && { grub }) };
     return installUefiBoot(processes, target, task.signal);
   },
+  'start-live': async (step, context, task) => {
+    await liveRoot(context.live).start(step, task);
+    await keepVersion(context);
+  },
+  'hand-over': (_step, { live }, task) => liveRoot(live).handOver(task),
+  'move-live': (step, { live }, task) => liveRoot(live).move(step, task),
 };

@@ -3,6 +3,7 @@ import type { Script } from '../../contract/scripts.ts';
 import type { Clock } from '../../foundation/clock.ts';
 import type { Task } from '../../foundation/task.ts';
 import type { ImageContent } from '../../machine/image-content.ts';
+import type { StepOf } from '../../planning/step.ts';
 import type { Store } from '../../store/store.ts';
 import type { Processes } from '../../system/run.ts';
 import type { OldChunks } from './old-chunks.ts';
@@ -39,8 +40,24 @@ export interface InstallContext {
   readonly keys?: ReadonlyMap<string, string>;
   /** How the first entry is made, where not as always. */
   readonly makers?: EntryMakers;
+  /** How the system is started before it is installed; absent: it cannot be. */
+  readonly live?: LiveRoot;
   /** Where GRUB's files are; default: where the distribution has them. */
   readonly grub?: string;
+}
+
+/** A root that is in use before its content is there. */
+export interface LiveRoot {
+  /** Makes it, and mounts it at the target. */
+  start(step: StepOf<'start-live'>, task: Task): Promise<void>;
+  /** Ends when the system's own init runs. */
+  handOver(task: Task): Promise<void>;
+  /** Ends when the root is the partition alone. */
+  move(step: StepOf<'move-live'>, task: Task): Promise<void>;
+  /** Whether the system runs. */
+  readonly handedOver: boolean;
+  /** Lets go of everything where it does not run. Never rejects. */
+  abandon(): Promise<void>;
 }
 
 /** What is wanted of the system that an install takes the place of. */

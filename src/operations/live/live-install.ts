@@ -1,0 +1,387 @@
+import { readFile } from 'node:fs/promises';
+import type { Digest } from '../../foundation/brand.ts';
+import type { Clock } from '../../foundation/clock.ts';
+import { ImprintError, toImprintError } from '../../foundation/errors.ts';
+import type { Task } from '../../foundation/task.ts';
+import { CopiedMap } from '../../machine/copied-map.ts';
+import { imagerEntry, isImagerEntry } from '../../machine/imager-entry.ts';
+import { liveArea } from '../../machine/live-area.ts';
+import type { LiveRecord } from '../../machine/live-record.ts';
+import type { RootFileSystem } from '../../machine/root-file-system.ts';
+import { liveDevices, liveTables } from '../../planning/live-tables.ts';
+import type { Step, StepOf } from '../../planning/step.ts';
+import type { Store } from '../../store/store.ts';
+import { BootPartition } from '../../system/boot-partition.ts';
+import {
+  createMapped,
+  loadDeviceMapper,
+  removeMapped,
+  replaceTable,
+  type SnapshotState,
+  snapshotState,
+} from '../../system/device-mapper.ts';
+import { growFileSystem } from '../../system/filesystem.ts';
+import { mountDevice, unmountTree } from '../../system/mount.ts';
+import { deviceSize } from '../../system/partition.ts';
+import type { Processes } from '../../system/run.ts';
+import type { LiveRoot } from '../install/install-context.ts';
+import type { FetchedImager } from '../media/fetch-imager.ts';
+import { Pacer } from '../update/pacer.ts';
+import { resolveLiveSource } from './built-versions.ts';
+import { LiveDisk } from './live-disk.ts';
+import { type LiveNote, renderNote } from './live-note.ts';
+import { LiveSource } from './live-source.ts';
+import { beginLive, type LiveMachine, moveRoot } from './move-root.ts';
+
+/** The machine that is started, as its imager sees it. */
+export interface LiveHost {
+  processes: Processes;
+  clock: Clock;
+  /** Where this process has the root mounted, as long as it works on it. */
+  target: string;
+  /** In memory. */
+  directory: string;
+  /** Bytes of content that are kept in memory. */
+  room: number;
+  /** The program that calls `serveLiveSource`. */
+  serveCommand: readonly [string, ...string[]];
+  /** Has the first process hand over to the init of the system at the target; resolves when that runs. */
+  handOver(): Promise<void>;
+  /** The imager itself, to be started from the disk until the move is done, and the server that it asks; undefined: it is not at hand. */
+  imager(task: Task): Promise<{ server: string; files: FetchedImager } | undefined>;
+  /** Runs a program of the system that was started. */
+  inSystem(program: string, args: readonly string[]): Promise<void>;
+  /** What the agent of that system takes for the words of its kernel. */
+  tellBootWords(words: string): Promise<void>;
+}
+
+/** What is brought, and what is left to do when the system runs. */
+export interface LiveContent {
+  name: string;
+  reference: string;
+  record: string;
+  recordSignature: string;
+  order: string;
+  digest: Digest;
+  store: Store;
+  /** Its URL or path. */
+  location: string;
+  /** Bytes of content per second; absent: as fast as it goes. */
+  limit?: number;
+}
+
+const root = `/dev/mapper/${liveDevices.root}`;
+/** Sectors that are copied at a time, and after how many it is made lasting. */
+const [atOnce, keepAfter] = [4096, 131_072];
+/** Milliseconds: how long what the system reads keeps the copy waiting, at most; and for how long the state of the store is believed. */
+const [longestYield, believed] = [2000, 2000];
+const toolPatience = 120_000;
+const retryPause = 30_000;
+
+/** A machine that is in use before its content is there. One for each start. */
+export class LiveInstall implements LiveRoot {
+  readonly #host: LiveHost;
+  readonly #content: LiveContent;
+  /** All steps of the install. */
+  steps: readonly Step[] = [];
+  #disk: LiveDisk | undefined;
+  #source: LiveSource | undefined;
+  #record: LiveRecord | undefined;
+  #note: LiveNote | undefined;
+  #map: CopiedMap | undefined;
+  #handedOver = false;
+
+  constructor(host: LiveHost, content: LiveContent) {
+    this.#host = host;
+    this.#content = content;
+  }
+
+  /** Whether the system runs: what fails from then on is no reason to restart the machine. */
+  get handedOver(): boolean {
+    return this.#handedOver;
+  }
+
+  /** Refuses, before anything is written, a root whose file system nobody made. Errors: `live-source-missing`, what a guard says. */
+  async check(fileSystem: RootFileSystem): Promise<void> {
+    const { store, digest, reference } = this.#content;
+    if (fileSystem === 'ext4') return;
+    await resolveLiveSource(store, { digest, image: imageOf(reference) }, fileSystem);
+  }
+
+  async start({ device, fileSystem, uuid, bytes }: StepOf<'start-live'>, task: Task): Promise<void> {
+    const { name, reference, digest, record, recordSignature, location, order } = this.#content;
+    const time = Math.floor(this.#host.clock.now() / 1000);
+    const length = (await deviceSize(device)) / 512;
+    const source = await this.#openSource({ fileSystem, uuid, time, bytes }, task);
+    const size = source.size / 512;
+    const area = liveArea(length, size);
+    if (area === undefined) throw new ImprintError('internal', { problem: `${device} has no room for a live system` });
+    const { changesAt, changesLength } = area;
+    const first: LiveRecord = {
+      ...{ sequence: 1, phase: 'copying', source: `${digest}/${fileSystem}/${uuid}/${time}`, size, start: 0, length },
+      ...{ changesAt, changesLength },
+    };
+    this.#note = {
+      ...{
+        format: 1,
+        name,
+        reference,
+        digest,
+        record,
+        recordSignature,
+        store: location,
+        device,
+        uuid,
+        fileSystem,
+        time,
+      },
+      ...{ order, steps: stepsAfterStart(this.steps) },
+    };
+    const disk = await LiveDisk.open(device);
+    this.#disk = disk;
+    await disk.forgetRecords(length);
+    await disk.clear(first);
+    await this.#attach(first, this.#note, undefined, task);
+    await growFileSystem(this.#host.processes, { fileSystem, directory: this.#host.target, device: root }, task.signal);
+  }
+
+  /** Goes on with a move that an earlier start began: makes the root again, and mounts it. */
+  async resume(found: { disk: LiveDisk; record: LiveRecord; note: LiveNote }, task: Task): Promise<void> {
+    this.#disk = found.disk;
+    this.#note = found.note;
+    const done = await this.#hasBoot(found.note.steps);
+    this.steps = found.note.steps.filter(({ kind }) => !done || kind === 'hand-over' || kind === 'move-live');
+    const bits = found.record.phase === 'copying' ? await found.disk.copied(found.record) : undefined;
+    await this.#attach(found.record, found.note, bits, task);
+  }
+
+  /** Whether the boot partition is whole: only an earlier start, with the source at hand, can make it. */
+  async #hasBoot(steps: readonly Step[]): Promise<boolean> {
+    const { processes, clock } = this.#host;
+    const device = steps.find((step) => step.kind === 'move-live')?.boot;
+    if (device === undefined) return false;
+    try {
+      await using boot = await BootPartition.open(processes, device, { readOnly: true, clock });
+      return (await boot.pointer()) !== undefined;
+    } catch {
+      return false;
+    }
+  }
+
+  async handOver(task: Task): Promise<void> {
+    const { processes } = this.#host;
+    const { disk, record, note } = this.#begun();
+    await processes.run('sync', [], { timeout: 600_000 });
+    if ((await disk.record(record.length)) === undefined) {
+      await disk.keepNote(record, renderNote(note));
+      await disk.keepRecord(record);
+    }
+    task.signal.throwIfAborted();
+    await this.#host.handOver();
+    this.#handedOver = true;
+    task.log('The system runs. From now on nothing that it keeps is lost by a power cut.');
+  }
+
+  async move({ boot, entry, fileSystem }: StepOf<'move-live'>, task: Task): Promise<void> {
+    const { processes, clock, target } = this.#host;
+    const { disk, record, note } = this.#begun();
+    await this.#bootImager(boot, entry, record, task);
+    const map = this.#map ?? new CopiedMap(record.size, atOnce);
+    task.expect(record.size * 512, 'bytes');
+    task.advance(record.phase === 'copying' ? map.copied * 512 : record.size * 512);
+    const machine = this.#machine(disk, record, map, task, () => this.#bootSystem(boot, entry));
+    const places = { disk: note.device, ...(this.#source && { source: this.#source.device }) };
+    for (let start = record; ; start = this.#record ?? start) {
+      try {
+        await moveRoot({ machine, record: start, places, next: () => map.next(), keepAfter, clock }, task);
+        break;
+      } catch (thrown) {
+        const error = toImprintError(thrown);
+        if (task.signal.aborted || error.code === 'live-changes-lost') throw error;
+        task.warn(`${error.message} The system runs on as it is, and it is tried again.`);
+        await clock.sleep(retryPause, task.signal);
+        await this.#setTables(places.disk).catch(() => {});
+      }
+    }
+    await disk.forgetRecords(record.length);
+    await growFileSystem(processes, { fileSystem, directory: target, device: root }, task.signal);
+    await disk[Symbol.asyncDispose]();
+    // What is asked of the partition itself shall not be answered by what was there before.
+    await processes.run('blockdev', ['--flushbufs', note.device], { timeout: toolPatience, accept: [0, 1] });
+    await unmountTree(processes, target, clock).catch((error) => task.warn(toImprintError(error).message));
+    await this.#tellAgent(boot, entry).catch((error) => task.warn(toImprintError(error).message));
+  }
+
+  /** Lets go of everything where the system was not started. Never rejects. */
+  async abandon(): Promise<void> {
+    if (this.#handedOver) return;
+    const { processes, clock, target } = this.#host;
+    const quietly = (work: Promise<unknown> | undefined) => work?.catch(() => {});
+    await quietly(unmountTree(processes, target, clock));
+    for (const device of ['root', 'top', 'changes', 'base'] as const)
+      await quietly(removeMapped(processes, liveDevices[device]));
+    await quietly(this.#source?.[Symbol.asyncDispose]());
+    await quietly(this.#disk?.[Symbol.asyncDispose]());
+  }
+
+  #begun(): { disk: LiveDisk; record: LiveRecord; note: LiveNote } {
+    if (this.#disk === undefined || this.#record === undefined || this.#note === undefined)
+      throw new ImprintError('internal', { problem: 'the live system was not begun' });
+    return { disk: this.#disk, record: this.#record, note: this.#note };
+  }
+
+  /** The version as a block device, of at most so many bytes. */
+  async #openSource(
+    { fileSystem, uuid, time, bytes }: Pick<LiveNote, 'fileSystem' | 'uuid' | 'time'> & { bytes: number },
+    task: Task,
+  ): Promise<LiveSource> {
+    const { processes, clock, directory, room, serveCommand: command } = this.#host;
+    const { location, digest, reference } = this.#content;
+    const wish = { location, image: imageOf(reference), digest, fileSystem, size: bytes, uuid, time, room, directory };
+    const tell = (problem: string | undefined) => tellSource(task, problem);
+    this.#source = await LiveSource.attach(wish, { processes, clock, command, tell }, task.signal);
+    return this.#source;
+  }
+
+  /** Device, tables, mount. */
+  async #attach(record: LiveRecord, note: LiveNote, bits: Uint8Array | undefined, task: Task): Promise<void> {
+    const { processes, clock, target } = this.#host;
+    this.#record = record;
+    const map = new CopiedMap(record.size, atOnce, bits);
+    this.#map = map;
+    await loadDeviceMapper(processes);
+    if (record.phase === 'copying' && this.#source === undefined)
+      await this.#openSource({ ...note, bytes: record.size * 512 }, task);
+    const places = {
+      disk: note.device,
+      copied: record.phase === 'copying' ? map.runs() : [],
+      ...(this.#source && { source: this.#source.device }),
+    };
+    const disk = this.#begun().disk;
+    await beginLive(this.#machine(disk, record, map, task), record, places, false);
+    await unmountTree(processes, target, clock);
+    const { fileSystem: type } = note;
+    await mountDevice(processes, { device: root, directory: target, type, options: 'noatime' }, task.signal);
+  }
+
+  /** What broke off in the middle of a change is brought to what was written down. */
+  async #setTables(disk: string): Promise<void> {
+    const record = this.#record;
+    if (record === undefined || record.phase === 'copying') return;
+    for (const { device, table } of liveTables(record, { disk }))
+      await replaceTable(this.#host.processes, liveDevices[device], table);
+  }
+
+  #machine(
+    disk: LiveDisk,
+    record: LiveRecord,
+    map: CopiedMap,
+    task: Task,
+    whole: () => Promise<void> = async () => {},
+  ): LiveMachine {
+    const { processes, clock } = this.#host;
+    const pacer = new Pacer(this.#content.limit, task.signal, clock);
+    let state: { known: SnapshotState | undefined; at: number } | undefined;
+    return {
+      create: (device, table) => createMapped(processes, liveDevices[device], table),
+      replace: (device, table) => replaceTable(processes, liveDevices[device], table),
+      remove: (device) => removeMapped(processes, liveDevices[device]),
+      changes: async () => {
+        // A program is started for each question, which costs more than the copy of a run.
+        if (state === undefined || performance.now() - state.at > believed || this.#record?.phase !== 'copying')
+          state = { known: await snapshotState(processes, liveDevices.top), at: performance.now() };
+        return state.known;
+      },
+      clearChanges: () => disk.clear(record),
+      copy: async (run) => {
+        const source = this.#source;
+        if (source === undefined) throw new ImprintError('internal', { problem: 'there is no source to copy' });
+        await disk.copy(
+          run,
+          (position, length) => source.read(position, length),
+          async (bytes) => {
+            await pacer.pass(bytes);
+            const until = performance.now() + longestYield;
+            while ((await source.isWanted()) && performance.now() < until) await clock.sleep(20, task.signal);
+          },
+        );
+        map.mark(run);
+      },
+      keepCopied: () => disk.keepCopied(record, map),
+      keepRecord: async (next) => {
+        if (next.phase === 'done') await whole();
+        await disk.keepRecord(next);
+        this.#record = next;
+        task.log(phaseWords[next.phase]);
+      },
+      releaseSource: async () => {
+        await this.#source?.[Symbol.asyncDispose]();
+        this.#source = undefined;
+      },
+    };
+  }
+
+  /** Until the root is a partition, only the imager can put it together. */
+  async #bootImager(device: string, good: string, record: LiveRecord, task: Task): Promise<void> {
+    const { processes, clock } = this.#host;
+    {
+      await using boot = await BootPartition.open(processes, device, { readOnly: true, clock });
+      if (isImagerEntry((await boot.pointer())?.good ?? '')) return;
+    }
+    const imager = await this.#host.imager(task);
+    if (imager === undefined) {
+      task.warn('The imager is not at hand: until the move is done, the machine starts from where it was started now.');
+      return;
+    }
+    const { server, files } = imager;
+    const commandLine = await readFile('/proc/cmdline', 'utf8').catch(() => '');
+    const entry = imagerEntry({ server, record: files.record, commandLine }, new Date(clock.now()).toISOString());
+    await using boot = await BootPartition.open(processes, device, { clock });
+    const added = await boot.addEntry(entry, { vmlinuz: files.vmlinuz, initrd: files.initrd });
+    await boot.writePointer({ good: added.id, previous: good, tries: 0 });
+    task.log(`A restart goes on from here, also while ${record.phase}`);
+  }
+
+  /** All is on the disk: from now on its own kernel starts it. */
+  async #bootSystem(device: string, good: string): Promise<void> {
+    const { processes, clock } = this.#host;
+    await using boot = await BootPartition.open(processes, device, { clock });
+    if ((await boot.pointer())?.good === good) return;
+    await boot.writePointer({ good, tries: 0 });
+    for (const { id } of await boot.entries()) if (isImagerEntry(id)) await boot.removeEntry(id);
+  }
+
+  /** The agent found no boot of ours, and now there is one that it stands for. */
+  async #tellAgent(device: string, entry: string): Promise<void> {
+    const { processes, clock } = this.#host;
+    const boot = await BootPartition.open(processes, device, { readOnly: true, clock });
+    const { sequence } = (await boot.pointer()) ?? { sequence: 0 };
+    const { boot: uuid } = await boot.layout();
+    await boot[Symbol.asyncDispose]();
+    await this.#host.tellBootWords(`imprint.slot=${entry} imprint.seq=${sequence} imprint.boot=${uuid}\n`);
+    await this.#host.inSystem('systemctl', ['daemon-reload']);
+    await this.#host.inSystem('systemctl', ['restart', '--no-block', 'imprint-agent.service']);
+  }
+}
+
+const phaseWords = {
+  copying: 'copying',
+  copied: 'All of it is on the disk: the server, or the medium, is not needed any more.',
+  merging: 'What was changed meanwhile goes to its place.',
+  done: 'The root is the partition alone.',
+} as const;
+
+function tellSource(task: Task, problem: string | undefined): void {
+  if (problem === undefined) task.log('The store answers again.');
+  else task.warn(`${problem} The system waits for what it has not read yet, and asks again.`);
+}
+
+/** What is left to do when the system runs. */
+function stepsAfterStart(steps: readonly Step[]): Step[] {
+  return steps.slice(steps.findIndex(({ kind }) => kind === 'hand-over'));
+}
+
+/** `web` of `web:3`. */
+function imageOf(reference: string): string {
+  return reference.slice(0, reference.lastIndexOf(':'));
+}

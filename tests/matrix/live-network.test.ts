@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { failed, laboratoryWithVersion } from '../e2e/prepared.ts';
+import { goldenPage } from '../lab/golden.ts';
+import type { Laboratory } from '../lab/laboratory.ts';
+import { LiveWorker } from '../lab/live-worker.ts';
+import { record } from './table.ts';
+
+const minute = 60_000;
+let lab: Laboratory;
+
+beforeAll(async () => {
+  lab = await laboratoryWithVersion();
+  await lab.buildImager(['--kernel-from', 'web']);
+  await lab.startServer();
+});
+afterAll(async () => {
+  await lab?.[Symbol.asyncDispose]();
+});
+
+it.each([
+  ['bios', 60],
+  ['uefi', 61],
+] as const)(
+  'a bare machine is in use before it is installed, and is installed without a restart, on %s',
+  async (firmware, number) => {
+    const name = `live-${firmware}`;
+    const address = `10.9.0.${number}`;
+    const began = performance.now();
+    const told = { row: 'live-network', name: firmware, seconds: () => (performance.now() - began) / 1000 };
+    try {
+      await using bare = await lab.startBare({ name, number, firmware, memory: 1536 });
+      const found = await lab.untilMachine(bare.mac, 'is discovered', 8 * minute, (each) => each.facts !== undefined);
+      await lab.imprintJson(['machine', 'approve', found.name, '--name', name, '--image', 'web', '--address', address]);
+      const ordered = bare.serial.mark();
+      const placed = performance.now();
+      await lab.imprintJson(['install', name, '--live', '--yes']);
+      await bare.serial.expect(/E2E-READY [^\n]*\n/, 10 * minute, ordered);
+      const ready = (performance.now() - placed) / 1000;
+      expect(await lab.fetch(`http://${address}/`)).toBe(goldenPage);
+      const page = (performance.now() - placed) / 1000;
+      expect((await lab.ssh(address, 'hostname')).trim()).toBe(name);
+      expect(await lab.ssh(address, 'findmnt -no SOURCE /')).toContain('/dev/mapper/imprint-root');
+      const worker = new LiveWorker(lab, address);
+      await worker.start();
+      await lab.untilMachine(bare.mac, 'is installed', 20 * minute, (each) => each.installed !== undefined);
+      const moved = (performance.now() - placed) / 1000;
+      const { longest, turns } = await worker.state();
+      await worker.check();
+      const [size, free] = (await lab.ssh(address, 'df -m --output=size,avail / | tail -1')).trim().split(/\s+/);
+      expect(bare.serial.heard(ordered)).not.toContain('WORK BROKEN');
+      await lab.stopServer();
+      const again = bare.serial.mark();
+      await lab.ssh(address, 'systemctl stop work; sync; systemctl reboot').catch(() => {});
+      await bare.serial.expect(/E2E-READY [^\n]*\n/, 10 * minute, again);
+      await lab.startServer();
+      expect(await lab.ssh(address, 'findmnt -no SOURCE /')).toMatch(/\/dev\/[sv]da\d/);
+      expect(await worker.check()).toBeGreaterThan(10);
+      await lab.untilMachine(bare.mac, 'is healthy', 5 * minute, (each) => each.state === 'healthy');
+      record({
+        ...told,
+        outcome: `login ${ready.toFixed()} s, page ${page.toFixed()} s after the order, moved ${moved.toFixed()} s; longest turn of ${turns}: ${longest} s; root ${size} MiB, ${free} free`,
+      });
+    } catch (error) {
+      record({ ...told, outcome: `FAILED: ${String(error).split('\n', 1)[0]}` });
+      await failed(lab, error);
+      throw error;
+    }
+  },
+  60 * minute,
+);
