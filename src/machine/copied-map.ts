@@ -56,13 +56,21 @@ export class CopiedMap {
     this.#wanted = [...runs, ...this.#wanted];
   }
 
-  mark({ start, length }: SectorRun): void {
+  /** Whether all of a run lies on the disk. */
+  has({ start, length }: SectorRun): boolean {
+    return this.#missing(start / sectorsPerBlock, (start + length) / sectorsPerBlock) === undefined;
+  }
+
+  /** How many sectors of it were not there before. */
+  mark({ start, length }: SectorRun): number {
+    const before = this.#copied;
     for (let block = start / sectorsPerBlock; block < (start + length) / sectorsPerBlock; block += 1) {
       if (!Number.isInteger(block) || block >= this.#blocks)
         throw new RangeError('it is no run of blocks of the source');
       if (!this.#has(block)) this.#copied += 1;
       this.#bits[block >> 3] = (this.#bits[block >> 3] as number) | (1 << (block & 7));
     }
+    return (this.#copied - before) * sectorsPerBlock;
   }
 
   /** What is to be copied next: whole blocks, none of them copied. Undefined: all is. Until it is marked, the same is said again. */

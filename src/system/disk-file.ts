@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { toImprintError } from '../foundation/errors.ts';
 import type { BlockFile } from '../image/ext4/space.ts';
+import { seekData, seekHole } from '../native/files.ts';
 
 const zeros = Buffer.alloc(1 << 20);
 
@@ -60,6 +61,15 @@ export class DiskFile implements Disposable {
     if (!this.isDevice) return;
     for (let done = 0; done < length; done += zeros.length)
       this.write(position + done, zeros.subarray(0, Math.min(zeros.length, length - done)));
+  }
+
+  /** Where the next hole begins at or after a byte, and where it ends; the end of the file ends it. Undefined: there is none. */
+  hole(from: number, size: number): { start: number; end: number } | undefined {
+    if (from >= size) return undefined;
+    const start = seekHole(this.#fd, from);
+    if (start < 0 || start >= size) return undefined;
+    const end = seekData(this.#fd, start);
+    return { start, end: end < 0 ? size : end };
   }
 
   sync(): void {

@@ -164,7 +164,9 @@ describe.skipIf(process.getuid?.() !== 0)('a version as a block device', { timeo
     };
     const serving = serveLiveSource(JSON.stringify({ ...wish, directory, room: 1 << 20 }), server);
     while (said.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(said).toEqual([JSON.stringify({ ready: size })]);
+    const { ready, zeros } = JSON.parse(said[0] ?? '') as { ready: number; zeros: { start: number; length: number }[] };
+    expect(ready).toBe(size);
+    expect(zeros.reduce((sum, { length }) => sum + length, 0)).toBeGreaterThan(size / 2);
     using direct = await make('direct.ext4');
     const socket = connect(join(directory, 'blocks'));
     const request = Buffer.alloc(28);
@@ -176,6 +178,8 @@ describe.skipIf(process.getuid?.() !== 0)('a version as a block device', { timeo
       answer.push(piece as Buffer);
       if (Buffer.concat(answer).length >= 16 + 4096) break;
     }
+    for (const { start, length } of zeros)
+      expect((await direct.read(start, length)).equals(Buffer.alloc(length)), `zeros at ${start}`).toBe(true);
     expect(
       Buffer.concat(answer)
         .subarray(16)

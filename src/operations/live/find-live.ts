@@ -24,7 +24,7 @@ export async function findLive({ disks }: Pick<MachineFacts, 'disks'>): Promise<
 async function lookAt(path: string, length: number): Promise<FoundLive | undefined> {
   const disk = await LiveDisk.open(path);
   const record = await disk.record(length);
-  if (record !== undefined && record.phase !== 'done') {
+  if (record !== undefined) {
     const text = await disk.note(record);
     const note = text === undefined ? undefined : parseNote(text, path);
     if (note !== undefined) return { disk, record, note };

@@ -185,12 +185,13 @@ export class LiveInstall implements LiveRoot {
   async move({ boot, entry, fileSystem }: StepOf<'move-live'>, task: Task): Promise<void> {
     const { processes, clock, target } = this.#host;
     const { disk, record, note } = this.#begun();
-    await this.#bootImager(boot, entry, record, task);
+    if (record.phase !== 'done') await this.#bootImager(boot, entry, record, task);
     const map = this.#map ?? new CopiedMap(record.size, atOnce);
     task.expect(record.size * 512, 'bytes');
     task.advance(record.phase === 'copying' ? map.copied * 512 : record.size * 512);
-    const machine = this.#machine(disk, record, map, task, () => this.#bootSystem(boot, entry));
+    const machine = this.#machine(disk, record, map, task);
     const places = { disk: note.device, ...(this.#source && { source: this.#source.device }) };
+    await this.#clearZeros(note.device, record, map, task);
     for (let start = record; ; start = this.#record ?? start) {
       try {
         await moveRoot({ machine, record: start, places, next: () => map.next(), keepAfter, clock }, task);
@@ -203,6 +204,7 @@ export class LiveInstall implements LiveRoot {
         await this.#setTables(places.disk).catch(() => {});
       }
     }
+    await this.#bootSystem(boot, entry);
     await disk.forgetRecords(record.length);
     await growFileSystem(processes, { fileSystem, directory: target, device: root }, task.signal);
     await disk[Symbol.asyncDispose]();
@@ -264,6 +266,18 @@ export class LiveInstall implements LiveRoot {
     await mountDevice(processes, { device: root, directory: target, type, options: 'noatime' }, task.signal);
   }
 
+  /** What reads as zeros is not carried: the disk makes it itself. */
+  async #clearZeros(device: string, { phase, size }: LiveRecord, map: CopiedMap, task: Task): Promise<void> {
+    if (phase !== 'copying') return;
+    for (const { start, length } of this.#source?.zeros ?? []) {
+      const run = { start: start / 512, length: length / 512 };
+      if (run.start + run.length > size || map.has(run)) continue;
+      const range = ['--zeroout', '--offset', String(start), '--length', String(length), device];
+      await this.#host.processes.run('blkdiscard', range, { timeout: 600_000, signal: task.signal });
+      task.advance(map.mark(run) * 512);
+    }
+  }
+
   /** What broke off in the middle of a change is brought to what was written down. */
   async #setTables(disk: string): Promise<void> {
     const record = this.#record;
@@ -272,13 +286,7 @@ export class LiveInstall implements LiveRoot {
       await replaceTable(this.#host.processes, liveDevices[device], table);
   }
 
-  #machine(
-    disk: LiveDisk,
-    record: LiveRecord,
-    map: CopiedMap,
-    task: Task,
-    whole: () => Promise<void> = async () => {},
-  ): LiveMachine {
+  #machine(disk: LiveDisk, record: LiveRecord, map: CopiedMap, task: Task): LiveMachine {
     const { processes, clock } = this.#host;
     const pacer = new Pacer(this.#content.limit, task.signal, clock);
     let state: { known: SnapshotState | undefined; at: number } | undefined;
@@ -309,7 +317,6 @@ export class LiveInstall implements LiveRoot {
       },
       keepCopied: () => disk.keepCopied(record, map),
       keepRecord: async (next) => {
-        if (next.phase === 'done') await whole();
         await disk.keepRecord(next);
         this.#record = next;
         task.log(phaseWords[next.phase]);
@@ -346,9 +353,10 @@ export class LiveInstall implements LiveRoot {
   async #bootSystem(device: string, good: string): Promise<void> {
     const { processes, clock } = this.#host;
     await using boot = await BootPartition.open(processes, device, { clock });
-    if ((await boot.pointer())?.good === good) return;
-    await boot.writePointer({ good, tries: 0 });
-    for (const { id } of await boot.entries()) if (isImagerEntry(id)) await boot.removeEntry(id);
+    const imagers = (await boot.entries()).map(({ id }) => id).filter(isImagerEntry);
+    // Into both records: each may be the one that counts.
+    if (imagers.length > 0) for (const _ of [1, 2]) await boot.writePointer({ good, tries: 0 });
+    for (const id of imagers) await boot.removeEntry(id);
   }
 
   /** The agent found no boot of ours, and now there is one that it stands for. */

@@ -35,11 +35,13 @@ export type LiveSourceWish = z.infer<typeof wishSchema>;
 
 /** What the process that serves it says, a line each. */
 const wordSchema = z.union([
-  z.object({ ready: z.number() }),
+  z.object({ ready: z.number(), zeros: z.array(z.object({ start: z.number(), length: z.number() })) }),
   z.object({ failed: z.string(), details: z.record(z.string(), z.unknown()) }),
   z.object({ problem: z.string().nullable() }),
 ]);
 type Word = z.infer<typeof wordSchema>;
+
+type Served = Pick<LiveSource, 'size' | 'zeros'>;
 
 export interface LiveSourceHost {
   processes: Processes;
@@ -52,6 +54,8 @@ export interface LiveSourceHost {
 
 const device = '/dev/nbd0';
 const patience = 60_000;
+/** Bytes: shorter runs are copied faster than a program is started. */
+const leastZeros = 2 << 20;
 
 /**
  * A version as a block device of this machine, until it is let go of. Another process gives the kernel its blocks: this one works on the file system that
@@ -61,12 +65,15 @@ export class LiveSource implements AsyncDisposable {
   readonly device = device;
   /** Bytes. */
   readonly size: number;
+  /** Runs of bytes that read as zeros, rising. */
+  readonly zeros: readonly { start: number; length: number }[];
   readonly #server: RunningProcess;
   readonly #processes: Processes;
   readonly #file: FileHandle;
 
-  private constructor(parts: { size: number; server: RunningProcess; processes: Processes; file: FileHandle }) {
+  private constructor(parts: Served & { server: RunningProcess; processes: Processes; file: FileHandle }) {
     this.size = parts.size;
+    this.zeros = parts.zeros;
     this.#server = parts.server;
     this.#processes = parts.processes;
     this.#file = parts.file;
@@ -80,12 +87,12 @@ export class LiveSource implements AsyncDisposable {
     const [program, ...args] = command;
     const server = processes.start(program, args, { input: JSON.stringify(wish), stays: true });
     try {
-      const size = await ready(server, tell, signal);
-      const how = ['-preinit', '-size', String(size), '-block-size', '4096', '-readonly', '-timeout', '0'];
+      const served = await ready(server, tell, signal);
+      const how = ['-preinit', '-size', String(served.size), '-block-size', '4096', '-readonly', '-timeout', '0'];
       const socket = socketOf(wish.directory);
       await processes.run('nbd-client', ['-unix', socket, device, ...how, '-systemd-mark'], { timeout: patience });
       const file = await open(device, 'r');
-      return new LiveSource({ size, server, processes, file });
+      return new LiveSource({ ...served, server, processes, file });
     } catch (error) {
       await server.stop();
       throw error;
@@ -123,12 +130,12 @@ function socketOf(directory: string): string {
 }
 
 /** Resolves with the device's size when it is served; what is said later is told. */
-function ready(server: RunningProcess, tell: LiveSourceHost['tell'], signal: AbortSignal): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
+function ready(server: RunningProcess, tell: LiveSourceHost['tell'], signal: AbortSignal): Promise<Served> {
+  const { promise, resolve, reject } = Promise.withResolvers<Served>();
   createInterface({ input: server.stdout }).on('line', (line) => {
     const word = parseWord(line);
     if (word === undefined) return;
-    if ('ready' in word) resolve(word.ready);
+    if ('ready' in word) resolve({ size: word.ready, zeros: word.zeros });
     else if ('failed' in word) reject(new ImprintError(word.failed as 'internal', word.details as { problem: string }));
     else tell(word.problem ?? undefined);
   });
@@ -181,7 +188,7 @@ export async function serveLiveSource(text: string, server: LiveServer): Promise
       ...{ clock, signal, tell: (problem) => say({ problem: problem?.message ?? null }) },
     });
     await using _served = await BlockServer.listen(socket, source.size, read);
-    say({ ready: source.size });
+    say({ ready: source.size, zeros: source.zeros(leastZeros) });
     await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
   } catch (thrown) {
     const { code, details } = toImprintError(thrown);

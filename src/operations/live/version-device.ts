@@ -170,6 +170,28 @@ export class VersionDevice implements Disposable {
     return bytes;
   }
 
+  /** Runs of at least so many bytes that read as zeros, rising, of whole blocks of 4 KiB: they need not be fetched. */
+  zeros(least: number): { start: number; length: number }[] {
+    const found: { start: number; length: number }[] = [];
+    const add = (from: number, to: number) => {
+      const start = Math.ceil(from / blockSize) * blockSize;
+      const length = Math.floor(to / blockSize) * blockSize - start;
+      if (length >= least) found.push({ start, length });
+    };
+    for (const { kind, position, length } of this.#map.spans(0, this.size)) {
+      if (kind !== 'own' || length < least) continue;
+      const end = position + length;
+      if (this.#own === undefined) add(position, end);
+      for (let at = position; this.#own !== undefined && at < end; ) {
+        const hole = this.#own.hole(at, this.size);
+        if (hole === undefined || hole.start >= end) break;
+        add(Math.max(hole.start, position), Math.min(hole.end, end));
+        at = hole.end;
+      }
+    }
+    return found;
+  }
+
   /** What reads have fetched so far: how many frames, and which in which order. */
   get fetched(): { frames: number; order: readonly string[] } {
     return { frames: this.#frames.fetched, order: [...this.#frames.order] };
