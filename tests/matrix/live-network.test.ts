@@ -68,3 +68,62 @@ it.each([
   },
   60 * minute,
 );
+
+it(
+  'power and server fail while it moves: it goes on, and nothing that was synced is lost',
+  async () => {
+    const [name, address] = ['live-cut', '10.9.0.62'];
+    const began = performance.now();
+    const told = { row: 'live-network', name: 'cuts', seconds: () => (performance.now() - began) / 1000 };
+    const options = { name, number: 62, firmware: 'bios', memory: 1536 } as const;
+    try {
+      let bare = await lab.startBare(options);
+      const found = await lab.untilMachine(bare.mac, 'is discovered', 8 * minute, (each) => each.facts !== undefined);
+      await lab.imprintJson(['machine', 'approve', found.name, '--name', name, '--image', 'web', '--address', address]);
+      const ordered = bare.serial.mark();
+      await lab.imprintJson(['install', name, '--live', '--rate', '2M', '--yes']);
+      await bare.serial.expect(/E2E-READY [^\n]*\n/, 10 * minute, ordered);
+      const worker = new LiveWorker(lab, address);
+      await worker.start();
+      await lab.until('it is copied for a while', 10 * minute, async () => (await copied(bare.mac)) > 40 * 2 ** 20);
+      const before = await worker.state();
+      await bare.cutPower();
+      bare = await lab.startBare(options);
+      await bare.serial.expect(/go on with web:1, copying/, 10 * minute);
+      await bare.serial.expect(/E2E-READY [^\n]*\n/, 10 * minute);
+      const files = await worker.check();
+      const { turns } = await worker.state().catch(() => ({ turns: Number.NaN }));
+      expect(Number(await lab.ssh(address, 'cat /var/tmp/work-turns'))).toBeGreaterThanOrEqual(before.turns - 1);
+      await worker.start();
+      await lab.stopServer('SIGKILL');
+      await new Promise((resolve) => setTimeout(resolve, 20_000));
+      await lab.startServer();
+      await lab.untilMachine(bare.mac, 'is installed', 30 * minute, (each) => each.installed !== undefined);
+      const { longest } = await worker.state();
+      await lab.stopServer();
+      await bare.cutPower();
+      bare = await lab.startBare(options);
+      await bare.serial.expect(/E2E-READY [^\n]*\n/, 10 * minute);
+      expect(await lab.ssh(address, 'findmnt -no SOURCE /')).toMatch(/\/dev\/[sv]da\d/);
+      const last = await worker.check();
+      await lab.startServer();
+      record({
+        ...told,
+        outcome: `cut while copying after ${before.turns} turns: live again, ${files} files whole (turn ${turns}); server killed; installed, cut, from its disk alone ${last} files whole; longest turn ${longest} s`,
+      });
+    } catch (error) {
+      record({ ...told, outcome: `FAILED: ${String(error).split('\n', 1)[0]}` });
+      await failed(lab, error);
+      throw error;
+    }
+  },
+  90 * minute,
+);
+
+/** Bytes that its task said to be on the disk. */
+async function copied(mac: string): Promise<number> {
+  const machine = (await lab.machines())?.find(({ macs }) => macs.includes(mac));
+  if (machine?.task === undefined) return 0;
+  const { events } = await lab.imprintJson<{ events: { unit?: string; done?: number }[] }>(['tasks', machine.task]);
+  return events.findLast(({ unit }) => unit === 'bytes')?.done ?? 0;
+}
