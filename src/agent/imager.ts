@@ -9,6 +9,7 @@ import { systemClock } from '../foundation/clock.ts';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import { secretReader } from '../image/sealed-secret.ts';
 import { parsePublicKey } from '../image/signature.ts';
+import { type LiveMediumStart, readLiveStart } from '../machine/live-start.ts';
 import { runningAgentProgram } from '../operations/install/agent-program.ts';
 import { isBuilt } from '../operations/live/built-versions.ts';
 import { findLive } from '../operations/live/find-live.ts';
@@ -20,7 +21,7 @@ import { openStore } from '../store/open-store.ts';
 import { handOver } from '../system/hand-over.ts';
 import { readMachineFacts } from '../system/machine-facts.ts';
 import { findCopyPlace } from '../system/medium-copies.ts';
-import { unmountTree } from '../system/mount.ts';
+import { mountDevice, mountPoints, unmountTree } from '../system/mount.ts';
 import { systemPower } from '../system/power.ts';
 import { renewAddress } from '../system/renew-address.ts';
 import { systemProcesses } from '../system/run.ts';
@@ -35,6 +36,7 @@ import { type Imager, runImager } from './imager-loop.ts';
 import { type ImagerSettings, imagerSettings } from './imager-settings.ts';
 import { readImagerTrust } from './imager-trust.ts';
 import { guardOf } from './install-order.ts';
+import { mediumImager, runLiveMedium } from './live-medium.ts';
 import type { LiveStarts } from './live-order.ts';
 import { fixedNetwork, runLocalInstall } from './local-install.ts';
 import { type FoundSettings, findSettings, readFoundSettings } from './local-settings.ts';
@@ -121,7 +123,13 @@ async function work(settings: ImagerSettings, screen: ConsoleScreen, signal: Abo
   const server = local.server ?? settings.server;
   const question = consoleQuestion(runDirectory, systemClock);
   const ask = (machine: string, stop: AbortSignal) => askPassphrase(machine, { screen, question, signal: stop });
-  const parts = await compose(settings, server, found, { signal, ask });
+  const commandLine = await readFile('/proc/cmdline', 'utf8').catch(() => '');
+  const start = readLiveStart(commandLine);
+  const parts = await compose(settings, server, found, { signal, ask, start });
+  if (start !== undefined) {
+    if (start.kind !== 'medium') throw noLive(start);
+    return runLiveMedium({ ...liveMedium(settings, found, source), start, imager: parts, host: parts.host, screen });
+  }
   const place = { processes: systemProcesses, clock: systemClock, directory: `${runDirectory}/copies` };
   const stores = [medium?.store, server && `${server}/store`].filter((store) => store !== undefined);
   const localInstall = {
@@ -161,12 +169,58 @@ function noServer(isWrong: boolean): ImprintError {
   });
 }
 
+function noLive(start: Exclude<ReturnType<typeof readLiveStart>, undefined>): ImprintError {
+  const problems = start.kind === 'wrong' ? start.problem : 'this imager starts live systems from media of ours only';
+  return new ImprintError('local-config-wrong', { file: 'the kernel command line', problems });
+}
+
+/** The medium that a live system starts from, as this process finds it and lets go of it. */
+function liveMedium(settings: ImagerSettings, { settings: local = {} }: FoundSettings, source: string) {
+  const [processes, clock, medium] = [systemProcesses, systemClock, `${runDirectory}/medium`];
+  const search = { processes, clock, medium: settings.medium, macs: [], hasServer: false, directory: runDirectory };
+  return {
+    ...{ control: `${runDirectory}/control`, systemRoot },
+    ...(local.hostName !== undefined && { hostName: local.hostName }),
+    network: (facts: MachineFacts) => fixedNetwork(local, source, facts),
+    findStore: async () => {
+      const { medium: known } = await readFoundSettings(runDirectory);
+      const isMounted = (await mountPoints()).includes(medium);
+      if (known?.store !== undefined && isMounted) return known.store;
+      return (await findSettings({ ...search, patience: 0 })).medium?.store;
+    },
+    releaseMedium: () => unmountTree(processes, medium, clock),
+  };
+}
+
+/** The medium's own imager; undefined: it is not there. */
+async function imagerOfMedium(
+  device: string,
+  start: LiveMediumStart,
+): Promise<Awaited<ReturnType<LiveHost['imager']>>> {
+  const directory = `${runDirectory}/medium-boot`;
+  try {
+    await mountDevice(systemProcesses, { device, directory, type: 'auto', options: 'ro' });
+    return await mediumImager(directory, start);
+  } catch {
+    return undefined;
+  } finally {
+    await unmountTree(systemProcesses, directory, systemClock);
+  }
+}
+
+interface ComposeWith {
+  signal: AbortSignal;
+  ask: NonNullable<Imager['installer']['askPassphrase']>;
+  /** What the kernel was told to start live. */
+  start: ReturnType<typeof readLiveStart>;
+}
+
 async function compose(
   settings: ImagerSettings,
   server: string | undefined,
   { medium }: FoundSettings,
-  { signal, ask }: { signal: AbortSignal; ask: NonNullable<Imager['installer']['askPassphrase']> },
-): Promise<Omit<Imager, 'server' | 'screen'>> {
+  { signal, ask, start }: ComposeWith,
+): Promise<Omit<Imager, 'server' | 'screen'> & { host: LiveHost }> {
   const publicKey = await readFile(settings.keyFile, 'utf8');
   const key = parsePublicKey(publicKey);
   const trust = await readImagerTrust(settings.trustDirectory);
@@ -186,7 +240,11 @@ async function compose(
       setPriority(10);
     },
     imager: async (task) =>
-      server === undefined ? undefined : { server, files: await fetchImager(server, key, task) },
+      start?.kind === 'medium' && medium !== undefined
+        ? imagerOfMedium(medium.device, start)
+        : server === undefined
+          ? undefined
+          : { server, files: await fetchImager(server, key, task) },
     inSystem: async (tool, args) => {
       await processes.run('chroot', [systemRoot, tool, ...args], { timeout: 120_000 });
     },
@@ -202,8 +260,7 @@ async function compose(
     },
   };
   return {
-    clock,
-    signal,
+    ...{ clock, signal, host },
     findLive,
     takeAddress: (wanted) => renewAddress(processes, clock, { file: `${runDirectory}/address`, wanted }),
     power: systemPower(processes, clock),

@@ -18,7 +18,7 @@ import { freshIdentity } from '../operations/install/fresh-identity.ts';
 import type { InstallAgent, InstallContext } from '../operations/install/install-context.ts';
 import { OldChunks } from '../operations/install/old-chunks.ts';
 import type { LiveInstall } from '../operations/live/live-install.ts';
-import { type InstallQuestion, planInstall } from '../planning/plan-install.ts';
+import { type FreshIdentity, type InstallQuestion, planInstall } from '../planning/plan-install.ts';
 import type { BootCopyKeeper } from '../planning/save-boot-steps.ts';
 import { preInstallSteps } from '../planning/script-steps.ts';
 import { describeStep, type Step } from '../planning/step.ts';
@@ -66,6 +66,8 @@ export interface Installer {
   restore(request: RestoreRequest): Promise<RestoreReport>;
   /** How a system is started before it is installed; absent: none is. */
   readonly live?: LiveStarts;
+  /** The system that runs here and is to move: its name, and the UUID of its root; absent: none does. */
+  readonly running?: { readonly name: string; readonly uuid: string };
   /** `uname -r`; absent: it counts for nothing. */
   readonly kernel?: string;
 }
@@ -108,7 +110,8 @@ export async function carryOut(
           record: version.record,
           content,
           options: order.options,
-          fresh: { ...freshIdentity(), ...(installer.table && { table: installer.table }) },
+          fresh: freshNames(installer),
+          ...(installer.running && { running: { name: installer.running.name } }),
           ...(installer.server && {
             report: { server: installer.server, order: order.id, session: installer.session },
           }),
@@ -193,6 +196,20 @@ function beginLive(order: InstallOrder, store: Store, { live }: Installer): Live
     ...{ name, reference, digest: digest as Digest, record, recordSignature, order: id, store, location: order.store },
     ...(order.options.rate !== undefined && { limit: order.options.rate }),
   });
+}
+
+/** New names for what the disk gets; a root that is there already keeps its own. */
+export function freshNames({ table, running }: Pick<Installer, 'table' | 'running'>): FreshIdentity {
+  const fresh = freshIdentity();
+  const uuid = running?.uuid;
+  return {
+    ...fresh,
+    ...(table && { table }),
+    ...(uuid !== undefined && {
+      root: { ...fresh.root, uuid },
+      slots: fresh.slots.map((slot, index) => (index === 0 ? { ...slot, uuid } : slot)),
+    }),
+  };
 }
 
 /** What has safety copies kept, for this order. */

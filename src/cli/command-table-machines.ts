@@ -143,8 +143,9 @@ export const machineCommands: readonly CommandDefinition[] = [
     summary: 'order one install on machines, which erases their disk',
     description:
       'The order is carried out once, when the machine next boots from the network, or at once where its imager waits. ' +
-      'The disk is chosen by rule; where several fit, or none, nothing is written. A built-in layout erases Linux; Windows, LUKS, RAID, LVM and what nobody knows only where --erase names it.',
-    arguments: [range],
+      'The disk is chosen by rule; where several fit, or none, nothing is written. A built-in layout erases Linux; Windows, LUKS, RAID, LVM and what nobody knows only where --erase names it.\n' +
+      'In a live system of Imprint, with --live and no MACHINE: moves that system onto a disk while it is in use (docs/live-install.md).',
+    arguments: [{ ...range, optional: true }],
     options: [
       { flags: '--image <ref>', description: 'what to install; else the image that is set on the machine' },
       ...installOptions,
@@ -154,6 +155,10 @@ export const machineCommands: readonly CommandDefinition[] = [
       },
       { flags: '--live', description: 'in use at once: the disk is filled meanwhile, without a restart' },
       { flags: '--rate <bytes>', description: 'with --live: fill it by at most so much in a second: 10M' },
+      {
+        flags: '--name <name>',
+        description: 'in a live system: the host name that it gets (default: it keeps its own)',
+      },
       { flags: '-w, --wait', description: 'follow the installs until they are done' },
       { flags: '--cancel', description: 'take back orders that have not begun' },
       { flags: '-f, --force', description: 'with --cancel: also in the middle of an install' },
@@ -163,6 +168,7 @@ export const machineCommands: readonly CommandDefinition[] = [
       ['imprint install web[01-20] --image web:stable --yes --wait', 'a whole row, watched to the end'],
       ['imprint install web01 --layout files --fs btrfs', 'into an image file on a host partition'],
       ['imprint install web01 --image web --live', 'in use within a minute, installed behind your back'],
+      ['imprint install --live --disk smallest', 'in a live system: move it onto that disk, without a restart'],
     ],
     load: () => import('./commands/install.ts'),
   },

@@ -22,8 +22,6 @@ export const liveRequestSchema = z.discriminatedUnion('kind', [
     kind: z.literal('install'),
     options: installOptionsSchema,
     name: z.string().optional(),
-    /** Bytes a second, at most. */
-    rate: z.number().positive().optional(),
     disk: z.object({ path: z.string(), serial: z.string().optional() }),
   }),
   /** The events of the move that is under way, or that was. */

@@ -385,6 +385,36 @@ export const errorCatalogue = {
     message: '{reference} cannot be in use on {machine} before it is installed: {problem}.',
     hint: '{hint}',
   },
+  'live-not-here': {
+    exit: 4,
+    http: 409,
+    message: 'This system cannot move onto a disk while it runs: {problem}.',
+    hint: '{hint}',
+  },
+  'live-busy': {
+    exit: 4,
+    http: 409,
+    message: 'This system was told to move onto {disk} already: {state}.',
+    hint: 'Watch it: imprint install --live --wait',
+  },
+  'live-disk-changed': {
+    exit: 4,
+    http: 409,
+    message: 'The disks have changed: {disk} would be written now, and you were asked about {meant}.',
+    hint: 'Nothing was written. Give the order again and look at what it shows, or name the disk: --disk.',
+  },
+  'live-idle': {
+    exit: 3,
+    http: 404,
+    message: 'This system is not moving onto any disk.',
+    hint: 'Have it do so: imprint install --live',
+  },
+  'live-broken-off': {
+    exit: 1,
+    http: 500,
+    message: 'The move onto {disk} broke off: {problem}. The system runs on, and {state}.',
+    hint: 'Save what matters elsewhere, look at the disk (dmesg, smartctl), and restart: from the medium it begins anew, or goes on where it had got to.',
+  },
   'live-changes-lost': {
     exit: 1,
     http: 500,

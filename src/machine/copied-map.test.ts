@@ -51,4 +51,16 @@ describe('what of a source was copied', () => {
     expect(() => map.mark({ start: 4, length: 8 })).toThrow(RangeError);
     expect(() => map.mark(run(9, 2))).toThrow(RangeError);
   });
+
+  it('says which parts of a run are not there', () => {
+    const map = new CopiedMap(800, 80);
+    map.mark({ start: 16, length: 8 });
+    map.mark({ start: 40, length: 16 });
+    expect(map.gaps({ start: 8, length: 64 })).toEqual([
+      { start: 8, length: 8 },
+      { start: 24, length: 16 },
+      { start: 56, length: 16 },
+    ]);
+    expect(map.gaps({ start: 16, length: 8 })).toEqual([]);
+  });
 });

@@ -56,9 +56,16 @@ export class CopiedMap {
     this.#wanted = [...runs, ...this.#wanted];
   }
 
-  /** Whether all of a run lies on the disk. */
-  has({ start, length }: SectorRun): boolean {
-    return this.#missing(start / sectorsPerBlock, (start + length) / sectorsPerBlock) === undefined;
+  /** What of a run does not lie on the disk, rising. */
+  gaps({ start, length }: SectorRun): SectorRun[] {
+    const gaps: { start: number; length: number }[] = [];
+    for (let block = start / sectorsPerBlock; block < (start + length) / sectorsPerBlock; block += 1) {
+      if (this.#has(block)) continue;
+      const [at, last] = [block * sectorsPerBlock, gaps.at(-1)];
+      if (last !== undefined && last.start + last.length === at) last.length += sectorsPerBlock;
+      else gaps.push({ start: at, length: sectorsPerBlock });
+    }
+    return gaps;
   }
 
   /** How many sectors of it were not there before. */

@@ -12,8 +12,9 @@ export interface ImagerNetwork {
 
 /** What starts the imager for once from the disk of a machine that works. */
 export interface ImagerStart {
-  /** URL of the server that it asks. */
-  server: string;
+  /** URL of the server that it asks; absent: `words` say what it does. */
+  server?: string;
+  words?: readonly string[];
   record: ImagerRecord;
   /** Seconds after which the machine restarts as it was, unless there is an order by then; absent: it stays. */
   patience?: number;
@@ -37,14 +38,22 @@ export function imagerEntry(start: ImagerStart, created: string): Omit<BootEntry
   return {
     id: `${imagerSlot}-${files.initrd.slice(0, 12)}`,
     ...{ slot: imagerSlot, reference: 'imager', digest: `sha256:${files.initrd}`, kernelVersion: kernel },
-    ...{ title: `Imprint imager (asks ${start.server})`, kernelOptions: imagerWords(start), created },
+    ...{
+      title: start.server === undefined ? 'Imprint imager' : `Imprint imager (asks ${start.server})`,
+      kernelOptions: imagerWords(start),
+      created,
+    },
   };
 }
 
 /** The kernel command line of the imager (docs/imager.md). A panic restarts the machine, which is then as it was. */
-export function imagerWords({ server, patience, network, commandLine }: ImagerStart): string[] {
+export function imagerWords({ server, words: more = [], patience, network, commandLine }: ImagerStart): string[] {
   const consoles = splitKernelOptions(commandLine).filter((word) => word.startsWith('console='));
-  const words = [`imprint.server=${server}`, ...(patience === undefined ? [] : [`imprint.return=${patience}`])];
+  const words = [
+    ...(server === undefined ? [] : [`imprint.server=${server}`]),
+    ...more,
+    ...(patience === undefined ? [] : [`imprint.return=${patience}`]),
+  ];
   if (network !== undefined) {
     const { mac, fixed } = network;
     words.push(`BOOTIF=01-${mac.toLowerCase().replaceAll(':', '-')}`);

@@ -10,7 +10,10 @@ const record = versionRecord({
   stats: { entries: 60_000, files: 50_000, logicalBytes: 2 * G, contentBytes: 2 * G, newChunks: 0, newBytes: 0 },
 });
 
-function planned(options: InstallOptions, { size = 20 * G, kernel }: { size?: number; kernel?: string } = {}) {
+function planned(
+  options: InstallOptions,
+  { size = 20 * G, kernel, running }: { size?: number; kernel?: string; running?: { name: string } } = {},
+) {
   const disk = {
     path: '/dev/vda',
     size,
@@ -27,6 +30,7 @@ function planned(options: InstallOptions, { size = 20 * G, kernel }: { size?: nu
     },
     options: { ...options, live: true },
     ...(kernel !== undefined && { kernel }),
+    ...(running && { running }),
   });
 }
 
@@ -41,6 +45,17 @@ describe('an install of a machine that is in use meanwhile', () => {
       ...['wipe-disk', 'partition-disk', 'make-esp', 'install-bios-boot', 'install-uefi-boot', 'start-live'],
       ...['write-fstab', 'write-identity', 'hand-over', 'write-agent', 'write-boot-partition', 'move-live'],
     ]);
+  });
+
+  it('leaves a system that runs already what it is, but for its mounts and, where that is wanted, its name', () => {
+    const before = ['wipe-disk', 'partition-disk', 'make-esp', 'install-bios-boot', 'install-uefi-boot', 'start-live'];
+    const after = ['hand-over', 'write-boot-partition', 'move-live'];
+    expect(kinds(planned({}, { running: { name: 'web1' } }))).toEqual([...before, 'write-fstab', ...after]);
+    expect(kinds(planned({}, { running: { name: 'live' } }))).toEqual([
+      ...[...before, 'write-fstab', 'rename-system', ...after],
+    ]);
+    const other = planned({ fileSystem: 'xfs' }, { running: { name: 'web1' } });
+    expect(other).toMatchObject({ kind: 'refused', error: { code: 'live-unfit' } });
   });
 
   it('leaves the other slots for later', () => {

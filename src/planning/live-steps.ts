@@ -24,7 +24,7 @@ const unfit: Partial<Record<StepKind, string>> = {
  * @param steps of the same install, done as always
  */
 export function liveProblem(
-  { name, reference, record, content, kernel }: InstallQuestion,
+  { name, reference, record, content, kernel, running }: InstallQuestion,
   steps: readonly Step[],
 ): ImprintError | undefined {
   const problem = (problem: string, hint: string) =>
@@ -34,6 +34,12 @@ export function liveProblem(
     const what = unfit[kind];
     if (what !== undefined) return problem(`the layout has ${what}`, ordinary);
   }
+  const type = rootStep(steps)?.fileSystem;
+  if (running !== undefined && type !== 'ext4')
+    return problem(
+      `the system that runs lies in an ext4, and the layout has a root of ${type}`,
+      'Leave out --fs, or give --fs ext4.',
+    );
   const versions = (content?.kernels ?? []).map(({ version }) => version);
   if (kernel !== undefined && versions.length > 0 && !versions.includes(kernel)) {
     const hint = `Give the imager the image's own kernel: imprint media netboot --kernel-from ${reference}`;
@@ -52,7 +58,7 @@ export function liveProblem(
 }
 
 /** Steps of an install that starts the system first, and brings its content behind the user's back. */
-export function liveSteps({ reference, record }: InstallQuestion, steps: readonly Step[]): Step[] {
+export function liveSteps({ reference, record, running, name }: InstallQuestion, steps: readonly Step[]): Step[] {
   const root = rootStep(steps);
   const boot = steps.find((step) => step.kind === 'write-boot-partition');
   if (root === undefined || boot === undefined) throw new RangeError('an install without root or boot partition');
@@ -64,17 +70,36 @@ export function liveSteps({ reference, record }: InstallQuestion, steps: readonl
   const before = steps.slice(0, restore).filter(({ kind }) => !left.has(kind));
   const others = steps.filter((step) => step.kind === 'make-root' && step !== root);
   const { device, fileSystem, uuid } = root;
+  const start = { kind: 'start-live', device, fileSystem, uuid, reference, digest: record.digest, bytes } as const;
+  const move = { kind: 'move-live', device, fileSystem, boot: boot.device, entry: boot.entry.id, bytes } as const;
+  const behind = steps.slice(beside).filter((step) => step.kind !== 'unmount-root' && !loaders.includes(step));
+  if (running !== undefined) {
+    // What makes a system itself was made when it was started.
+    const own = steps.filter(({ kind }) => kind === 'write-fstab');
+    const renamed = running.name === name ? [] : [{ kind: 'rename-system' as const, name, before: running.name }];
+    return [
+      ...before,
+      ...loaders,
+      start,
+      ...own,
+      ...renamed,
+      { kind: 'hand-over', reference, running: true },
+      ...others,
+      ...behind,
+      move,
+    ];
+  }
   return [
     ...before,
     ...loaders,
-    { kind: 'start-live', device, fileSystem, uuid, reference, digest: record.digest, bytes },
+    start,
     ...steps.slice(restore + 1, beside).filter(({ kind }) => kind !== 'write-agent'),
     { kind: 'hand-over', reference },
     // Nobody misses it before the machine is installed, and it is large.
     ...steps.filter(({ kind }) => kind === 'write-agent'),
     ...others,
-    ...steps.slice(beside).filter((step) => step.kind !== 'unmount-root' && !loaders.includes(step)),
-    { kind: 'move-live', device, fileSystem, boot: boot.device, entry: boot.entry.id, bytes },
+    ...behind,
+    move,
   ];
 }
 

@@ -60,6 +60,8 @@ export interface InstallQuestion {
   remote?: true;
   /** Linux of the imager (`uname -r`), which a live install goes on with; absent: not known yet. */
   kernel?: string;
+  /** The system runs already, under this name, and moves as it is; its root has the UUID of `fresh`. */
+  running?: { name: string };
   /** Number of the object at the server that is brought back; absent: the machine begins anew. */
   object?: number;
 }

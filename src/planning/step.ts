@@ -166,8 +166,10 @@ export type Step =
       digest: string;
       bytes: number;
     }
-  /** The system's own init takes the machine over. */
-  | { kind: 'hand-over'; reference: string }
+  /** The system's own init takes the machine over; where it has already, what it wrote into memory goes to the disk. */
+  | { kind: 'hand-over'; reference: string; running?: true }
+  /** Another host name for a system that runs. */
+  | { kind: 'rename-system'; name: string; before: string }
   /** Brings what is not there yet, until the root is the partition alone; `entry` of the boot partition `boot` then starts it. */
   | { kind: 'move-live'; device: string; fileSystem: RootFileSystem; boot: string; entry: string; bytes: number };
 
@@ -228,7 +230,8 @@ const describers: { readonly [Kind in StepKind]: (step: StepOf<Kind>) => string 
   'install-bios-boot': (step) => `make ${step.disk} boot on BIOS`,
   'install-uefi-boot': (step) => `make ${step.device} boot on UEFI`,
   'start-live': ({ reference, device }) => `make ${reference} the root, changes on ${device}`,
-  'hand-over': ({ reference }) => `start ${reference}`,
+  'hand-over': ({ reference, running }) => (running ? 'bring to the disk what lies in memory' : `start ${reference}`),
+  'rename-system': ({ name }) => `call it ${name}`,
   'move-live': ({ device, bytes }) => `bring ${formatBytes(bytes)} to ${device} while it is in use`,
 };
 

@@ -150,7 +150,12 @@ export class Laboratory implements AsyncDisposable {
 
   /** Builds the imager for this laboratory's key (outside of the network: packages may have to be fetched). */
   async buildImager(more: readonly string[] = []): Promise<void> {
-    await systemProcesses.run(join(checkout, 'imprint'), ['media', 'netboot', ...more], {
+    await this.make(['media', 'netboot', ...more]);
+  }
+
+  /** The same for what else has an imager in it. */
+  async make(words: readonly string[]): Promise<void> {
+    await systemProcesses.run(join(checkout, 'imprint'), words, {
       env: { ...this.environment(), IMPRINT_CACHE: cacheDirectory() },
       timeout: 15 * minute,
     });

@@ -38,6 +38,10 @@ export interface MachineOptions {
   readonly writeLog?: string;
   /** A medium that it tries first: an ISO (`*.iso`) in an optical drive, anything else on a USB stick. Nothing is written to it. */
   readonly medium?: string;
+  /** The optical drive hangs on a virtio-scsi: cloud kernels know no other. */
+  readonly virtioMedium?: boolean;
+  /** Path of a socket that becomes QEMU's monitor (QMP). */
+  readonly monitor?: string;
   /** UEFI with Secure Boot on and Microsoft's keys. */
   readonly secureBoot?: boolean;
   /** UEFI: boots from the network by HTTP, not by PXE. */
@@ -153,7 +157,8 @@ async function qemuArguments(options: MachineOptions, mac: string, tap: string):
   // What is left of the firmware's ways to boot from a card.
   if (options.httpBoot)
     for (const way of ['IPv4PXE', 'IPv6PXE']) args.push('-fw_cfg', `name=opt/org.tianocore/${way}Support,string=no`);
-  if (options.medium !== undefined) args.push(...mediumArguments(options.medium));
+  if (options.medium !== undefined) args.push(...mediumArguments(options.medium, options.virtioMedium));
+  if (options.monitor !== undefined) args.push('-qmp', `unix:${options.monitor},server=on,wait=off`);
   if (options.watchdog) args.push('-device', 'i6300esb', '-action', 'watchdog=reset');
   if (options.kernel) {
     const { kernel, initrd, commandLine } = options.kernel;
@@ -189,8 +194,12 @@ function format(disk: string): string {
   return `format=${disk.endsWith('.raw') ? 'raw' : 'qcow2'}`;
 }
 
-function mediumArguments(medium: string): string[] {
+function mediumArguments(medium: string, onVirtio = false): string[] {
   const drive = `if=none,id=medium,file=${medium},format=raw,readonly=on`;
+  if (onVirtio) {
+    const devices = ['-device', 'virtio-scsi-pci,id=scsi', '-device', 'scsi-cd,drive=medium,bus=scsi.0,bootindex=0'];
+    return ['-drive', `${drive},media=cdrom`, ...devices];
+  }
   if (medium.endsWith('.iso'))
     return ['-drive', `${drive},media=cdrom`, '-device', 'ide-cd,drive=medium,bus=ide.0,bootindex=0'];
   return ['-drive', drive, '-device', 'qemu-xhci', '-device', 'usb-storage,drive=medium,removable=on,bootindex=0'];

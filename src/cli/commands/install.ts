@@ -23,6 +23,7 @@ import type { Session } from '../session.ts';
 /** `imprint install MACHINE… [--image REF] [--wait]`: shows what would be erased, asks, orders, and follows. */
 export async function run(session: Session, invocation: Invocation): Promise<void> {
   const range = invocation.argumentList(0).join(',');
+  if (range === '') return installThisOne(session, invocation);
   if (invocation.flag('cancel')) return cancel(session, range, invocation.flag('force'));
   const image = invocation.text('image');
   const isLive = invocation.flag('live');
@@ -66,6 +67,16 @@ function readRate(invocation: Invocation, isLive: boolean): number | null {
   if (!isLive || rate === undefined || rate === 0)
     throw new ImprintError('input-invalid', { field: '--rate', problem });
   return rate;
+}
+
+/** No machine is named: only a live system can mean itself. */
+async function installThisOne(session: Session, invocation: Invocation): Promise<void> {
+  if (!invocation.flag('live') || invocation.flag('cancel')) {
+    const hint = 'imprint install MACHINE…; in a live system: imprint install --live';
+    throw new ImprintError('usage', { problem: 'imprint install needs a MACHINE.', hint });
+  }
+  const { installHere } = await import('./install-here.ts');
+  return installHere(session, invocation, readRate(invocation, true));
 }
 
 /** The first line of a file: what somebody will type at the machine's console. Errors: `input-invalid`. */

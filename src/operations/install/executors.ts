@@ -32,7 +32,7 @@ import { runScripts } from './run-scripts.ts';
 import { saveBootBefore } from './save-boot-step.ts';
 import { writeKey } from './stack-executors.ts';
 import { writeFirstBootScripts } from './write-first-boot-scripts.ts';
-import { writeIdentity } from './write-identity.ts';
+import { renameSystem, writeIdentity } from './write-identity.ts';
 import { writeNetwork } from './write-network.ts';
 import { writeFirstBoot, writeFstab } from './write-system-files.ts';
 
@@ -157,5 +157,6 @@ const executors: { readonly [Kind in StepKind]: Executor<Kind> } = {
     await keepVersion(context);
   },
   'hand-over': (_step, { live }, task) => liveRoot(live).handOver(task),
+  'rename-system': renameSystem,
   'move-live': (step, { live }, task) => liveRoot(live).move(step, task),
 };

@@ -30,6 +30,18 @@ export async function writeIdentity(
   if (step.relabel) await files.write('.autorelabel', '');
 }
 
+/** Gives a system that runs another name, at once and for later. */
+export async function renameSystem(
+  { name, before }: StepOf<'rename-system'>,
+  { processes, target }: InstallContext,
+  task: Task,
+): Promise<void> {
+  const files = rootFiles(target);
+  await files.write('etc/hostname', renderHostName(name));
+  await files.write('etc/hosts', renderHosts((await files.read('etc/hosts')) ?? '', name, before));
+  await processes.run('hostname', [renderHostName(name).trim()], { timeout: 60_000, signal: task.signal });
+}
+
 async function writeHostKeys(
   step: StepOf<'write-identity'>,
   files: RootFiles,

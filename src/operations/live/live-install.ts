@@ -30,8 +30,10 @@ import { Pacer } from '../update/pacer.ts';
 import { resolveLiveSource } from './built-versions.ts';
 import { LiveDisk } from './live-disk.ts';
 import { type LiveNote, renderNote } from './live-note.ts';
+import type { LiveOrigin, RunningRoot } from './live-origin.ts';
 import { LiveSource } from './live-source.ts';
 import { beginLive, type LiveMachine, moveRoot } from './move-root.ts';
+import { keepRunning, takeOver } from './take-over.ts';
 
 /** The machine that is started, as its imager sees it. */
 export interface LiveHost {
@@ -47,8 +49,8 @@ export interface LiveHost {
   serveCommand: readonly [string, ...string[]];
   /** Has the first process hand over to the init of the system at the target; resolves when that runs. */
   handOver(): Promise<void>;
-  /** The imager itself, to be started from the disk until the move is done, and the server that it asks; undefined: it is not at hand. */
-  imager(task: Task): Promise<{ server: string; files: FetchedImager } | undefined>;
+  /** The imager itself, to be started from the disk until the move is done, and the server that it asks, or what else its kernel is told; undefined: it is not at hand. */
+  imager(task: Task): Promise<{ server?: string; words?: readonly string[]; files: FetchedImager } | undefined>;
   /** Runs a program of the system that was started. */
   inSystem(program: string, args: readonly string[]): Promise<void>;
   /** What the agent of that system takes for the words of its kernel. */
@@ -68,6 +70,8 @@ export interface LiveContent {
   location: string;
   /** Bytes of content per second; absent: as fast as it goes. */
   limit?: number;
+  /** The root that moves, where it is in use already; absent: it is made. */
+  running?: RunningRoot;
 }
 
 const root = `/dev/mapper/${liveDevices.root}`;
@@ -85,7 +89,7 @@ export class LiveInstall implements LiveRoot {
   /** All steps of the install. */
   steps: readonly Step[] = [];
   #disk: LiveDisk | undefined;
-  #source: LiveSource | undefined;
+  #source: LiveOrigin | undefined;
   #record: LiveRecord | undefined;
   #note: LiveNote | undefined;
   #map: CopiedMap | undefined;
@@ -98,7 +102,7 @@ export class LiveInstall implements LiveRoot {
 
   /** Whether the system runs: what fails from then on is no reason to restart the machine. */
   get handedOver(): boolean {
-    return this.#handedOver;
+    return this.#handedOver || this.#content.running !== undefined;
   }
 
   /** Refuses, before anything is written, a root whose file system nobody made. Errors: `live-source-missing`, what a guard says. */
@@ -109,11 +113,12 @@ export class LiveInstall implements LiveRoot {
   }
 
   async start({ device, fileSystem, uuid, bytes }: StepOf<'start-live'>, task: Task): Promise<void> {
-    const { name, reference, digest, record, recordSignature, location, order } = this.#content;
-    const time = Math.floor(this.#host.clock.now() / 1000);
+    const { name, reference, digest, record, recordSignature, location, order, running } = this.#content;
+    const { processes, target } = this.#host;
+    const time = running?.time ?? Math.floor(this.#host.clock.now() / 1000);
     const length = (await deviceSize(device)) / 512;
-    const source = await this.#openSource({ fileSystem, uuid, time, bytes }, task);
-    const size = source.size / 512;
+    this.#source = running?.origin;
+    const size = (running ? bytes : (await this.#openSource({ fileSystem, uuid, time, bytes }, task)).size) / 512;
     const area = liveArea(length, size);
     if (area === undefined) throw new ImprintError('internal', { problem: `${device} has no room for a live system` });
     const { changesAt, changesLength } = area;
@@ -122,27 +127,21 @@ export class LiveInstall implements LiveRoot {
       ...{ changesAt, changesLength },
     };
     this.#note = {
-      ...{
-        format: 1,
-        name,
-        reference,
-        digest,
-        record,
-        recordSignature,
-        store: location,
-        device,
-        uuid,
-        fileSystem,
-        time,
-      },
+      ...{ format: 1, name, reference, digest, record, recordSignature, store: location },
+      ...{ device, uuid, fileSystem, time },
       ...{ order, steps: stepsAfterStart(this.steps) },
     };
     const disk = await LiveDisk.open(device);
     this.#disk = disk;
     await disk.forgetRecords(length);
     await disk.clear(first);
-    await this.#attach(first, this.#note, undefined, task);
-    await growFileSystem(this.#host.processes, { fileSystem, directory: this.#host.target, device: root }, task.signal);
+    if (running === undefined) await this.#attach(first, this.#note, undefined, task);
+    else {
+      this.#record = first;
+      this.#map = new CopiedMap(size, atOnce);
+      await takeOver(this.#machine(disk, first, this.#map, task), { disk, record: first, running, processes }, task);
+    }
+    await growFileSystem(processes, { fileSystem, directory: target, device: root }, task.signal);
   }
 
   /** Goes on with a move that an earlier start began: makes the root again, and mounts it. */
@@ -169,15 +168,17 @@ export class LiveInstall implements LiveRoot {
   }
 
   async handOver(task: Task): Promise<void> {
-    const { processes } = this.#host;
+    const [{ processes }, { running }] = [this.#host, this.#content];
     const { disk, record, note } = this.#begun();
+    if (running !== undefined && this.#map !== undefined)
+      await keepRunning(this.#machine(disk, record, this.#map, task), { running, atOnce }, task);
     await processes.run('sync', [], { timeout: 600_000 });
     if ((await disk.record(record.length)) === undefined) {
       await disk.keepNote(record, renderNote(note));
       await disk.keepRecord(record);
     }
     task.signal.throwIfAborted();
-    await this.#host.handOver();
+    if (running === undefined) await this.#host.handOver();
     this.#handedOver = true;
     task.log('The system runs. From now on nothing that it keeps is lost by a power cut.');
   }
@@ -216,9 +217,9 @@ export class LiveInstall implements LiveRoot {
 
   /** Lets go of everything where the system was not started. Never rejects. */
   async abandon(): Promise<void> {
-    if (this.#handedOver) return;
+    if (this.handedOver) return;
     const { processes, clock, target } = this.#host;
-    const quietly = (work: Promise<unknown> | undefined) => work?.catch(() => {});
+    const quietly = (work: PromiseLike<unknown> | undefined) => Promise.resolve(work).catch(() => {});
     await quietly(unmountTree(processes, target, clock));
     for (const device of ['root', 'top', 'changes', 'base'] as const)
       await quietly(removeMapped(processes, liveDevices[device]));
@@ -241,8 +242,9 @@ export class LiveInstall implements LiveRoot {
     const { location, digest, reference } = this.#content;
     const wish = { location, image: imageOf(reference), digest, fileSystem, size: bytes, uuid, time, room, directory };
     const tell = (problem: string | undefined) => tellSource(task, problem);
-    this.#source = await LiveSource.attach(wish, { processes, clock, command, tell }, task.signal);
-    return this.#source;
+    const source = await LiveSource.attach(wish, { processes, clock, command, tell }, task.signal);
+    this.#source = source;
+    return source;
   }
 
   /** Device, tables, mount. */
@@ -266,13 +268,14 @@ export class LiveInstall implements LiveRoot {
     await mountDevice(processes, { device: root, directory: target, type, options: 'noatime' }, task.signal);
   }
 
-  /** What reads as zeros is not carried: the disk makes it itself. */
+  /** What reads as zeros is not carried: the disk makes it itself. What lies there already may have come from memory. */
   async #clearZeros(device: string, { phase, size }: LiveRecord, map: CopiedMap, task: Task): Promise<void> {
-    if (phase !== 'copying') return;
-    for (const { start, length } of this.#source?.zeros ?? []) {
-      const run = { start: start / 512, length: length / 512 };
-      if (run.start + run.length > size || map.has(run)) continue;
-      const range = ['--zeroout', '--offset', String(start), '--length', String(length), device];
+    const zeros = phase === 'copying' ? (this.#source?.zeros ?? []) : [];
+    const within = zeros.map(({ start, length }) => ({ start: start / 512, length: length / 512 }));
+    for (const run of within.flatMap((each) => (each.start + each.length > size ? [] : map.gaps(each)))) {
+      // Copied faster than a program is started.
+      if (run.length < atOnce) continue;
+      const range = ['--zeroout', '--offset', String(run.start * 512), '--length', String(run.length * 512), device];
       await this.#host.processes.run('blkdiscard', range, { timeout: 600_000, signal: task.signal });
       task.advance(map.mark(run) * 512);
     }
@@ -340,9 +343,10 @@ export class LiveInstall implements LiveRoot {
       task.warn('The imager is not at hand: until the move is done, the machine starts from where it was started now.');
       return;
     }
-    const { server, files } = imager;
+    const { server, words, files } = imager;
     const commandLine = await readFile('/proc/cmdline', 'utf8').catch(() => '');
-    const entry = imagerEntry({ server, record: files.record, commandLine }, new Date(clock.now()).toISOString());
+    const start = { ...(server && { server }), ...(words && { words }), record: files.record, commandLine };
+    const entry = imagerEntry(start, new Date(clock.now()).toISOString());
     await using boot = await BootPartition.open(processes, device, { clock });
     const added = await boot.addEntry(entry, { vmlinuz: files.vmlinuz, initrd: files.initrd });
     await boot.writePointer({ good: added.id, previous: good, tries: 0 });

@@ -1,0 +1,119 @@
+import { readFileSync } from 'node:fs';
+import {
+  type LivePlan,
+  type LiveReply,
+  type LiveRequest,
+  liveControlPath,
+  liveReplySchema,
+} from '../../contract/live-control.ts';
+import type { InstallOptions } from '../../contract/machine.ts';
+import { formatBytes } from '../../foundation/bytes.ts';
+import { ImprintError } from '../../foundation/errors.ts';
+import type { TaskEvent } from '../../foundation/task.ts';
+import { liveProblemOf } from '../../machine/live-root.ts';
+import { askLines } from '../../system/line-socket.ts';
+import type { Invocation } from '../command.ts';
+import { readInstallOptions, setOptions } from '../install-options.ts';
+import type { Session } from '../session.ts';
+
+/** `imprint install --live` in a live system: moves it onto a disk of this machine while it runs. */
+export async function installHere(session: Session, invocation: Invocation, rate: number | null): Promise<void> {
+  if (process.getuid?.() !== 0) throw new ImprintError('not-root', { action: 'Moving this system onto a disk' });
+  const here: InstallOptions = setOptions({ ...readInstallOptions(invocation), rate });
+  const wish = { options: here, ...nameOf(invocation) };
+  if (invocation.flag('wait') && (await statusOf(session)).move !== undefined) {
+    await follow(session, { kind: 'follow' });
+    return;
+  }
+  const plan = await planOf(session, { kind: 'plan', ...wish });
+  if (session.globals.dryRun) {
+    session.result({ dryRun: true, plan }, () => `${planText(plan)}${stepsText(plan)}`);
+    return;
+  }
+  if (!session.globals.yes) session.say(planText(plan).trimEnd());
+  await session.confirm(`Moving this system onto ${plan.disk.path}`, `This erases ${plan.disk.path}. Go on?`);
+  const { path, serial } = plan.disk;
+  const disk = { path, ...(serial !== undefined && { serial }) };
+  session.endsByInterrupt = true;
+  const farewell = () => session.say('The move goes on; watch it again: imprint install --live --wait');
+  session.signal.addEventListener('abort', farewell, { once: true });
+  await follow(session, { kind: 'install', ...wish, disk });
+  session.signal.removeEventListener('abort', farewell);
+}
+
+function nameOf(invocation: Invocation): { name?: string } {
+  const name = invocation.text('name');
+  return name === undefined ? {} : { name };
+}
+
+async function planOf(session: Session, request: LiveRequest): Promise<LivePlan> {
+  for await (const reply of ask(session, request)) if (reply.kind === 'plan') return reply.plan;
+  throw new ImprintError('internal', { problem: 'what serves this system said nothing' });
+}
+
+async function statusOf(session: Session) {
+  for await (const reply of ask(session, { kind: 'status' })) if (reply.kind === 'status') return reply.status;
+  throw new ImprintError('internal', { problem: 'what serves this system said nothing' });
+}
+
+/** Shows a move until it is done. Rejects with how it failed. */
+async function follow(session: Session, request: LiveRequest): Promise<void> {
+  const progress = session.progress();
+  for await (const reply of ask(session, request)) {
+    if (reply.kind === 'event') progress.show(reply.event as TaskEvent);
+    if (reply.kind !== 'done') continue;
+    session.result({ installed: true }, () => 'This system lies on its disk now, and starts from there.\n');
+    return;
+  }
+  // Whoever serves the root does not end before the machine does.
+  throw new ImprintError('internal', { problem: 'what serves this system said nothing more' });
+}
+
+/** Errors: what was answered; `live-not-here` where nobody answers. */
+async function* ask(session: Session, request: LiveRequest): AsyncGenerator<LiveReply> {
+  try {
+    for await (const line of askLines(liveControlPath, JSON.stringify(request), session.signal)) {
+      const { data } = liveReplySchema.safeParse(JSON.parse(line));
+      if (data === undefined) continue;
+      if (data.kind === 'error') throw ImprintError.fromValue(data.error);
+      yield data;
+    }
+  } catch (error) {
+    session.signal.throwIfAborted();
+    if (error instanceof ImprintError) throw error;
+    throw notHere();
+  }
+}
+
+/** Why, by what the root of this system lies on. */
+function notHere(): ImprintError {
+  let mounts = '';
+  try {
+    mounts = readFileSync('/proc/self/mounts', 'utf8');
+  } catch {
+    // Told without it.
+  }
+  return new ImprintError('live-not-here', liveProblemOf(mounts));
+}
+
+/** What would be done, and lost. */
+function planText({ name, image, disk, others, lost }: LivePlan): string {
+  const disks = [disk, ...others].map(
+    ({ path, size, content, serial }) =>
+      `  ${path}  ${formatBytes(size)}${serial === undefined ? '' : `, serial ${serial}`} (${content})\n`,
+  );
+  const losses = lost.map(({ path, what, bytes, used }) => {
+    const inUse = used === undefined ? '' : `, of which ${formatBytes(used)} are in use`;
+    return `  ${path}  ${what}  ${formatBytes(bytes)}${inUse}\n`;
+  });
+  return [
+    `This system (${image}) moves as ${name} onto, and erases:\n`,
+    ...disks,
+    ...(losses.length === 0 ? [] : ['It would be lost:\n', ...losses]),
+  ].join('');
+}
+
+function stepsText({ steps }: LivePlan): string {
+  const width = String(steps.length).length;
+  return steps.map((step, index) => `  ${String(index + 1).padStart(width)}. ${step}\n`).join('');
+}
