@@ -53,6 +53,9 @@ export async function liveStages(scene: UpdateScene, discovered: string): Promis
     const mark = machine.serial.mark();
     await lab.ssh(address, 'systemctl stop work; systemctl reboot').catch(() => {});
     await machine.serial.expect(/E2E-READY [^\n]*\n/, 10 * minute, mark);
+    tell.fact(`${name} is up from its own disk, with nobody to ask`);
+    // It takes its address from DHCP, which is the server's here.
+    await lab.startServer();
     await serves();
     const files = await worker.check();
     tell.fact(

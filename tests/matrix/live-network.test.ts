@@ -52,7 +52,9 @@ it.each([
       const again = bare.serial.mark();
       await lab.ssh(address, 'systemctl stop work; sync; systemctl reboot').catch(() => {});
       await bare.serial.expect(/E2E-READY [^\n]*\n/, 10 * minute, again);
+      // Only for the address, which DHCP gives.
       await lab.startServer();
+      await lab.until('it has its address', 5 * minute, () => lab.fetch(`http://${address}/`));
       expect(await lab.ssh(address, 'findmnt -no SOURCE /')).toMatch(/\/dev\/[sv]da\d/);
       expect(await worker.check()).toBeGreaterThan(10);
       await lab.untilMachine(bare.mac, 'is healthy', 5 * minute, (each) => each.state === 'healthy');
@@ -104,9 +106,10 @@ it(
       await bare.cutPower();
       bare = await lab.startBare(options);
       await bare.serial.expect(/E2E-READY [^\n]*\n/, 10 * minute);
+      await lab.startServer();
+      await lab.until('it has its address', 5 * minute, () => lab.fetch(`http://${address}/`));
       expect(await lab.ssh(address, 'findmnt -no SOURCE /')).toMatch(/\/dev\/[sv]da\d/);
       const last = await worker.check();
-      await lab.startServer();
       record({
         ...told,
         outcome: `cut while copying after ${before.turns} turns: live again, ${files} files whole (turn ${turns}); server killed; installed, cut, from its disk alone ${last} files whole; longest turn ${longest} s`,
