@@ -8,6 +8,7 @@ import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import { parsePublicKey } from '../image/signature.ts';
 import { agentFiles } from '../machine/agent-files.ts';
 import { parseAgentSettings } from '../machine/agent-settings.ts';
+import { finishMove } from '../operations/live/finish-move.ts';
 import { readFirstBoot } from '../operations/update/first-boot-state.ts';
 import { readHostRoom, relieveHost } from '../operations/update/host-room.ts';
 import { rememberServerTime } from '../operations/update/machine-clock.ts';
@@ -62,6 +63,7 @@ async function compose(program: string, signal: AbortSignal, log: (message: stri
     booted: Math.round(clock.now() - uptime() * 1000),
     settle: async () => {
       seen = await lockTime();
+      await finishMove(processes).catch((thrown) => log(toImprintError(thrown).message));
       try {
         return await settleBoot(await here());
       } catch (thrown) {

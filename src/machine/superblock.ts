@@ -1,4 +1,5 @@
 import type { DiskContent, PartitionFacts } from '../contract/machine.ts';
+import type { RootFileSystem } from './root-file-system.ts';
 
 /** Bytes from the beginning of a device that `usedBytes` and `memberGroup` look at. */
 export const superblockReach = 1 << 20;
@@ -57,6 +58,26 @@ function ext(view: Buffer): number | undefined {
   const blocks = view.readUInt32LE(at + 0x04) + high(0x150);
   const free = view.readUInt32LE(at + 0x0c) + high(0x158);
   return (blocks - free) * 1024 * 2 ** view.readUInt32LE(at + 0x18);
+}
+
+/** Bytes that a root file system takes of its device, from its superblock (sources as of `usedBytes`); undefined: it is none of them. */
+export function fileSystemBytes(type: RootFileSystem, head: Uint8Array): number | undefined {
+  const view = Buffer.from(head.buffer, head.byteOffset, head.byteLength);
+  if (view.length < superblockReach) return undefined;
+  if (type === 'ext4') {
+    const at = 1024;
+    if (view.readUInt16LE(at + 0x38) !== 0xef53) return undefined;
+    const wide = (view.readUInt32LE(at + 0x60) & 0x80) !== 0;
+    const blocks = view.readUInt32LE(at + 0x04) + (wide ? view.readUInt32LE(at + 0x150) * 2 ** 32 : 0);
+    return blocks * 1024 * 2 ** view.readUInt32LE(at + 0x18);
+  }
+  if (type === 'xfs') {
+    if (view.toString('latin1', 0, 4) !== 'XFSB') return undefined;
+    return view.readUInt32BE(4) * Number(view.readBigUInt64BE(8));
+  }
+  const at = 0x10000;
+  if (view.toString('latin1', at + 0x40, at + 0x48) !== '_BHRfS_M') return undefined;
+  return Number(view.readBigUInt64LE(at + 0x70));
 }
 
 /** What a RAID member or physical volume belongs to, from its own superblock; undefined where it does not say. */

@@ -27,7 +27,8 @@ async function lookAt(path: string, length: number): Promise<FoundLive | undefin
   if (record !== undefined) {
     const text = await disk.note(record);
     const note = text === undefined ? undefined : parseNote(text, path);
-    if (note !== undefined) return { disk, record, note };
+    const over = note === undefined || (record.phase === 'done' && (await disk.isOvergrown(note.fileSystem, record)));
+    if (!over) return { disk, record, note };
   }
   await disk[Symbol.asyncDispose]();
   return undefined;

@@ -12,6 +12,8 @@ import {
   renderLiveNote,
 } from '../../machine/live-area.ts';
 import { chooseLiveRecord, type LiveRecord, liveRecordSize, renderLiveRecord } from '../../machine/live-record.ts';
+import type { RootFileSystem } from '../../machine/root-file-system.ts';
+import { fileSystemBytes, superblockReach } from '../../machine/superblock.ts';
 
 const piece = 1 << 20;
 const zeros = Buffer.alloc(64 * 1024);
@@ -51,6 +53,12 @@ export class LiveDisk implements AsyncDisposable {
     ]);
     this.#nextRecord = next;
     return record?.length === length ? record : undefined;
+  }
+
+  /** Whether the file system on it has grown over what is written down here, which is then none of ours any more. */
+  async isOvergrown(type: RootFileSystem, { changesAt }: LiveRecord): Promise<boolean> {
+    const bytes = fileSystemBytes(type, await this.#read(0, superblockReach));
+    return bytes === undefined || bytes > changesAt * 512;
   }
 
   /** Lasting. */
