@@ -195,7 +195,12 @@ async function readOnlySource(): Promise<{ mirror: string; array: string }> {
   const table = `0 ${size} mirror core 1 1024 2 ${source} 0 ${disk} ${start} 1 handle_errors`;
   let [mirror, array] = ['refused', 'refused'];
   if (!(await fails('dmsetup', 'create', 'trial', '--table', table))) {
-    mirror = await tryToWrite('/dev/mapper/trial');
+    const writing = tryToWrite('/dev/mapper/trial');
+    mirror = await Promise.race([writing, sleep(10_000, 'a write does not return')]);
+    // Only then does the kernel answer what it holds back.
+    await run('dmsetup', 'suspend', 'trial');
+    await writing;
+    await run('dmsetup', 'resume', 'trial');
     await removeMapped(systemProcesses, 'trial');
   }
   const words = ['--build', '/dev/md8', '--force', '--run', '--level=1', '--raid-devices=1', source];
