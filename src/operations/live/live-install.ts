@@ -275,8 +275,17 @@ export class LiveInstall implements LiveRoot {
     for (const run of within.flatMap((each) => (each.start + each.length > size ? [] : map.gaps(each)))) {
       // Copied faster than a program is started.
       if (run.length < atOnce) continue;
-      const range = ['--zeroout', '--offset', String(run.start * 512), '--length', String(run.length * 512), device];
-      await this.#host.processes.run('blkdiscard', range, { timeout: 600_000, signal: task.signal });
+      const range = ['--offset', String(run.start * 512), '--length', String(run.length * 512), device];
+      try {
+        // By force: the partition is in use, by us.
+        const options = { timeout: 600_000, signal: task.signal };
+        await this.#host.processes.run('blkdiscard', ['--force', '--zeroout', ...range], options);
+      } catch (thrown) {
+        task.signal.throwIfAborted();
+        // Zeros are copied, then, like everything else.
+        task.log(toImprintError(thrown).message);
+        return;
+      }
       task.advance(map.mark(run) * 512);
     }
   }
