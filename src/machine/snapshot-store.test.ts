@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readSnapshotStore, splitByStore } from './snapshot-store.ts';
+import { joined, readSnapshotStore, splitByStore } from './snapshot-store.ts';
 
 const chunk = 4096;
 
@@ -51,6 +51,18 @@ describe('the lists of a snapshot’s store', () => {
     expect(await readSnapshotStore(read(storeOf([[1, 2]], 0)))).toBeUndefined();
     expect(await readSnapshotStore(read(Buffer.alloc(chunk)))).toBeUndefined();
     expect(await readSnapshotStore(read(Buffer.alloc(0)))).toBeUndefined();
+  });
+
+  it('give long runs to who copies them', () => {
+    const runs = [
+      { start: 8, length: 8, at: 80 },
+      { start: 16, length: 16, at: 16 },
+      { start: 40, length: 8, at: 32 },
+    ];
+    expect(joined(runs)).toEqual([
+      { start: 8, length: 24 },
+      { start: 40, length: 8 },
+    ]);
   });
 
   it('say which part of a range lies where', () => {

@@ -65,6 +65,17 @@ function runsOf(pairs: readonly (readonly [number, number])[], chunk: number): K
   return runs;
 }
 
+/** The same runs of the origin, as long as they can be, wherever the store has them. */
+export function joined(runs: readonly SectorRun[]): SectorRun[] {
+  const found: { start: number; length: number }[] = [];
+  for (const { start, length } of runs) {
+    const last = found.at(-1);
+    if (last !== undefined && last.start + last.length === start) last.length += length;
+    else found.push({ start, length });
+  }
+  return found;
+}
+
 /** What of a range of the origin lies in the store, and what does not (`at` is undefined); rising, without gaps. */
 export function splitByStore(
   runs: readonly KeptRun[],

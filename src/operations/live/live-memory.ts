@@ -3,7 +3,7 @@ import type { Digest } from '../../foundation/brand.ts';
 import type { Clock } from '../../foundation/clock.ts';
 import { ImprintError, toImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
-import { readSnapshotStore, type SnapshotStore, splitByStore } from '../../machine/snapshot-store.ts';
+import { joined, readSnapshotStore, type SnapshotStore, splitByStore } from '../../machine/snapshot-store.ts';
 import { liveChunk, liveDevices } from '../../planning/live-tables.ts';
 import type { MemoryLevel, MemoryState } from '../../planning/memory-guard.ts';
 import { createMapped, loadDeviceMapper, removeMapped } from '../../system/device-mapper.ts';
@@ -147,7 +147,7 @@ export class LiveMemory implements RunningRoot {
   }
 
   async kept() {
-    return (await this.#lists()).runs;
+    return joined((await this.#lists()).runs);
   }
 
   async changesMoved(task: Task): Promise<void> {
