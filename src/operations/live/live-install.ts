@@ -1,17 +1,14 @@
-import { readFile } from 'node:fs/promises';
 import type { Digest } from '../../foundation/brand.ts';
 import type { Clock } from '../../foundation/clock.ts';
 import { ImprintError, toImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import { CopiedMap } from '../../machine/copied-map.ts';
-import { imagerEntry, isImagerEntry } from '../../machine/imager-entry.ts';
 import { liveArea } from '../../machine/live-area.ts';
 import type { LiveRecord } from '../../machine/live-record.ts';
 import type { RootFileSystem } from '../../machine/root-file-system.ts';
 import { liveDevices, liveTables } from '../../planning/live-tables.ts';
 import type { Step, StepOf } from '../../planning/step.ts';
 import type { Store } from '../../store/store.ts';
-import { BootPartition } from '../../system/boot-partition.ts';
 import {
   createMapped,
   loadDeviceMapper,
@@ -28,6 +25,7 @@ import type { LiveRoot } from '../install/install-context.ts';
 import type { FetchedImager } from '../media/fetch-imager.ts';
 import { Pacer } from '../update/pacer.ts';
 import { resolveLiveSource } from './built-versions.ts';
+import { bootImager, bootSystem, hasBoot, tellAgent } from './live-boot.ts';
 import { LiveDisk } from './live-disk.ts';
 import { type LiveNote, renderNote } from './live-note.ts';
 import type { LiveOrigin, RunningRoot } from './live-origin.ts';
@@ -148,23 +146,10 @@ export class LiveInstall implements LiveRoot {
   async resume(found: { disk: LiveDisk; record: LiveRecord; note: LiveNote }, task: Task): Promise<void> {
     this.#disk = found.disk;
     this.#note = found.note;
-    const done = await this.#hasBoot(found.note.steps);
+    const done = await hasBoot(this.#host, found.note.steps);
     this.steps = found.note.steps.filter(({ kind }) => !done || kind === 'hand-over' || kind === 'move-live');
     const bits = found.record.phase === 'copying' ? await found.disk.copied(found.record) : undefined;
     await this.#attach(found.record, found.note, bits, task);
-  }
-
-  /** Whether the boot partition is whole: only an earlier start, with the source at hand, can make it. */
-  async #hasBoot(steps: readonly Step[]): Promise<boolean> {
-    const { processes, clock } = this.#host;
-    const device = steps.find((step) => step.kind === 'move-live')?.boot;
-    if (device === undefined) return false;
-    try {
-      await using boot = await BootPartition.open(processes, device, { readOnly: true, clock });
-      return (await boot.pointer()) !== undefined;
-    } catch {
-      return false;
-    }
   }
 
   async handOver(task: Task): Promise<void> {
@@ -186,7 +171,7 @@ export class LiveInstall implements LiveRoot {
   async move({ boot, entry, fileSystem }: StepOf<'move-live'>, task: Task): Promise<void> {
     const { processes, clock, target } = this.#host;
     const { disk, record, note } = this.#begun();
-    if (record.phase !== 'done') await this.#bootImager(boot, entry, record, task);
+    if (record.phase !== 'done') await bootImager(this.#host, { device: boot, good: entry }, task);
     const map = this.#map ?? new CopiedMap(record.size, atOnce);
     task.expect(record.size * 512, 'bytes');
     task.advance(record.phase === 'copying' ? map.copied * 512 : record.size * 512);
@@ -205,14 +190,16 @@ export class LiveInstall implements LiveRoot {
         await this.#setTables(places.disk).catch(() => {});
       }
     }
-    await this.#bootSystem(boot, entry);
+    await bootSystem(this.#host, { device: boot, good: entry });
     await disk.forgetRecords(record.length);
     await growFileSystem(processes, { fileSystem, directory: target, device: root }, task.signal);
     await disk[Symbol.asyncDispose]();
     // What is asked of the partition itself shall not be answered by what was there before.
     await processes.run('blockdev', ['--flushbufs', note.device], { timeout: toolPatience, accept: [0, 1] });
     await unmountTree(processes, target, clock).catch((error) => task.warn(toImprintError(error).message));
-    await this.#tellAgent(boot, entry).catch((error) => task.warn(toImprintError(error).message));
+    await tellAgent(this.#host, { device: boot, good: entry }).catch((error) =>
+      task.warn(toImprintError(error).message),
+    );
   }
 
   /** Lets go of everything where the system was not started. Never rejects. */
@@ -338,50 +325,6 @@ export class LiveInstall implements LiveRoot {
         this.#source = undefined;
       },
     };
-  }
-
-  /** Until the root is a partition, only the imager can put it together. */
-  async #bootImager(device: string, good: string, record: LiveRecord, task: Task): Promise<void> {
-    const { processes, clock } = this.#host;
-    {
-      await using boot = await BootPartition.open(processes, device, { readOnly: true, clock });
-      if (isImagerEntry((await boot.pointer())?.good ?? '')) return;
-    }
-    const imager = await this.#host.imager(task);
-    if (imager === undefined) {
-      task.warn('The imager is not at hand: until the move is done, the machine starts from where it was started now.');
-      return;
-    }
-    const { server, words, files } = imager;
-    const commandLine = await readFile('/proc/cmdline', 'utf8').catch(() => '');
-    const start = { ...(server && { server }), ...(words && { words }), record: files.record, commandLine };
-    const entry = imagerEntry(start, new Date(clock.now()).toISOString());
-    await using boot = await BootPartition.open(processes, device, { clock });
-    const added = await boot.addEntry(entry, { vmlinuz: files.vmlinuz, initrd: files.initrd });
-    await boot.writePointer({ good: added.id, previous: good, tries: 0 });
-    task.log(`A restart goes on from here, also while ${record.phase}`);
-  }
-
-  /** All is on the disk: from now on its own kernel starts it. */
-  async #bootSystem(device: string, good: string): Promise<void> {
-    const { processes, clock } = this.#host;
-    await using boot = await BootPartition.open(processes, device, { clock });
-    const imagers = (await boot.entries()).map(({ id }) => id).filter(isImagerEntry);
-    // Into both records: each may be the one that counts.
-    if (imagers.length > 0) for (const _ of [1, 2]) await boot.writePointer({ good, tries: 0 });
-    for (const id of imagers) await boot.removeEntry(id);
-  }
-
-  /** The agent found no boot of ours, and now there is one that it stands for. */
-  async #tellAgent(device: string, entry: string): Promise<void> {
-    const { processes, clock } = this.#host;
-    const boot = await BootPartition.open(processes, device, { readOnly: true, clock });
-    const { sequence } = (await boot.pointer()) ?? { sequence: 0 };
-    const { boot: uuid } = await boot.layout();
-    await boot[Symbol.asyncDispose]();
-    await this.#host.tellBootWords(`imprint.slot=${entry} imprint.seq=${sequence} imprint.boot=${uuid}\n`);
-    await this.#host.inSystem('systemctl', ['daemon-reload']);
-    await this.#host.inSystem('systemctl', ['restart', '--no-block', 'imprint-agent.service']);
   }
 }
 
