@@ -57,7 +57,7 @@ export async function liveStages(scene: UpdateScene, discovered: string): Promis
     // It takes its address from DHCP, which is the server's here.
     await lab.startServer();
     await serves();
-    const files = await worker.check();
+    const { files } = await worker.check();
     tell.fact(
       `its root is ${(await lab.ssh(address, 'findmnt -no SOURCE,SIZE /')).trim()}; ${files} files of the work are whole`,
     );

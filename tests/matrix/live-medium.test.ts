@@ -70,7 +70,7 @@ it.each([
         const { turns, longest } = await worker.state();
         await ejectMedium(monitor);
         expect(machine.serial.heard(0)).not.toContain('WORK BROKEN');
-        expect(await worker.check()).toBeGreaterThan(0);
+        expect((await worker.check()).files).toBeGreaterThan(0);
         const after = await lab.ssh(
           address,
           'echo 3 > /proc/sys/vm/drop_caches; sha256sum --status -c /root/before.sum && echo whole; cat /etc/machine-id; hostname; df -m --output=size / | tail -1; losetup -a | wc -l; systemctl is-active nginx',
@@ -86,7 +86,7 @@ it.each([
       await again.serial.expect(/E2E-READY [^\n]*\n/, 8 * minute, 0);
       expect(await lab.ssh(address, 'findmnt -no SOURCE /')).toMatch(/\/dev\/vda\d/);
       expect((await lab.ssh(address, 'sha256sum --status -c /root/before.sum && hostname')).trim()).toBe(name);
-      expect(await new LiveWorker(lab, address).check()).toBeGreaterThan(0);
+      expect((await new LiveWorker(lab, address).check()).files).toBeGreaterThan(0);
       expect(await lab.fetch(`http://${address}/`)).toBe(goldenPage);
       record({ ...told, outcome });
     } catch (error) {
