@@ -9,12 +9,13 @@ import { systemClock } from '../foundation/clock.ts';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import { secretReader } from '../image/sealed-secret.ts';
 import { parsePublicKey } from '../image/signature.ts';
-import { type LiveMediumStart, readLiveStart } from '../machine/live-start.ts';
+import { type LiveFrugalStart, type LiveMediumStart, readLiveStart } from '../machine/live-start.ts';
 import { runningAgentProgram } from '../operations/install/agent-program.ts';
 import { isBuilt } from '../operations/live/built-versions.ts';
 import { findLive } from '../operations/live/find-live.ts';
 import { type LiveHost, LiveInstall } from '../operations/live/live-install.ts';
 import { serveLiveSource } from '../operations/live/live-source.ts';
+import { openLiveStart } from '../operations/live/open-live-start.ts';
 import { fetchImager } from '../operations/media/fetch-imager.ts';
 import { softWordsPath } from '../operations/update/this-machine.ts';
 import { openStore } from '../store/open-store.ts';
@@ -36,7 +37,7 @@ import { type Imager, runImager } from './imager-loop.ts';
 import { type ImagerSettings, imagerSettings } from './imager-settings.ts';
 import { readImagerTrust } from './imager-trust.ts';
 import { guardOf } from './install-order.ts';
-import { mediumImager, runLiveMedium } from './live-medium.ts';
+import { type LiveMedium, mediumImager, runLiveMedium } from './live-medium.ts';
 import type { LiveStarts } from './live-order.ts';
 import { fixedNetwork, runLocalInstall } from './local-install.ts';
 import { type FoundSettings, findSettings, readFoundSettings } from './local-settings.ts';
@@ -127,8 +128,10 @@ async function work(settings: ImagerSettings, screen: ConsoleScreen, signal: Abo
   const start = readLiveStart(commandLine);
   const parts = await compose(settings, server, found, { signal, ask, start });
   if (start !== undefined) {
-    if (start.kind !== 'medium') throw noLive(start);
-    return runLiveMedium({ ...liveMedium(settings, found, source), start, imager: parts, host: parts.host, screen });
+    if (start.kind === 'wrong') throw noLive(start.problem);
+    const place = start.kind === 'medium' ? mediumPlace(settings) : partitionPlace(start);
+    const own = liveSettings(found, source);
+    return runLiveMedium({ ...own, ...place, start, imager: parts, host: parts.host, screen });
   }
   const place = { processes: systemProcesses, clock: systemClock, directory: `${runDirectory}/copies` };
   const stores = [medium?.store, server && `${server}/store`].filter((store) => store !== undefined);
@@ -169,26 +172,59 @@ function noServer(isWrong: boolean): ImprintError {
   });
 }
 
-function noLive(start: Exclude<ReturnType<typeof readLiveStart>, undefined>): ImprintError {
-  const problems = start.kind === 'wrong' ? start.problem : 'this imager starts live systems from media of ours only';
+function noLive(problems: string): ImprintError {
   return new ImprintError('local-config-wrong', { file: 'the kernel command line', problems });
 }
 
-/** The medium that a live system starts from, as this process finds it and lets go of it. */
-function liveMedium(settings: ImagerSettings, { settings: local = {} }: FoundSettings, source: string) {
-  const [processes, clock, medium] = [systemProcesses, systemClock, `${runDirectory}/medium`];
-  const search = { processes, clock, medium: settings.medium, macs: [], hasServer: false, directory: runDirectory };
+/** What a live system is called, and its address. */
+function liveSettings({ settings: local = {} }: FoundSettings, source: string) {
   return {
     ...{ control: `${runDirectory}/control`, systemRoot },
     ...(local.hostName !== undefined && { hostName: local.hostName }),
     network: (facts: MachineFacts) => fixedNetwork(local, source, facts),
+  };
+}
+
+type Place = Pick<LiveMedium, 'from' | 'findStore' | 'releaseMedium'>;
+
+/** The medium that a live system starts from, as this process finds it and lets go of it. */
+function mediumPlace(settings: ImagerSettings): Place {
+  const [processes, clock, medium] = [systemProcesses, systemClock, `${runDirectory}/medium`];
+  const search = { processes, clock, medium: settings.medium, macs: [], hasServer: false, directory: runDirectory };
+  return {
+    from: `the medium ${settings.medium}`,
     findStore: async () => {
       const { medium: known } = await readFoundSettings(runDirectory);
       const isMounted = (await mountPoints()).includes(medium);
-      if (known?.store !== undefined && isMounted) return known.store;
-      return (await findSettings({ ...search, patience: 0 })).medium?.store;
+      if (known?.store !== undefined && isMounted) return { store: known.store };
+      const store = (await findSettings({ ...search, patience: 0 })).medium?.store;
+      return store === undefined ? undefined : { store };
     },
     releaseMedium: () => unmountTree(processes, medium, clock),
+  };
+}
+
+/** The directory of a partition that a live system starts from. */
+function partitionPlace(start: LiveFrugalStart): Place {
+  let release = async () => {};
+  return {
+    from: `the partition ${start.uuid}`,
+    findStore: async (task, withChanges) => {
+      const { changes: _changes, ...without } = start;
+      const wish = { processes: systemProcesses, clock: systemClock, directory: runDirectory };
+      try {
+        const opened = await openLiveStart({ ...wish, start: withChanges ? start : without }, task);
+        release = opened.release;
+        const { store, inMemory, changes } = opened;
+        return { store, inMemory, ...(changes && { changes }) };
+      } catch (thrown) {
+        const error = toImprintError(thrown);
+        if (error.code !== 'live-start-unfit') throw error;
+        task.warn(error.message);
+        return undefined;
+      }
+    },
+    releaseMedium: () => release(),
   };
 }
 
@@ -239,12 +275,11 @@ async function compose(
       // The system comes first; what gives it its blocks is another process.
       setPriority(10);
     },
-    imager: async (task) =>
-      start?.kind === 'medium' && medium !== undefined
-        ? imagerOfMedium(medium.device, start)
-        : server === undefined
-          ? undefined
-          : { server, files: await fetchImager(server, key, task) },
+    imager: async (task) => {
+      if (start?.kind === 'medium' && medium !== undefined) return imagerOfMedium(medium.device, start);
+      if (start?.kind === 'frugal') return mediumImager(`${runDirectory}/partition${start.directory}`, start);
+      return server === undefined ? undefined : { server, files: await fetchImager(server, key, task) };
+    },
     inSystem: async (tool, args) => {
       await processes.run('chroot', [systemRoot, tool, ...args], { timeout: 120_000 });
     },

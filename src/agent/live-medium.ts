@@ -5,21 +5,25 @@ import { join } from 'node:path';
 import type { MachineFacts } from '../contract/machine.ts';
 import type { Digest } from '../foundation/brand.ts';
 import { ImprintError, toImprintError } from '../foundation/errors.ts';
+import { uuidFromHash } from '../foundation/hash-uuid.ts';
 import { Task } from '../foundation/task.ts';
 import { type ImageContent, readImageContent } from '../machine/image-content.ts';
-import { type LiveMediumStart, liveWords } from '../machine/live-start.ts';
+import { frugalNames } from '../machine/live-menu.ts';
+import { type LiveStart, liveWords } from '../machine/live-start.ts';
 import { mediumPaths } from '../machine/medium-names.ts';
 import { executeStep } from '../operations/install/executors.ts';
 import { freshIdentity } from '../operations/install/fresh-identity.ts';
 import { storeInMemoryOrThere } from '../operations/live/copy-to-memory.ts';
 import type { FoundLive } from '../operations/live/find-live.ts';
 import type { LiveHost } from '../operations/live/live-install.ts';
-import { LiveMemory } from '../operations/live/live-memory.ts';
+import { LiveMemory, liveSnapshot } from '../operations/live/live-memory.ts';
 import { rootSpace } from '../planning/install-space.ts';
 import type { InstallQuestion } from '../planning/plan-install.ts';
 import type { Step } from '../planning/step.ts';
 import type { Store, StoredVersion } from '../store/store.ts';
+import { FileChanges } from '../system/changes-store.ts';
 import { LineSocket } from '../system/line-socket.ts';
+import { MemoryStore } from '../system/memory-store.ts';
 import { mountPoints } from '../system/mount.ts';
 import { rootFiles } from '../system/root-files.ts';
 import { rootWriters } from '../system/root-writers.ts';
@@ -30,9 +34,21 @@ import { answerLive } from './live-control.ts';
 import { carryOnLive, orderOfNote } from './live-order.ts';
 import { LiveOrders, type LiveSystem } from './live-orders.ts';
 
-/** A machine that starts a version of a medium as a live system. */
+/** Where a live system comes from. */
+export interface LivePlace {
+  /** Path of the store. */
+  store: string;
+  /** Whether it is a copy in memory, and nothing else is needed. */
+  inMemory?: boolean;
+  /** For what the system writes; absent: that is kept in memory. */
+  changes?: { device: string; fresh: boolean };
+}
+
+/** A machine that starts a version of a medium, or of a partition, as a live system. */
 export interface LiveMedium {
-  readonly start: LiveMediumStart;
+  readonly start: LiveStart;
+  /** What it lies on, for people: `the medium …`. */
+  readonly from: string;
   readonly imager: Omit<Imager, 'server' | 'screen'>;
   readonly host: LiveHost;
   readonly screen: ConsoleScreen;
@@ -43,8 +59,8 @@ export interface LiveMedium {
   /** As `local.cfg` says. */
   readonly hostName?: string;
   network?(facts: MachineFacts): InstallQuestion['network'];
-  /** Where the versions of the medium lie now; undefined: it is not there. */
-  findStore(): Promise<string | undefined>;
+  /** Where its versions lie now, and what is written there; undefined: it is not there. */
+  findStore(task: Task, withChanges: boolean): Promise<LivePlace | undefined>;
   /** Lets go of the medium: it can be taken out. */
   releaseMedium(): Promise<void>;
 }
@@ -68,11 +84,12 @@ export async function runLiveMedium(live: LiveMedium): Promise<void> {
 
 /** A disk of this machine has what an earlier start wrote, and the medium, where it is still needed, the rest. */
 async function goOn(live: LiveMedium, found: FoundLive): Promise<void> {
-  const { imager, screen, start } = live;
+  const { imager, screen } = live;
   const { signal, clock, installer } = imager;
   const order = orderOfNote(found);
   screen.status(`${order.name}: going on with its move onto ${found.note.device}`);
-  if (found.record.phase === 'copying') await untilStore(live, `${order.image} of the medium ${start.medium}`);
+  if (found.record.phase === 'copying')
+    await untilStore(live, `${order.image} of ${live.from}`, false, Task.silent(signal));
   const result = await carryOnLive(order, found, installer, (work) =>
     Task.run(`move ${order.image} onto ${found.note.device}`, (event) => screen.event(event), work, {
       ...{ id: order.id, signal, progressInterval: 250, clock },
@@ -83,10 +100,15 @@ async function goOn(live: LiveMedium, found: FoundLive): Promise<void> {
 }
 
 /** Waits for the medium, and says which one. */
-async function untilStore({ findStore, screen, imager }: LiveMedium, what: string): Promise<string> {
+async function untilStore(
+  { findStore, screen, imager }: LiveMedium,
+  what: string,
+  withChanges: boolean,
+  task: Task,
+): Promise<LivePlace> {
   for (let told = false; ; told = true) {
-    const store = await findStore();
-    if (store !== undefined) return store;
+    const place = await findStore(task, withChanges);
+    if (place !== undefined) return place;
     if (!told) screen.line(`   ${what} is not here. Plug it in: this goes on by itself then.`);
     screen.status(`Waiting for ${what}`);
     await imager.clock.sleep(pause, imager.signal);
@@ -96,12 +118,12 @@ async function untilStore({ findStore, screen, imager }: LiveMedium, what: strin
 async function startFresh(live: LiveMedium, facts: MachineFacts): Promise<void> {
   const { imager, screen, start } = live;
   const { signal, clock } = imager;
-  const location = await untilStore(live, `the medium ${start.medium}`);
   await Task.run(
     `start ${start.image}`,
     (event) => screen.event(event),
     async (task) => {
-      const system = await prepare(live, location, facts, task);
+      const place = await untilStore(live, live.from, true, task);
+      const system = await prepare(live, place, facts, task);
       try {
         await serve(live, system);
         await live.host.handOver();
@@ -116,11 +138,12 @@ async function startFresh(live: LiveMedium, facts: MachineFacts): Promise<void> 
 }
 
 /** The system at the target, as it is to be when its init begins. */
-async function prepare(live: LiveMedium, location: string, facts: MachineFacts, task: Task): Promise<LiveSystem> {
+async function prepare(live: LiveMedium, place: LivePlace, facts: MachineFacts, task: Task): Promise<LiveSystem> {
   const { imager, host, start, systemRoot } = live;
   const { installer, signal } = imager;
   const { processes, clock, target, directory, serveCommand } = host;
-  const { store, reading, inMemory } = await openVersions(live, location, task);
+  const { store: location, changes } = place;
+  const { store, reading, inMemory } = await openVersions(live, place, task);
   const version = await store.find(start.image);
   await guardOf(installer).check(version, 'use', store);
   const content = await readImageContent(store.entries(version.record.digest as Digest));
@@ -130,10 +153,19 @@ async function prepare(live: LiveMedium, location: string, facts: MachineFacts, 
   const memory = await task.part('make its root', (part) =>
     LiveMemory.start(
       {
-        ...{ processes, clock, target, directory, location: reading, serveCommand, room, uuid: randomUUID() },
+        ...{ processes, clock, target, directory, location: reading, serveCommand, room },
+        ...sourceOf(start, version, clock.now()),
         version: { image: version.record.image, digest: version.record.digest },
         bytes: rootSpace(version.record.stats),
-        memory: Math.floor(freemem() * writable),
+        changes: async (size) =>
+          changes === undefined
+            ? await MemoryStore.make(
+                processes,
+                join(directory, 'memory'),
+                Math.min(size, wholeBlocks(freemem() * writable)),
+                clock,
+              )
+            : new FileChanges(processes, changes.device, liveSnapshot),
         writers: rootWriters(processes, clock, { name: 'imprint-root', root: systemRoot }),
         moved: () => restoreFstab(target),
         released: async () => {
@@ -153,7 +185,8 @@ async function prepare(live: LiveMedium, location: string, facts: MachineFacts, 
     },
   };
   try {
-    await makeItself(live, given, facts, task);
+    // What an earlier start wrote is there still.
+    if (changes?.fresh ?? true) await makeItself(live, given, facts, task);
     return given;
   } catch (error) {
     await memory.abandon();
@@ -164,14 +197,30 @@ async function prepare(live: LiveMedium, location: string, facts: MachineFacts, 
 /** On the medium, or where that is wanted and memory suffices, a copy. */
 async function openVersions(
   { start, host, imager }: LiveMedium,
-  location: string,
+  { store: location, inMemory = false }: LivePlace,
   task: Task,
 ): Promise<{ store: Store; reading: string; inMemory: boolean }> {
   const { installer, signal } = imager;
-  if (!start.toram) return { store: await installer.openStore(location, signal), reading: location, inMemory: false };
+  if (start.kind === 'frugal' || !start.toram)
+    return { store: await installer.openStore(location, signal), reading: location, inMemory };
   const wish = { from: location, to: join(host.directory, 'copy'), reference: start.image };
   const copied = await storeInMemoryOrThere({ ...wish, processes: host.processes }, task);
   return { store: await installer.openStore(copied.store, signal), reading: copied.store, inMemory: copied.inMemory };
+}
+
+/**
+ * What decides the root's bytes beside the version. Changes that outlive a restart are changes of the same bytes; in memory each start is one of its own.
+ */
+function sourceOf(start: LiveStart, { record }: StoredVersion, now: number): { uuid: string; time: number } {
+  if (start.kind !== 'frugal' || start.changes === undefined)
+    return { uuid: randomUUID(), time: Math.floor(now / 1000) };
+  const { uuid, directory } = start;
+  const time = Math.floor(Date.parse(record.created) / 1000);
+  return { uuid: uuidFromHash(hash('sha256', JSON.stringify([record.digest, uuid, directory]))), time };
+}
+
+function wholeBlocks(bytes: number): number {
+  return Math.floor(bytes / 4096) * 4096;
 }
 
 function requireKernel({ record }: StoredVersion, content: ImageContent): void {
@@ -258,12 +307,12 @@ function systemFacts(facts: MachineFacts): MachineFacts {
 /** The imager of a medium, as an entry of a disk that goes on with the move; undefined: the medium is not there. */
 export async function mediumImager(
   directory: string,
-  start: LiveMediumStart,
+  start: LiveStart,
 ): Promise<Awaited<ReturnType<LiveHost['imager']>>> {
+  const names =
+    start.kind === 'medium' ? [mediumPaths.kernel, mediumPaths.initrd] : [frugalNames.kernel, frugalNames.initrd];
   try {
-    const [vmlinuz, initrd] = await Promise.all(
-      [mediumPaths.kernel, mediumPaths.initrd].map((path) => readFile(join(directory, path))),
-    );
+    const [vmlinuz, initrd] = await Promise.all(names.map((path) => readFile(join(directory, path))));
     if (vmlinuz === undefined || initrd === undefined) return undefined;
     const files = { vmlinuz: hash('sha256', vmlinuz, 'hex'), initrd: hash('sha256', initrd, 'hex') };
     return {

@@ -41,11 +41,17 @@ export function unwrittenLimit(size: number): number {
 }
 
 /** What people are told; undefined: nothing. */
-export function memoryWarning(level: MemoryLevel, { used, size }: MemoryState): string | undefined {
+export function memoryWarning(
+  level: MemoryLevel,
+  { used, size }: MemoryState,
+  place: 'memory' | 'file' = 'memory',
+): string | undefined {
   if (level === 'calm') return undefined;
-  const full = `The memory for what this live system writes is ${Math.floor((used / size) * 100)} % full (${formatBytes(used)} of ${formatBytes(size)})`;
+  const full = `The ${place} for what this live system writes is ${Math.floor((used / size) * 100)} % full (${formatBytes(used)} of ${formatBytes(size)})`;
   const todo =
-    'Move it onto a disk (imprint install --live), or restart: what was written since the start is gone then.';
+    place === 'memory'
+      ? 'Move it onto a disk (imprint install --live), or restart: what was written since the start is gone then.'
+      : 'Move it onto a disk (imprint install --live).';
   const what = {
     warned: `${full}.`,
     slowed: `${full}: whoever writes is slowed.`,

@@ -2,13 +2,15 @@ import { type FileHandle, open, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../foundation/clock.ts';
 import type { MemoryState } from '../planning/memory-guard.ts';
+import type { ChangesStore } from './changes-store.ts';
 import { mountDevice, unmountTree } from './mount.ts';
 import type { Processes } from './run.ts';
 
 const patience = 60_000;
 
 /** A block device whose blocks take memory only when they are written. Errors: `process-failed`, `tool-missing`, `io-failed`. */
-export class MemoryStore implements AsyncDisposable {
+export class MemoryStore implements ChangesStore {
+  readonly kind = 'memory';
   /** `/dev/loop0` */
   readonly device: string;
   /** Bytes of the device. */

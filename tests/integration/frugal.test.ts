@@ -7,7 +7,7 @@ import { type FrugalMediaInput, frugalMediaInputSchema } from '../../src/contrac
 import { systemClock } from '../../src/foundation/clock.ts';
 import { Task } from '../../src/foundation/task.ts';
 import { liveMenuId } from '../../src/machine/live-menu.ts';
-import { type LiveStart, readLiveStart } from '../../src/machine/live-start.ts';
+import { type LiveFrugalStart, readLiveStart } from '../../src/machine/live-start.ts';
 import { findSystems } from '../../src/operations/boot/find-systems.ts';
 import { captureImage } from '../../src/operations/capture-image.ts';
 import { type Context, createContext } from '../../src/operations/context.ts';
@@ -156,7 +156,7 @@ describe.skipIf(process.getuid?.() !== 0)('a live system on a partition', { time
       const { uuid } = await put(disk.partition, { changes: 64 * mebibyte });
       const directory = join(disk.directory, 'run');
       const base = { kind: 'frugal', uuid, directory: '/imprint-live', image: 'web:1', toram: false } as const;
-      const enter = (start: LiveStart) => {
+      const enter = (start: LiveFrugalStart) => {
         const wish = {
           start,
           processes: systemProcesses,

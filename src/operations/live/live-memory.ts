@@ -6,8 +6,8 @@ import type { Task } from '../../foundation/task.ts';
 import { joined, readSnapshotStore, type SnapshotStore, splitByStore } from '../../machine/snapshot-store.ts';
 import { liveChunk, liveDevices } from '../../planning/live-tables.ts';
 import type { MemoryLevel, MemoryState } from '../../planning/memory-guard.ts';
+import type { ChangesStore } from '../../system/changes-store.ts';
 import { createMapped, loadDeviceMapper, removeMapped } from '../../system/device-mapper.ts';
-import { MemoryStore } from '../../system/memory-store.ts';
 import { mountDevice, unmountTree } from '../../system/mount.ts';
 import type { RootWriters } from '../../system/root-writers.ts';
 import type { Processes } from '../../system/run.ts';
@@ -31,8 +31,10 @@ export interface LiveMemoryWish {
   /** Bytes of the root's file system. */
   bytes: number;
   uuid: string;
-  /** Bytes of memory that writes may take. */
-  memory: number;
+  /** Seconds since 1970 at which the file system says that it was made. */
+  time: number;
+  /** What the writes are kept on, which need be no larger than `size` bytes for them never to overflow it. */
+  changes(size: number): Promise<ChangesStore>;
   /** Bytes of content that are kept in memory. */
   room: number;
   writers: RootWriters;
@@ -44,7 +46,7 @@ export interface LiveMemoryWish {
 }
 
 /** Below the root, until changes go to a disk. */
-const device = 'imprint-live';
+export const liveSnapshot = 'imprint-live';
 
 /**
  * The root of a live system: a version that is only read, and in memory what is written. It is a device-mapper device from its first moment, so that it can move
@@ -55,26 +57,25 @@ export class LiveMemory implements RunningRoot {
   readonly time: number;
   readonly #wish: LiveMemoryWish;
   readonly #source: LiveSource;
-  readonly #memory: MemoryStore;
+  readonly #memory: ChangesStore;
   readonly #watch: MemoryWatch;
   #kept: SnapshotStore | undefined;
   #isMoved = false;
   #isReleased = false;
 
-  private constructor(wish: LiveMemoryWish, time: number, source: LiveSource, memory: MemoryStore) {
+  private constructor(wish: LiveMemoryWish, source: LiveSource, memory: ChangesStore) {
     this.#wish = wish;
     this.uuid = wish.uuid;
-    this.time = time;
+    this.time = wish.time;
     this.#source = source;
     this.#memory = memory;
-    this.#watch = new MemoryWatch(wish.writers, () => memory.state(), wish.clock);
+    this.#watch = new MemoryWatch(wish.writers, () => memory.state(), wish.clock, memory.kind);
   }
 
   /** Makes it, and mounts it at the target. Errors: those of `LiveSource.attach`; `process-failed` where the kernel has no snapshots. */
   static async start(wish: LiveMemoryWish, task: Task): Promise<LiveMemory> {
-    const { processes, clock, directory, location, version, bytes: size, uuid, room, tell, serveCommand } = wish;
+    const { processes, clock, directory, location, version, bytes: size, uuid, time, room, tell, serveCommand } = wish;
     const fileSystem = 'ext4' as const;
-    const time = Math.floor(clock.now() / 1000);
     await loadDeviceMapper(processes);
     const wanted = { location, ...version, fileSystem, size, uuid, time, room, directory: join(directory, 'source') };
     const source = await LiveSource.attach(
@@ -82,8 +83,11 @@ export class LiveMemory implements RunningRoot {
       { processes, clock, command: serveCommand, tell },
       task.signal,
     );
-    const memory = await MemoryStore.make(processes, join(directory, 'memory'), storeSize(size, wish.memory), clock);
-    const live = new LiveMemory(wish, time, source, memory);
+    const memory = await wish.changes(storeSize(size)).catch(async (error) => {
+      await source[Symbol.asyncDispose]();
+      throw error;
+    });
+    const live = new LiveMemory(wish, source, memory);
     try {
       await live.#make(task);
       return live;
@@ -97,8 +101,8 @@ export class LiveMemory implements RunningRoot {
     const { processes, clock, target, bytes: size } = this.#wish;
     const [source, memory] = [this.#source, this.#memory];
     const [sectors, chunk] = [size / 512, liveChunk / 512];
-    await createMapped(processes, device, `0 ${sectors} snapshot ${source.device} ${memory.device} P ${chunk}`);
-    await createMapped(processes, liveDevices.root, `0 ${sectors} linear /dev/mapper/${device} 0`);
+    await createMapped(processes, liveSnapshot, `0 ${sectors} snapshot ${source.device} ${memory.device} P ${chunk}`);
+    await createMapped(processes, liveDevices.root, `0 ${sectors} linear /dev/mapper/${liveSnapshot} 0`);
     await unmountTree(processes, target, clock);
     const mount = { device: `/dev/mapper/${liveDevices.root}`, directory: target, type: 'ext4', options: 'noatime' };
     await mountDevice(processes, mount, task.signal);
@@ -109,8 +113,8 @@ export class LiveMemory implements RunningRoot {
     const { processes, clock, target } = this.#wish;
     await unmountTree(processes, target, clock).catch(() => {});
     await removeMapped(processes, liveDevices.root).catch(() => {});
-    await removeMapped(processes, device).catch(() => {});
-    await this.#memory[Symbol.asyncDispose]().catch(() => {});
+    await removeMapped(processes, liveSnapshot).catch(() => {});
+    await Promise.resolve(this.#memory[Symbol.asyncDispose]()).catch(() => {});
     await Promise.resolve(this.#source[Symbol.asyncDispose]()).catch(() => {});
   }
 
@@ -137,7 +141,7 @@ export class LiveMemory implements RunningRoot {
 
   get origin(): LiveOrigin {
     return {
-      device: `/dev/mapper/${device}`,
+      device: `/dev/mapper/${liveSnapshot}`,
       read: (position, length) => this.#read(position, length),
       // What was written since lies on the disk before anything else does.
       zeros: this.#source.zeros,
@@ -179,7 +183,7 @@ export class LiveMemory implements RunningRoot {
   }
 
   async #release(): Promise<void> {
-    await removeMapped(this.#wish.processes, device);
+    await removeMapped(this.#wish.processes, liveSnapshot);
     await this.#memory[Symbol.asyncDispose]();
     await this.#source[Symbol.asyncDispose]();
     this.#isReleased = true;
@@ -187,8 +191,7 @@ export class LiveMemory implements RunningRoot {
   }
 }
 
-/** Bytes of a store: no more than every block of the root with the kernel's lists. */
-function storeSize(root: number, memory: number): number {
-  const whole = root + Math.ceil(root / 256) + (1 << 20);
-  return Math.floor(Math.min(whole, memory) / liveChunk) * liveChunk;
+/** Bytes of a store that has room for every block of the root, with the kernel's lists. */
+function storeSize(root: number): number {
+  return Math.ceil((root + Math.ceil(root / 256) + (1 << 20)) / liveChunk) * liveChunk;
 }

@@ -19,11 +19,13 @@ export class MemoryWatch {
   readonly #writers: RootWriters;
   readonly #state: () => Promise<MemoryState>;
   readonly #clock: Clock;
+  readonly #place: 'memory' | 'file' | undefined;
   readonly #end = new AbortController();
   #level: MemoryLevel = 'calm';
   #running: Promise<void> = Promise.resolve();
 
-  constructor(writers: RootWriters, state: () => Promise<MemoryState>, clock: Clock) {
+  constructor(writers: RootWriters, state: () => Promise<MemoryState>, clock: Clock, place?: 'memory' | 'file') {
+    this.#place = place;
     this.#writers = writers;
     this.#state = state;
     this.#clock = clock;
@@ -47,7 +49,7 @@ export class MemoryWatch {
     if (level === 'stopped' && before !== 'stopped') await this.#writers.stop();
     if (level === 'slowed') await this.#writers.hold(writersPause(state));
     this.#level = level;
-    const warning = level === before ? undefined : memoryWarning(level, state);
+    const warning = level === before ? undefined : memoryWarning(level, state, this.#place);
     // Whoever does not read must not keep the next look waiting.
     if (warning !== undefined) void this.#writers.tell(`imprint: ${warning}`).catch(() => {});
   }

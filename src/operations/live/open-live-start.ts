@@ -4,7 +4,7 @@ import type { Clock } from '../../foundation/clock.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import { frugalNames } from '../../machine/live-menu.ts';
-import type { LiveFrugalStart, LiveMediumStart, LiveStart } from '../../machine/live-start.ts';
+import type { LiveFrugalStart } from '../../machine/live-start.ts';
 import { findFileSystem, probeFileSystem } from '../../system/find-partition.ts';
 import { attachImage } from '../../system/loop-image.ts';
 import { mountDevice, unmountTree, untouchedOptions } from '../../system/mount.ts';
@@ -12,7 +12,7 @@ import type { Processes } from '../../system/run.ts';
 import { frugalRecordSchema } from '../media/frugal-record.ts';
 import { storeInMemoryOrThere } from './copy-to-memory.ts';
 
-/** Where the version of a live start was found, and where its changes go. */
+/** Where the version of a live start from a partition was found, and where its changes go. */
 export interface OpenLiveStart {
   /** The store's directory. */
   store: string;
@@ -28,18 +28,16 @@ export interface OpenLiveStart {
     /** Whether it was never written: all zeros at its beginning, where the kernel looks for what it is. */
     fresh: boolean;
   };
-  /** Lets go of the medium or partition; in memory there is nothing to let go of. */
+  /** Lets go of the partition; in memory there is nothing to let go of. */
   release(): Promise<void>;
 }
 
 export interface OpenLiveWish {
-  start: LiveStart;
+  start: LiveFrugalStart;
   processes: Processes;
   clock: Clock;
   /** `/run/imprint`: partitions are mounted, and versions copied, below it. */
   directory: string;
-  /** Of a start from a medium: where that is mounted, and its store (`FoundSettings`). */
-  medium?: { mounted: string; store: string };
   /** Milliseconds to wait for a partition to appear. */
   patience?: number;
   /** Bytes of memory that stay free, where the version is copied into it. */
@@ -51,19 +49,7 @@ export interface OpenLiveWish {
  * `process-failed`, `tool-missing`.
  */
 export async function openLiveStart(wish: OpenLiveWish, task: Task): Promise<OpenLiveStart> {
-  const { start } = wish;
-  return start.kind === 'medium' ? await openMedium(start, wish, task) : await openFrugal(start, wish, task);
-}
-
-async function openMedium(start: LiveMediumStart, wish: OpenLiveWish, task: Task): Promise<OpenLiveStart> {
-  const { medium, processes, clock } = wish;
-  if (medium === undefined) throw unfit(`the medium ${start.medium} is not there, or carries no version`);
-  const release = () => unmountTree(processes, medium.mounted, clock);
-  return await placed(start, medium.store, release, wish, task);
-}
-
-async function openFrugal(start: LiveFrugalStart, wish: OpenLiveWish, task: Task): Promise<OpenLiveStart> {
-  const { processes, clock } = wish;
+  const { start, processes, clock } = wish;
   const mounted = join(wish.directory, 'partition');
   const device = await appeared(start.uuid, wish);
   const type = (await probeFileSystem(processes, device))?.type ?? '';
@@ -93,7 +79,7 @@ async function openFrugal(start: LiveFrugalStart, wish: OpenLiveWish, task: Task
 
 /** Leaves the store where it is, or copies it into memory and lets go of the rest. */
 async function placed(
-  { image, toram }: LiveStart,
+  { image, toram }: LiveFrugalStart,
   from: string,
   release: () => Promise<void>,
   { directory, processes, reserve }: OpenLiveWish,
