@@ -41,6 +41,7 @@ import { type LiveMedium, mediumImager, runLiveMedium } from './live-medium.ts';
 import type { LiveStarts } from './live-order.ts';
 import { fixedNetwork, runLocalInstall } from './local-install.ts';
 import { type FoundSettings, findSettings, readFoundSettings } from './local-settings.ts';
+import { postJson } from './post-json.ts';
 import { sendBootCopy } from './send-boot-copy.ts';
 import { serverClient } from './server-client.ts';
 
@@ -290,6 +291,12 @@ async function compose(
   };
   const starts: LiveStarts = {
     begin: (content) => new LiveInstall(host, content),
+    ...(server !== undefined && {
+      learn: async (order: string, frames: readonly string[]) => {
+        const limit = AbortSignal.timeout(20_000);
+        await postJson(`${server}/imager/v1/frames`, { order, session, frames }, limit);
+      },
+    }),
     get handedOver() {
       return live.handedOver;
     },

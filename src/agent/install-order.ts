@@ -195,6 +195,10 @@ function beginLive(order: InstallOrder, store: Store, { live }: Installer): Live
   return live.begin({
     ...{ name, reference, digest: digest as Digest, record, recordSignature, order: id, store, location: order.store },
     ...(order.options.rate !== undefined && { limit: order.options.rate }),
+    ...(order.frames !== undefined && { frames: order.frames }),
+    ...(live.learn !== undefined && {
+      learned: (frames: readonly string[]) => live.learn?.(id, frames) ?? Promise.resolve(),
+    }),
   });
 }
 

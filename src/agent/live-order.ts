@@ -15,6 +15,8 @@ import { guardOf, orderedVersion } from './install-order.ts';
 export interface LiveStarts {
   /** What an earlier start was in the middle of. */
   begin(content: LiveContent): LiveInstall;
+  /** Told what a start for an order read first; absent: nobody wants to know. */
+  learn?(order: string, frames: readonly string[]): Promise<void>;
   /** Whether one of them runs now: then nothing restarts this machine. */
   readonly handedOver: boolean;
 }

@@ -16,6 +16,7 @@ import { errorValueSchema, taskEventSchema } from './task-event.ts';
  * - `POST /imager/v1/outcome` `ImagerOutcome` → 204.
  * - `POST /imager/v1/object` `{order, session, number}` → the object's file, for the boot of the imager that has the order.
  * - `POST /imager/v1/boot-copy` `ImagerBootCopy` → `{number}`: what boots from a disk that is about to be written, for the boot that has the order.
+ * - `POST /imager/v1/frames` `ImagerFrames` → 204: what was read first, for the next machine that starts the same version live.
  * - `POST /imager/v1/scripts` `ScriptsQuestion` → `SignedAnswer` of `ScriptsAnswer`, for installs by a `local.cfg`.
  * - `GET /store/…` the store as plain files, with ranges.
  */
@@ -45,6 +46,9 @@ export type SealedSecret = z.infer<typeof sealedSecretSchema>;
 
 const idleOrderSchema = z.object({ kind: z.literal('wait'), name: z.string(), message: z.string() });
 const rebootOrderSchema = z.object({ kind: z.literal('boot-disk'), name: z.string(), message: z.string() });
+/** Frames of a store, `PACK OFFSET`, in the order in which they are wanted. */
+export const liveFramesSchema = z.array(z.string().regex(/^[0-9a-f]{64} \d{1,15}$/)).max(400);
+
 const installOrderSchema = z.object({
   kind: z.literal('install'),
   /** The order's own id: the task's id for its events, and what the outcome names. */
@@ -65,6 +69,8 @@ const installOrderSchema = z.object({
   groups: groupsSchema.optional(),
   /** By which encrypted devices of the layout are opened; absent: somebody says it at the console. */
   passphrase: sealedSecretSchema.optional(),
+  /** Of a live install: what earlier starts of the same version read first. A hint, nothing more. */
+  frames: liveFramesSchema.optional(),
   /** What makes the machine itself, kept by the server: fetched by `POST /imager/v1/object`, and laid over the new system. */
   object: z.object({ number: z.int().positive(), sha256: z.string().regex(/^[0-9a-f]{64}$/) }).optional(),
 });
@@ -112,6 +118,14 @@ export const imagerBootCopySchema = z.object({
   content: z.base64().max(bootCopyLetters),
 });
 export type ImagerBootCopy = z.infer<typeof imagerBootCopySchema>;
+
+/** `POST /imager/v1/frames`: what a live start read until its system was up. */
+export const imagerFramesSchema = z.object({
+  order: z.string().max(100),
+  session: z.string().max(100),
+  frames: liveFramesSchema,
+});
+export type ImagerFrames = z.infer<typeof imagerFramesSchema>;
 
 export const imagerOutcomeSchema = z.object({
   session: z.string(),

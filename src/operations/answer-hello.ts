@@ -6,6 +6,7 @@ import { scriptReader } from './change-scripts.ts';
 import { type Changing, changing } from './changing.ts';
 import type { Context } from './context.ts';
 import { endTask } from './end-task.ts';
+import { liveFramesOf } from './live-frames.ts';
 import { nextMachineChange, signAnswer } from './long-poll.ts';
 import { recogniseMachine } from './recognise-machine.ts';
 import { renewOrder } from './renew-order.ts';
@@ -100,6 +101,8 @@ async function takeOrder(context: Context, seen: MachineRecord, hello: ImagerHel
   const object = await objectForInstall(context, seen);
   const passphrase = await sealedPassphrase(context.paths, name, hello.seal);
   const scripts = version instanceof Error ? [] : await findOrdered(context, seen, version, hello);
+  const isLive = seen.options.live === true && !(version instanceof Error);
+  const frames = isLive ? await liveFramesOf(context.paths, version.digest) : [];
   return changing(context, async (change) => {
     const found = await change.machines.byName(name);
     if (!found?.order || found.order.id !== seen.order?.id) {
@@ -110,7 +113,7 @@ async function takeOrder(context: Context, seen: MachineRecord, hello: ImagerHel
     if (version instanceof Error) return refuse(change, renewed, id, session, version);
     if (scripts instanceof Error) return refuse(change, renewed, id, session, scripts);
     if (found.order.phase === 'running' && found.order.session !== session) {
-      const message = `${name} has started again in the middle of its install, which begins anew`;
+      const message = `${name} has started again in the middle of its install, which ${isLive ? 'goes on' : 'begins anew'}`;
       await change.say(id, { kind: 'warning', message });
     }
     const machine = nextMachine(renewed, { kind: 'order-taken', session, time: change.time });
@@ -121,6 +124,7 @@ async function takeOrder(context: Context, seen: MachineRecord, hello: ImagerHel
       ...installOrderOf(machine, id, version, store),
       ...(scripts.length > 0 && { scripts }),
       ...(passphrase && { passphrase }),
+      ...(frames.length > 0 && { frames }),
     };
     return object === undefined ? order : { ...order, object: { number: object.number, sha256: object.sha256 } };
   });

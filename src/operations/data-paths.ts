@@ -23,6 +23,8 @@ export interface DataPaths {
   readonly netboot: string;
   /** Where file systems of versions are made, while they are (`imprint image live`). Mode 0700: whole systems are in it. */
   readonly live: string;
+  /** What live starts of a version read first: `DIGEST.json`. */
+  readonly liveFrames: string;
   /** Generated configuration, leases and hosts. */
   readonly dnsmasq: string;
 }
@@ -45,6 +47,7 @@ export function dataPaths(directory: string): DataPaths {
     scripts: join(data, 'scripts'),
     netboot: join(data, 'netboot'),
     live: join(data, 'live'),
+    liveFrames: join(data, 'live-frames'),
     dnsmasq: join(data, 'dnsmasq'),
   };
 }

@@ -3,8 +3,10 @@ import { z } from 'zod';
 import { bootCopyLetters } from '../contract/boot-copy.ts';
 import {
   type ImagerBootCopy,
+  type ImagerFrames,
   imagerBootCopySchema,
   imagerEventsSchema,
+  imagerFramesSchema,
   imagerHelloSchema,
   imagerOutcomeSchema,
   type ScriptsQuestion,
@@ -14,6 +16,7 @@ import {
 import { answerHello } from '../operations/answer-hello.ts';
 import { answerScripts } from '../operations/change-scripts.ts';
 import { takeEvents, takeOutcome } from '../operations/imager-reports.ts';
+import { keepLiveFrames } from '../operations/live-frames.ts';
 import { keepImagerBootCopy } from '../operations/server-boot-copies.ts';
 import { type SignedRoutesOptions, signedRoutes } from './signed-routes.ts';
 
@@ -45,6 +48,16 @@ export function imagerRoutes(server: FastifyInstance, options: SignedRoutesOptio
       bodyLimit: bootCopyLetters + 10_000,
     },
     (request) => keepImagerBootCopy(options.context, request.body as ImagerBootCopy),
+  );
+  server.post(
+    '/imager/v1/frames',
+    {
+      schema: { summary: 'What a live start read first', tags: ['imager'], body: imagerFramesSchema },
+    },
+    async (request, reply) => {
+      await keepLiveFrames(options.context, request.body as ImagerFrames);
+      return reply.code(204).send();
+    },
   );
   server.post(
     '/imager/v1/scripts',

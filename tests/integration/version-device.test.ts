@@ -151,6 +151,21 @@ describe.skipIf(process.getuid?.() !== 0)('a version as a block device', { timeo
     await rm(join(work, 'small.ext4'), { force: true });
   });
 
+  it('fetches what is known to be wanted before it is asked for, as far as there is room', async () => {
+    using first = await make('learns.ext4');
+    for (let at = 0; at < 64 * 2 ** 20; at += 1 << 20) await first.read(at, 1 << 20);
+    const { order } = first.fetched;
+    expect(order.length).toBeGreaterThan(1);
+    using second = await make('ahead.ext4', 256 << 20);
+    await second.fetchAhead([...order, `${'f'.repeat(64)} 0`], new AbortController().signal);
+    expect(second.fetched).toMatchObject({ frames: order.length, order: [] });
+    for (let at = 0; at < 64 * 2 ** 20; at += 1 << 20) await second.read(at, 1 << 20);
+    expect(second.fetched).toEqual({ frames: order.length, order });
+    using small = await make('small.ext4', 1);
+    await small.fetchAhead(order, new AbortController().signal);
+    expect(small.fetched.frames).toBe(0);
+  });
+
   it('is given to the kernel by a process that says when it can, and why it cannot', async () => {
     const said: string[] = [];
     const end = new AbortController();

@@ -46,9 +46,16 @@ export class FrameReader {
     return content;
   }
 
-  #frame(place: ChunkLocation): Promise<Frame> {
+  /** Fetches a frame before anybody asks for it; while there is room for it only. Never rejects. */
+  async fetchAhead(place: ChunkLocation): Promise<void> {
+    if (this.#frames.has(frameName(place)) || this.#used + place.frameContentLength > this.#room) return;
+    await this.#frame(place, true).catch(() => {});
+  }
+
+  #frame(place: ChunkLocation, isAhead = false): Promise<Frame> {
     const name = frameName(place);
     const known = this.#frames.get(name);
+    if (!isAhead) this.order.add(name);
     if (known !== undefined) {
       this.#frames.delete(name);
       this.#frames.set(name, known);
@@ -57,7 +64,6 @@ export class FrameReader {
     const fetching = readFrame(this.#store, place).then((content) => ({ content, right: new Set<number>() }));
     this.#frames.set(name, fetching);
     this.fetched += 1;
-    this.order.add(name);
     fetching.then(
       ({ content }) => this.#keep(name, content.length),
       () => this.#forget(name),

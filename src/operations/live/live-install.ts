@@ -1,4 +1,5 @@
 import type { Digest } from '../../foundation/brand.ts';
+import { formatBytes } from '../../foundation/bytes.ts';
 import type { Clock } from '../../foundation/clock.ts';
 import { ImprintError, toImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
@@ -29,7 +30,7 @@ import { bootImager, bootSystem, hasBoot, tellAgent } from './live-boot.ts';
 import { LiveDisk } from './live-disk.ts';
 import { type LiveNote, renderNote } from './live-note.ts';
 import type { LiveOrigin, RunningRoot } from './live-origin.ts';
-import { LiveSource } from './live-source.ts';
+import { type LiveFetched, LiveSource } from './live-source.ts';
 import { beginLive, type LiveMachine, moveRoot } from './move-root.ts';
 import { keepRunning, takeOver } from './take-over.ts';
 
@@ -68,6 +69,10 @@ export interface LiveContent {
   location: string;
   /** Bytes of content per second; absent: as fast as it goes. */
   limit?: number;
+  /** What earlier starts of the version read first. */
+  frames?: readonly string[];
+  /** Told what this start read until the move began. */
+  learned?(frames: readonly string[]): Promise<void>;
   /** The root that moves, where it is in use already; absent: it is made. */
   running?: RunningRoot;
 }
@@ -91,6 +96,7 @@ export class LiveInstall implements LiveRoot {
   #record: LiveRecord | undefined;
   #note: LiveNote | undefined;
   #map: CopiedMap | undefined;
+  #fetched: Readonly<LiveFetched> | undefined;
   #handedOver = false;
 
   constructor(host: LiveHost, content: LiveContent) {
@@ -165,13 +171,15 @@ export class LiveInstall implements LiveRoot {
     task.signal.throwIfAborted();
     if (running === undefined) await this.#host.handOver();
     this.#handedOver = true;
-    task.log('The system runs. From now on nothing that it keeps is lost by a power cut.');
+    const came = this.#fetched === undefined ? '' : ` ${formatBytes(this.#fetched.fetched)} were fetched for it.`;
+    task.log(`The system runs. From now on nothing that it keeps is lost by a power cut.${came}`);
   }
 
   async move({ boot, entry, fileSystem }: StepOf<'move-live'>, task: Task): Promise<void> {
     const { processes, clock, target } = this.#host;
     const { disk, record, note } = this.#begun();
     if (record.phase !== 'done') await bootImager(this.#host, { device: boot, good: entry }, task);
+    await this.#tellFetched(task);
     const map = this.#map ?? new CopiedMap(record.size, atOnce);
     task.expect(record.size * 512, 'bytes');
     task.advance(record.phase === 'copying' ? map.copied * 512 : record.size * 512);
@@ -226,11 +234,13 @@ export class LiveInstall implements LiveRoot {
     task: Task,
   ): Promise<LiveSource> {
     const { processes, clock, directory, room, serveCommand: command } = this.#host;
-    const { location, digest, reference } = this.#content;
-    const wish = { location, image: imageOf(reference), digest, fileSystem, size: bytes, uuid, time, room, directory };
+    const { location, digest, reference, frames = [] } = this.#content;
+    const what = { location, image: imageOf(reference), digest, fileSystem, size: bytes, uuid, time };
+    const wish = { ...what, room, directory, frames: [...frames] };
     const tell = (problem: string | undefined) => tellSource(task, problem);
     const source = await LiveSource.attach(wish, { processes, clock, command, tell }, task.signal);
     this.#source = source;
+    this.#fetched = source.fetched;
     return source;
   }
 
@@ -275,6 +285,14 @@ export class LiveInstall implements LiveRoot {
       }
       task.advance(map.mark(run) * 512);
     }
+  }
+
+  /** What was read until now is what the next start of the same version wants first. */
+  async #tellFetched(task: Task): Promise<void> {
+    if (this.#fetched === undefined) return;
+    const { fetched, frames } = this.#fetched;
+    task.log(`${formatBytes(fetched)} were fetched for what was in use so far.`);
+    await this.#content.learned?.(frames).catch((error) => task.log(toImprintError(error).message));
   }
 
   /** What broke off in the middle of a change is brought to what was written down. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { digestSchema } from '../../contract/image.ts';
+import { liveFramesSchema } from '../../contract/imager-protocol.ts';
 import { rootFileSystemSchema } from '../../contract/machine.ts';
 import type { Digest } from '../../foundation/brand.ts';
 import type { Clock } from '../../foundation/clock.ts';
@@ -28,6 +29,8 @@ const wishSchema = z.object({
   room: z.number(),
   /** In memory: for the file system's own structures, and the socket. */
   directory: z.string(),
+  /** Frames that earlier starts read first. */
+  frames: liveFramesSchema.optional(),
 });
 
 /** Which version, as which file system. */
@@ -38,10 +41,20 @@ const wordSchema = z.union([
   z.object({ ready: z.number(), zeros: z.array(z.object({ start: z.number(), length: z.number() })) }),
   z.object({ failed: z.string(), details: z.record(z.string(), z.unknown()) }),
   z.object({ problem: z.string().nullable() }),
+  /** Bytes that came from the store so far, and the frames that were asked for, in order. */
+  z.object({ fetched: z.number(), frames: z.array(z.string()) }),
 ]);
 type Word = z.infer<typeof wordSchema>;
 
 type Served = Pick<LiveSource, 'size' | 'zeros'>;
+
+/** What a start took from its store. */
+export interface LiveFetched {
+  /** Bytes. */
+  fetched: number;
+  /** `PACK OFFSET`, in the order in which they were asked for. */
+  frames: string[];
+}
 
 export interface LiveSourceHost {
   processes: Processes;
@@ -54,6 +67,8 @@ export interface LiveSourceHost {
 
 const device = '/dev/nbd0';
 const patience = 60_000;
+/** As many as are told to a server. */
+const mostFrames = 400;
 /** Bytes: shorter runs are copied faster than a program is started. */
 const leastZeros = 2 << 20;
 
@@ -67,13 +82,18 @@ export class LiveSource implements AsyncDisposable {
   readonly size: number;
   /** Runs of bytes that read as zeros, rising. */
   readonly zeros: readonly { start: number; length: number }[];
+  /** As of a second ago. */
+  readonly fetched: Readonly<LiveFetched>;
   readonly #server: RunningProcess;
   readonly #processes: Processes;
   readonly #file: FileHandle;
 
-  private constructor(parts: Served & { server: RunningProcess; processes: Processes; file: FileHandle }) {
+  private constructor(
+    parts: Served & { fetched: LiveFetched; server: RunningProcess; processes: Processes; file: FileHandle },
+  ) {
     this.size = parts.size;
     this.zeros = parts.zeros;
+    this.fetched = parts.fetched;
     this.#server = parts.server;
     this.#processes = parts.processes;
     this.#file = parts.file;
@@ -86,13 +106,15 @@ export class LiveSource implements AsyncDisposable {
     await processes.run('modprobe', ['--all', '--quiet', 'nbd'], { timeout: patience, accept: [0, 1] });
     const [program, ...args] = command;
     const server = processes.start(program, args, { input: JSON.stringify(wish), stays: true });
+    const fetched: LiveFetched = { fetched: 0, frames: [] };
+    const seen = (now: LiveFetched) => Object.assign(fetched, now);
     try {
-      const served = await ready(server, tell, signal);
+      const served = await ready(server, { tell, seen }, signal);
       const how = ['-preinit', '-size', String(served.size), '-block-size', '4096', '-readonly', '-timeout', '0'];
       const socket = socketOf(wish.directory);
       await processes.run('nbd-client', ['-unix', socket, device, ...how, '-systemd-mark'], { timeout: patience });
       const file = await open(device, 'r');
-      return new LiveSource({ ...served, server, processes, file });
+      return new LiveSource({ ...served, fetched, server, processes, file });
     } catch (error) {
       await server.stop();
       throw error;
@@ -130,13 +152,18 @@ function socketOf(directory: string): string {
 }
 
 /** Resolves with the device's size when it is served; what is said later is told. */
-function ready(server: RunningProcess, tell: LiveSourceHost['tell'], signal: AbortSignal): Promise<Served> {
+function ready(
+  server: RunningProcess,
+  { tell, seen }: Pick<LiveSourceHost, 'tell'> & { seen(fetched: LiveFetched): void },
+  signal: AbortSignal,
+): Promise<Served> {
   const { promise, resolve, reject } = Promise.withResolvers<Served>();
   createInterface({ input: server.stdout }).on('line', (line) => {
     const word = parseWord(line);
     if (word === undefined) return;
     if ('ready' in word) resolve({ size: word.ready, zeros: word.zeros });
     else if ('failed' in word) reject(new ImprintError(word.failed as 'internal', word.details as { problem: string }));
+    else if ('fetched' in word) seen(word);
     else tell(word.problem ?? undefined);
   });
   server.stderr.resume();
@@ -175,7 +202,7 @@ export async function serveLiveSource(text: string, server: LiveServer): Promise
   const { processes, clock, signal } = server;
   const say = (word: Word) => server.say(JSON.stringify(word));
   try {
-    const { location, image, digest, directory, ...how } = wishSchema.parse(JSON.parse(text));
+    const { location, image, digest, directory, frames = [], ...how } = wishSchema.parse(JSON.parse(text));
     const file = join(directory, 'own');
     const socket = socketOf(directory);
     await rm(file, { force: true });
@@ -189,6 +216,14 @@ export async function serveLiveSource(text: string, server: LiveServer): Promise
     });
     await using _served = await BlockServer.listen(socket, source.size, read);
     say({ ready: source.size, zeros: source.zeros(leastZeros) });
+    void source.fetchAhead(frames, signal);
+    let told = -1;
+    const telling = setInterval(() => {
+      const { bytes } = store.traffic;
+      if (bytes !== told) say({ fetched: bytes, frames: source.fetched.order.slice(0, mostFrames) });
+      told = bytes;
+    }, 1000);
+    signal.addEventListener('abort', () => clearInterval(telling), { once: true });
     await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
   } catch (thrown) {
     const { code, details } = toImprintError(thrown);

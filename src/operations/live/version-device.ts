@@ -15,7 +15,7 @@ import type { Processes } from '../../system/run.ts';
 import { inodesFor, journalFor } from '../disk-image/disk-plan.ts';
 import { readBuiltContent } from './built-content.ts';
 import type { BuiltVersion } from './built-versions.ts';
-import { FrameReader } from './frame-reader.ts';
+import { FrameReader, frameName } from './frame-reader.ts';
 
 /** A file system that is to hold a version, and decides every byte of it together with the version. */
 export interface VersionDeviceWish {
@@ -190,6 +190,18 @@ export class VersionDevice implements Disposable {
       }
     }
     return found;
+  }
+
+  /** Fetches frames (`PACK OFFSET`) in this order, before they are asked for, as far as memory goes. Ends with the signal. Never rejects. */
+  async fetchAhead(frames: readonly string[], signal: AbortSignal): Promise<void> {
+    const places = new Map([...this.#places.values()].map((place) => [frameName(place), place]));
+    const left = frames.flatMap((name) => places.get(name) ?? []);
+    const fetch = async () => {
+      for (let place = left.shift(); place !== undefined && !signal.aborted; place = left.shift())
+        await this.#frames.fetchAhead(place);
+    };
+    // One waits for the server while the other is busy here.
+    await Promise.all([fetch(), fetch()]);
   }
 
   /** What reads have fetched so far: how many frames, and which in which order. */
