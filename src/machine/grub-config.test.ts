@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { quoteForGrub, renderCoreConfig, renderGrubConfig } from './grub-config.ts';
 import { pairKernels } from './image-content.ts';
-import { mergeKernelOptions, serialConsole, splitKernelOptions } from './kernel-options.ts';
+import { mergeKernelOptions, serialConsole, splitKernelOptions, withoutMachinesOwn } from './kernel-options.ts';
 import { compareVersions } from './version-order.ts';
 
 const root = { uuid: 'r-1', partitionUuid: 'p-1', type: 'xfs' } as const;
@@ -90,6 +90,15 @@ it('takes the golden machine’s own disks out of its kernel options', () => {
     'console=ttyS0',
     'noresume',
   ]);
+});
+
+it.each([
+  ['boot=live components username=me toram live-media-path=/live quiet console=ttyS0', 'quiet console=ttyS0'],
+  ['root=live:CDLABEL=F rd.live.image rd.live.overlay.overlayfs=1 rd.luks=0 quiet', 'quiet'],
+  ['boot=casper iso-scan/filename=/u.iso persistent quiet splash ---', 'quiet splash'],
+  ['root=UUID=1 ro components=2 quiet', 'components=2 quiet'],
+])('takes how a live system was started out of its kernel options: %s', (line, kept) => {
+  expect(withoutMachinesOwn(line)).toBe(kept);
 });
 
 it('keeps quoted options whole', () => {

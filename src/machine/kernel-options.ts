@@ -2,6 +2,14 @@
 const machinesOwn =
   /^(root|rootfstype|rootflags|rootdelay|resume|resume_offset|noresume|BOOT_IMAGE|BOOTIF|initrd|cryptdevice|luks\..*|rd\.luks.*|rd\.lvm.*|rd\.md.*|rd\.dm.*|ip|nfsroot|boot|imprint\..*)(=|$)/;
 
+/** Options by which systems start live from a medium: an installed one would look for that, and wait for it. */
+const liveSystems =
+  /^(rd\.live\..*|rd\.writable\.fsimg|live-(media|config|netdev|boot).*|live-media|findiso|fromiso|iso-scan\/filename|toram|todisk|persistence(-.*)?|persistent(-path)?|nopersistence|nopersistent|casper-.*|layerfs-path|archiso.*|rd\.kiwi\.live\..*)(=|$)/;
+/** The same, of names that mean something else elsewhere. */
+const alsoLive =
+  /^(---|components|nocomponents|hostname|username|user-fullname|locales|union|ignore_uuid|noprompt|noeject|maybe-ubiquity|file|uuid)(=|$)/;
+const startsLive = /^(boot=(live|casper)|root=live:.*|rd\.live\..*)$/;
+
 /** Kernel options as words: split at white space outside double quotes, the quotes kept. */
 export function splitKernelOptions(options: string): string[] {
   return options.match(/(?:[^\s"]|"[^"]*"?)+/g) ?? [];
@@ -12,7 +20,11 @@ export function withoutMachinesOwn(options: string): string {
   // What follows `--` are arguments of init.
   const words = splitKernelOptions(options.trim());
   const end = words.indexOf('--');
-  const kept = (end < 0 ? words : words.slice(0, end)).filter((option) => !machinesOwn.test(option));
+  const told = end < 0 ? words : words.slice(0, end);
+  const isLive = told.some((option) => startsLive.test(option));
+  const kept = told.filter(
+    (option) => !machinesOwn.test(option) && !liveSystems.test(option) && !(isLive && alsoLive.test(option)),
+  );
   return kept.filter((option) => option !== 'ro' && option !== 'rw').join(' ');
 }
 

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import {
   type LivePlan,
   type LiveReply,
@@ -10,8 +9,10 @@ import type { InstallOptions } from '../../contract/machine.ts';
 import { formatBytes } from '../../foundation/bytes.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { TaskEvent } from '../../foundation/task.ts';
-import { liveProblemOf } from '../../machine/live-root.ts';
+import { recogniseRoot } from '../../planning/recognise-root.ts';
 import { askLines } from '../../system/line-socket.ts';
+import { readRootFacts } from '../../system/root-facts.ts';
+import { systemProcesses } from '../../system/run.ts';
 import type { Invocation } from '../command.ts';
 import { readInstallOptions, setOptions } from '../install-options.ts';
 import type { Session } from '../session.ts';
@@ -81,19 +82,9 @@ async function* ask(session: Session, request: LiveRequest): AsyncGenerator<Live
   } catch (error) {
     session.signal.throwIfAborted();
     if (error instanceof ImprintError) throw error;
-    throw notHere();
+    const { problem, hint } = recogniseRoot(await readRootFacts(systemProcesses));
+    throw new ImprintError('live-not-here', { problem, hint });
   }
-}
-
-/** Why, by what the root of this system lies on. */
-function notHere(): ImprintError {
-  let mounts = '';
-  try {
-    mounts = readFileSync('/proc/self/mounts', 'utf8');
-  } catch {
-    // Told without it.
-  }
-  return new ImprintError('live-not-here', liveProblemOf(mounts));
 }
 
 /** What would be done, and lost. */
