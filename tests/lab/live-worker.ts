@@ -68,3 +68,11 @@ export class LiveWorker {
     return { files, turn };
   }
 }
+
+/** Bytes that its task said to be on the disk. */
+export async function copiedBytes(lab: Laboratory, mac: string): Promise<number> {
+  const machine = (await lab.machines())?.find(({ macs }) => macs.includes(mac));
+  if (machine?.task === undefined) return 0;
+  const { events } = await lab.imprintJson<{ events: { unit?: string; done?: number }[] }>(['tasks', machine.task]);
+  return events.findLast(({ unit }) => unit === 'bytes')?.done ?? 0;
+}

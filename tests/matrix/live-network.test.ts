@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { failed, laboratoryWithVersion } from '../e2e/prepared.ts';
 import { goldenPage } from '../lab/golden.ts';
 import type { Laboratory } from '../lab/laboratory.ts';
-import { LiveWorker } from '../lab/live-worker.ts';
+import { copiedBytes, LiveWorker } from '../lab/live-worker.ts';
 import { record } from './table.ts';
 
 const minute = 60_000;
@@ -18,28 +18,36 @@ afterAll(async () => {
 });
 
 it.each([
-  ['bios', 60],
-  ['uefi', 61],
+  ['bios', 'ext4', 60],
+  ['uefi', 'ext4', 61],
+  ['uefi', 'xfs', 63],
+  ['bios', 'btrfs', 64],
 ] as const)(
-  'a bare machine is in use before it is installed, and is installed without a restart, on %s',
-  async (firmware, number) => {
-    const name = `live-${firmware}`;
+  'a bare machine is in use before it is installed, and is installed without a restart, on %s with %s',
+  async (firmware, fileSystem, number) => {
+    const name = `live-${firmware}-${fileSystem}`;
     const address = `10.9.0.${number}`;
     const began = performance.now();
-    const told = { row: 'live-network', name: firmware, seconds: () => (performance.now() - began) / 1000 };
+    const told = {
+      row: 'live-network',
+      name: `${firmware} ${fileSystem}`,
+      seconds: () => (performance.now() - began) / 1000,
+    };
     try {
+      if (fileSystem !== 'ext4') await lab.make(['image', 'live', 'web', '--file-system', fileSystem]);
       await using bare = await lab.startBare({ name, number, firmware, memory: 1536 });
       const found = await lab.untilMachine(bare.mac, 'is discovered', 8 * minute, (each) => each.facts !== undefined);
       await lab.imprintJson(['machine', 'approve', found.name, '--name', name, '--image', 'web', '--address', address]);
       const ordered = bare.serial.mark();
       const placed = performance.now();
-      await lab.imprintJson(['install', name, '--live', '--yes']);
+      await lab.imprintJson(['install', name, '--live', '--fs', fileSystem, '--yes']);
       await bare.serial.expect(/E2E-READY [^\n]*\n/, 10 * minute, ordered);
       const ready = (performance.now() - placed) / 1000;
       expect(await lab.fetch(`http://${address}/`)).toBe(goldenPage);
       const page = (performance.now() - placed) / 1000;
       expect((await lab.ssh(address, 'hostname')).trim()).toBe(name);
-      expect(await lab.ssh(address, 'findmnt -no SOURCE /')).toContain('/dev/mapper/imprint-root');
+      const root = 'findmnt -no SOURCE,FSTYPE /';
+      expect((await lab.ssh(address, root)).trim()).toMatch(new RegExp(`^/dev/mapper/imprint-root +${fileSystem}$`));
       const worker = new LiveWorker(lab, address);
       await worker.start();
       await lab.untilMachine(bare.mac, 'is installed', 20 * minute, (each) => each.installed !== undefined);
@@ -55,7 +63,7 @@ it.each([
       // Only for the address, which DHCP gives.
       await lab.startServer();
       await lab.until('it has its address', 5 * minute, () => lab.fetch(`http://${address}/`));
-      expect(await lab.ssh(address, 'findmnt -no SOURCE /')).toMatch(/\/dev\/[sv]da\d/);
+      expect((await lab.ssh(address, root)).trim()).toMatch(new RegExp(`^/dev/[sv]da\\d +${fileSystem}$`));
       expect((await worker.check()).files).toBeGreaterThan(10);
       await lab.untilMachine(bare.mac, 'is healthy', 5 * minute, (each) => each.state === 'healthy');
       record({
@@ -87,7 +95,11 @@ it(
       await bare.serial.expect(/E2E-READY [^\n]*\n/, 10 * minute, ordered);
       const worker = new LiveWorker(lab, address);
       await worker.start();
-      await lab.until('it is copied for a while', 10 * minute, async () => (await copied(bare.mac)) > 40 * 2 ** 20);
+      await lab.until(
+        'it is copied for a while',
+        10 * minute,
+        async () => (await copiedBytes(lab, bare.mac)) > 40 * 2 ** 20,
+      );
       const before = await worker.state();
       await bare.cutPower();
       bare = await lab.startBare(options);
@@ -121,11 +133,3 @@ it(
   },
   90 * minute,
 );
-
-/** Bytes that its task said to be on the disk. */
-async function copied(mac: string): Promise<number> {
-  const machine = (await lab.machines())?.find(({ macs }) => macs.includes(mac));
-  if (machine?.task === undefined) return 0;
-  const { events } = await lab.imprintJson<{ events: { unit?: string; done?: number }[] }>(['tasks', machine.task]);
-  return events.findLast(({ unit }) => unit === 'bytes')?.done ?? 0;
-}
