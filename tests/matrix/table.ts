@@ -2,6 +2,8 @@ import { appendFileSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+const variable = 'IMPRINT_MATRIX_TABLE';
+
 /** How one case of a row ended. */
 export interface CaseRecord {
   readonly row: string;
@@ -15,8 +17,9 @@ export function record({ row, name, seconds, outcome }: CaseRecord): void {
   appendFileSync(file(), `${JSON.stringify([row, name, seconds(), outcome])}\n`);
 }
 
-/** Vitest's own: before the first test of the project and after the last. */
+/** Vitest's own: before the first test of the project and after the last. Each run has a table of its own; its workers get their environment after this. */
 export function setup(): void {
+  process.env[variable] = join(tmpdir(), `imprint-matrix-${process.pid}.jsonl`);
   rmSync(file(), { force: true });
 }
 
@@ -41,5 +44,5 @@ export function teardown(): void {
 }
 
 function file(): string {
-  return join(process.env.IMPRINT_TEST_RUN ?? tmpdir(), 'imprint-matrix.jsonl');
+  return process.env[variable] ?? join(tmpdir(), 'imprint-matrix.jsonl');
 }
