@@ -59,6 +59,8 @@ export async function runImager(imager: Imager): Promise<void> {
       found = undefined;
       continue;
     }
+    // The server wants something else there: what is written down on the disk counts no more.
+    found = undefined;
     if (answer.kind === 'silent') continue;
     if (answer.kind === 'error') {
       problem = answer.error;
@@ -100,7 +102,7 @@ type Answer = { kind: 'order'; order: ImagerOrder } | { kind: 'error'; error: Er
 /** Milliseconds that a machine with a system on its disk waits for a server that may want another one there. */
 const liveSilence = 20_000;
 
-/** A move is gone on with unless the server wants something else on the disk; undefined: it does, or cannot be believed. */
+/** A move is gone on with unless the server wants something else on the disk; undefined: it does. */
 function orderGoingOn(found: FoundLive, answer: Answer): InstallOrder | undefined {
   if (answer.kind !== 'order' || answer.order.order.kind !== 'install') return orderOfNote(found);
   const { order } = answer.order;

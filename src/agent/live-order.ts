@@ -53,7 +53,13 @@ export async function carryOnLive(
           ...{ recordSignature: note.recordSignature, order: order.id, store: store as Store, location: order.store },
           ...(order.options.rate !== undefined && { limit: order.options.rate }),
         });
-        await task.part(`go on with ${note.reference}, ${record.phase}`, (part) => live.resume(found, part));
+        await task
+          .part(`go on with ${note.reference}, ${record.phase}`, (part) => live.resume(found, part))
+          .catch(async (error) => {
+            // What holds the disk would be in the way of whatever comes next.
+            await live.abandon();
+            throw error;
+          });
         const restore = async () => {};
         const context = { processes, clock, target, live, content: nothing, restore };
         await executeInstall(order.name, live.steps, context, task, { reached: (step) => (current = step) });

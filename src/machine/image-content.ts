@@ -31,8 +31,12 @@ export interface ImageContent {
   scripts?: Partial<Record<(typeof imageScriptPhases)[number], string[]>>;
 }
 
-const initPaths = ['sbin/init', 'usr/sbin/init', 'bin/init', 'usr/bin/init', 'etc/init', 'init'];
-const systemdPaths = new Set(['lib/systemd/systemd', 'usr/lib/systemd/systemd']);
+const systemdPaths = ['lib/systemd/systemd', 'usr/lib/systemd/systemd'];
+/** Where a system's init is looked for, in this order. */
+export const initPaths = [
+  ...['sbin/init', 'usr/sbin/init', 'bin/init', 'usr/bin/init', 'etc/init', 'init'],
+  ...systemdPaths,
+];
 const loaderPaths = ['lib64/ld-linux-x86-64.so.2', 'usr/lib64/ld-linux-x86-64.so.2'];
 const kernelName = /^(?:vmlinuz|vmlinux|bzImage|kernel)-([\w.+~-]+)$/;
 const notKernels = /\.(?:bak|old|dpkg-\w+|rpm\w+|hmac|sig|signed|config)$/;
@@ -44,14 +48,7 @@ export async function readImageContent(entries: AsyncIterable<Entry[]>): Promise
   const hostKeys: RawPath[] = [];
   const storage = new Set<StoragePart>();
   const scripts: NonNullable<ImageContent['scripts']> = {};
-  const wanted = new Set([
-    ...initPaths,
-    ...systemdPaths,
-    ...loaderPaths,
-    'usr/sbin/sshd',
-    'sbin/sshd',
-    'etc/selinux/config',
-  ]);
+  const wanted = new Set([...initPaths, ...loaderPaths, 'usr/sbin/sshd', 'sbin/sshd', 'etc/selinux/config']);
   for await (const batch of entries) {
     for (const { path, type } of batch) {
       const part = storagePart(path);
@@ -62,11 +59,11 @@ export async function readImageContent(entries: AsyncIterable<Entry[]>): Promise
       else if (/^etc\/ssh\/ssh_host_[^/]*_key(\.pub|-cert\.pub)?$/.test(path)) hostKeys.push(path);
     }
   }
-  const init = initPaths.find((path) => found.has(path)) ?? [...systemdPaths].find((path) => found.has(path));
+  const init = initPaths.find((path) => found.has(path));
   return {
     kernels: pairKernels(inBoot),
     ...(init === undefined ? {} : { init }),
-    systemd: [...systemdPaths].some((path) => found.has(path)),
+    systemd: systemdPaths.some((path) => found.has(path)),
     sshServer: found.has('usr/sbin/sshd') || found.has('sbin/sshd'),
     selinux: found.has('etc/selinux/config'),
     runsNode: loaderPaths.some((path) => found.has(path)),

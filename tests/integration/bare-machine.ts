@@ -67,6 +67,7 @@ export async function bareMachine(
     power: { reboot: ended('rebooted'), powerOff: ended('off') },
     ...(more.network && { network: more.network }),
     ...(more.ordered && { ordered: more.ordered }),
+    ...(more.findLive && { findLive: more.findLive }),
     readFacts: async (): Promise<MachineFacts> => {
       const facts = await readMachineFacts(systemProcesses, paths);
       const interfaces = [{ name: 'eth0', mac: bareMac }];

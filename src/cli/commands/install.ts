@@ -38,7 +38,8 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
   const { plans } = await callServer(session, installPlan, {
     machines: range,
     ...(image === undefined ? {} : { image }),
-    ...planOptions(options),
+    // A machine's own options may say it otherwise.
+    ...{ ...planOptions(options), live: isLive },
   });
   for (const { machine, refused } of plans) {
     if (refused?.code === 'machine-not-approved') throw new ImprintError(refused.code, { machine });

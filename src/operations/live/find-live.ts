@@ -3,9 +3,8 @@ import type { LiveRecord } from '../../machine/live-record.ts';
 import { LiveDisk } from './live-disk.ts';
 import { type LiveNote, parseNote } from './live-note.ts';
 
-/** A move that an earlier start began. */
+/** A move that an earlier start began. Nothing of it is open: whoever wants another system on that disk just makes it. */
 export interface FoundLive {
-  disk: LiveDisk;
   record: LiveRecord;
   note: LiveNote;
 }
@@ -22,14 +21,11 @@ export async function findLive({ disks }: Pick<MachineFacts, 'disks'>): Promise<
 }
 
 async function lookAt(path: string, length: number): Promise<FoundLive | undefined> {
-  const disk = await LiveDisk.open(path);
+  await using disk = await LiveDisk.open(path, { readOnly: true });
   const record = await disk.record(length);
-  if (record !== undefined) {
-    const text = await disk.note(record);
-    const note = text === undefined ? undefined : parseNote(text, path);
-    const over = note === undefined || (record.phase === 'done' && (await disk.isOvergrown(note.fileSystem, record)));
-    if (!over) return { disk, record, note };
-  }
-  await disk[Symbol.asyncDispose]();
-  return undefined;
+  if (record === undefined) return undefined;
+  const text = await disk.note(record);
+  const note = text === undefined ? undefined : parseNote(text, path);
+  const over = note === undefined || (record.phase === 'done' && (await disk.isOvergrown(note.fileSystem, record)));
+  return over ? undefined : { record, note };
 }

@@ -17,9 +17,12 @@ export async function finishMove(processes: Processes, root = '/'): Promise<bool
   const fileSystem = fileSystems.find((each) => each === type);
   if (!device.startsWith('/dev/') || device.startsWith('/dev/mapper/') || fileSystem === undefined) return false;
   const length = (await deviceSize(device)) / 512;
+  {
+    await using disk = await LiveDisk.open(device, { readOnly: true });
+    const record = await disk.record(length);
+    if (record?.phase !== 'done' || (await disk.isOvergrown(fileSystem, record))) return false;
+  }
   await using disk = await LiveDisk.open(device);
-  const record = await disk.record(length);
-  if (record?.phase !== 'done' || (await disk.isOvergrown(fileSystem, record))) return false;
   await disk.forgetRecords(length);
   await growFileSystem(processes, { fileSystem, directory: root, device });
   return true;

@@ -37,8 +37,9 @@ export class LiveDisk implements AsyncDisposable {
     this.#file = file;
   }
 
-  static async open(device: string): Promise<LiveDisk> {
-    const file = await open(device, 'r+').catch((error) => {
+  /** To look only: where somebody opened a partition to write, udev looks at it anew when it is closed. */
+  static async open(device: string, { readOnly = false }: { readOnly?: boolean } = {}): Promise<LiveDisk> {
+    const file = await open(device, readOnly ? 'r' : 'r+').catch((error) => {
       throw toImprintError(error);
     });
     return new LiveDisk(device, file);

@@ -26,6 +26,7 @@ import type { LiveRoot } from '../install/install-context.ts';
 import type { FetchedImager } from '../media/fetch-imager.ts';
 import { Pacer } from '../update/pacer.ts';
 import { resolveLiveSource } from './built-versions.ts';
+import type { FoundLive } from './find-live.ts';
 import { bootImager, bootSystem, hasBoot, tellAgent } from './live-boot.ts';
 import { LiveDisk } from './live-disk.ts';
 import { type LiveNote, renderNote } from './live-note.ts';
@@ -149,13 +150,16 @@ export class LiveInstall implements LiveRoot {
   }
 
   /** Goes on with a move that an earlier start began: makes the root again, and mounts it. */
-  async resume(found: { disk: LiveDisk; record: LiveRecord; note: LiveNote }, task: Task): Promise<void> {
-    this.#disk = found.disk;
-    this.#note = found.note;
-    const done = await hasBoot(this.#host, found.note.steps);
-    this.steps = found.note.steps.filter(({ kind }) => !done || kind === 'hand-over' || kind === 'move-live');
-    const bits = found.record.phase === 'copying' ? await found.disk.copied(found.record) : undefined;
-    await this.#attach(found.record, found.note, bits, task);
+  async resume({ record, note }: FoundLive, task: Task): Promise<void> {
+    const disk = await LiveDisk.open(note.device);
+    this.#disk = disk;
+    this.#note = note;
+    // Which of the two is to be written next.
+    await disk.record(record.length);
+    const done = await hasBoot(this.#host, note.steps);
+    this.steps = note.steps.filter(({ kind }) => !done || kind === 'hand-over' || kind === 'move-live');
+    const bits = record.phase === 'copying' ? await disk.copied(record) : undefined;
+    await this.#attach(record, note, bits, task);
   }
 
   async handOver(task: Task): Promise<void> {

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { digestSchema } from '../../contract/image.ts';
 import { liveFramesSchema } from '../../contract/imager-protocol.ts';
 import { rootFileSystemSchema } from '../../contract/machine.ts';
+import { errorValueSchema } from '../../contract/task-event.ts';
 import type { Digest } from '../../foundation/brand.ts';
 import type { Clock } from '../../foundation/clock.ts';
 import { ImprintError, toImprintError } from '../../foundation/errors.ts';
@@ -39,7 +40,7 @@ export type LiveSourceWish = z.infer<typeof wishSchema>;
 /** What the process that serves it says, a line each. */
 const wordSchema = z.union([
   z.object({ ready: z.number(), zeros: z.array(z.object({ start: z.number(), length: z.number() })) }),
-  z.object({ failed: z.string(), details: z.record(z.string(), z.unknown()) }),
+  z.object({ failed: errorValueSchema }),
   z.object({ problem: z.string().nullable() }),
   /** Bytes that came from the store so far, and the frames that were asked for, in order. */
   z.object({ fetched: z.number(), frames: z.array(z.string()) }),
@@ -162,7 +163,7 @@ function ready(
     const word = parseWord(line);
     if (word === undefined) return;
     if ('ready' in word) resolve({ size: word.ready, zeros: word.zeros });
-    else if ('failed' in word) reject(new ImprintError(word.failed as 'internal', word.details as { problem: string }));
+    else if ('failed' in word) reject(ImprintError.fromValue(word.failed));
     else if ('fetched' in word) seen(word);
     else tell(word.problem ?? undefined);
   });
@@ -226,8 +227,7 @@ export async function serveLiveSource(text: string, server: LiveServer): Promise
     signal.addEventListener('abort', () => clearInterval(telling), { once: true });
     await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
   } catch (thrown) {
-    const { code, details } = toImprintError(thrown);
-    say({ failed: code, details });
+    say({ failed: toImprintError(thrown).toValue() });
     throw thrown;
   }
 }
