@@ -13,6 +13,7 @@ import type { SecretReader } from '../image/sealed-secret.ts';
 import type { PublicKey } from '../image/signature.ts';
 import { type TrustDocument, trustOfKey } from '../image/trust-document.ts';
 import { readImageContent } from '../machine/image-content.ts';
+import type { RootFileSystem } from '../machine/root-file-system.ts';
 import { executeEarly, executeInstall } from '../operations/install/execute-install.ts';
 import { freshIdentity } from '../operations/install/fresh-identity.ts';
 import type { InstallAgent, InstallContext } from '../operations/install/install-context.ts';
@@ -66,8 +67,8 @@ export interface Installer {
   restore(request: RestoreRequest): Promise<RestoreReport>;
   /** How a system is started before it is installed; absent: none is. */
   readonly live?: LiveStarts;
-  /** The system that runs here and is to move: its name, and the UUID of its root; absent: none does. */
-  readonly running?: { readonly name: string; readonly uuid: string };
+  /** The system that runs here and is to move: its name, and its root's UUID and file system; absent: none does. */
+  readonly running?: { readonly name: string; readonly uuid: string; readonly fileSystem: RootFileSystem };
   /** `uname -r`; absent: it counts for nothing. */
   readonly kernel?: string;
 }
@@ -111,7 +112,9 @@ export async function carryOut(
           content,
           options: order.options,
           fresh: freshNames(installer),
-          ...(installer.running && { running: { name: installer.running.name } }),
+          ...(installer.running && {
+            running: { name: installer.running.name, fileSystem: installer.running.fileSystem },
+          }),
           ...(installer.server && {
             report: { server: installer.server, order: order.id, session: installer.session },
           }),

@@ -156,6 +156,7 @@ async function prepare(live: LiveMedium, place: LivePlace, facts: MachineFacts, 
         ...{ processes, clock, target, directory, location: reading, serveCommand, room },
         ...sourceOf(start, version, clock.now()),
         version: { image: version.record.image, digest: version.record.digest },
+        fileSystem: start.fileSystem ?? 'ext4',
         bytes: rootSpace(version.record.stats),
         changes: async (size) =>
           changes === undefined
@@ -204,7 +205,8 @@ async function openVersions(
   if (start.kind === 'frugal' || !start.toram)
     return { store: await installer.openStore(location, signal), reading: location, inMemory };
   const wish = { from: location, to: join(host.directory, 'copy'), reference: start.image };
-  const copied = await storeInMemoryOrThere({ ...wish, processes: host.processes }, task);
+  const root = { ...(start.fileSystem && { fileSystem: start.fileSystem }) };
+  const copied = await storeInMemoryOrThere({ ...wish, ...root, processes: host.processes }, task);
   return { store: await installer.openStore(copied.store, signal), reading: copied.store, inMemory: copied.inMemory };
 }
 

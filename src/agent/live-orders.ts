@@ -8,6 +8,7 @@ import { Task, type TaskEvent } from '../foundation/task.ts';
 import type { ImageContent } from '../machine/image-content.ts';
 import { type LiveHost, LiveInstall } from '../operations/live/live-install.ts';
 import type { LiveMemory } from '../operations/live/live-memory.ts';
+import { runningOptions } from '../planning/live-steps.ts';
 import { planInstall } from '../planning/plan-install.ts';
 import { describeStep } from '../planning/step.ts';
 import type { Store, StoredVersion } from '../store/store.ts';
@@ -75,10 +76,14 @@ export class LiveOrders {
   async #plan({ options, name }: Pick<Plan, 'options' | 'name'>): Promise<{ plan: LivePlan; facts: MachineFacts }> {
     const { version, content, installer, readFacts } = this.#system;
     const facts = await readFacts();
-    const running = { name: this.#system.name, uuid: this.#system.memory.uuid };
+    const running = this.#running;
     const plan = planInstall({
       ...{ name: name ?? running.name, facts, reference: referenceOf(version), record: version.record, content },
-      ...{ options: { ...options, live: true }, fresh: freshNames({ ...installer, running }), running },
+      ...{
+        options: runningOptions(options, running.fileSystem),
+        fresh: freshNames({ ...installer, running }),
+        running,
+      },
       ...(installer.kernel && { kernel: installer.kernel }),
     });
     if (plan.kind === 'refused') throw plan.error;
@@ -119,6 +124,11 @@ export class LiveOrders {
     if (result.kind !== 'installed') throw this.#told(move, result);
   }
 
+  get #running(): NonNullable<Installer['running']> {
+    const { name, memory } = this.#system;
+    return { name, uuid: memory.uuid, fileSystem: memory.fileSystem };
+  }
+
   #requireIdle(): void {
     const move = this.#move;
     if (move === undefined) return;
@@ -132,11 +142,11 @@ export class LiveOrders {
   #begin({ options, name }: Install, { disk }: LivePlan, facts: MachineFacts): Move {
     const { host, installer, memory, version, location, store, signal } = this.#system;
     const id = `live-${randomUUID()}`;
-    const running = { name: this.#system.name, uuid: memory.uuid };
+    const running = this.#running;
     const order: InstallOrder = {
       ...{ kind: 'install', id, name: name ?? running.name, image: referenceOf(version) },
       ...{ digest: version.record.digest as Digest, record: version.recordText, store: location },
-      ...{ recordSignature: version.signature ?? '', options: { ...options, live: true } },
+      ...{ recordSignature: version.signature ?? '', options: runningOptions(options, running.fileSystem) },
     };
     const given: Installer = {
       ...installer,

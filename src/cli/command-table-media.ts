@@ -5,9 +5,15 @@ const keyArgument = {
   description: 'the key: a disk that can be pulled out (/dev/sdb), or the image of one',
 };
 
+const liveFileSystem = {
+  flags: '--fs <type>',
+  description: 'root of the live system: ext4 (default), xfs, btrfs (imprint image live)',
+};
+
 const imagerOptions = [
   { flags: '--image <ref>', description: 'carry this version whole; repeatable', repeat: true },
   { flags: '--live', description: 'start the first of them as a live system, with its own kernel' },
+  liveFileSystem,
   { flags: '--local-cfg <file>', description: 'settings for the install: VARIABLE=value lines' },
   { flags: '--url <url>', description: 'the image server, as machines reach it' },
   { flags: '--kernel-options <options>', description: 'for the kernel of the imager, beside its own' },
@@ -100,6 +106,7 @@ export const mediaCommands: readonly CommandDefinition[] = [
     arguments: [{ name: 'TARGET', description: 'a directory of a mounted partition, or a partition (/dev/sda3)' }],
     options: [
       { flags: '--image <ref>', description: 'the version that is to run' },
+      liveFileSystem,
       { flags: '--changes <size>', description: 'keep so much of what it writes (default: nothing)' },
       { flags: '--kernel-options <options>', description: 'for its kernel, beside those of the version' },
       { flags: '--entry <where>', description: 'grub (default), or none' },

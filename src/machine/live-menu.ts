@@ -18,7 +18,7 @@ export const frugalNames = {
 export const liveMenuId = 'imprint-live';
 
 /** Where the menu of a live system on a partition lies. */
-export interface FrugalPlace extends Pick<LiveFrugalStart, 'uuid' | 'directory' | 'image'> {
+export interface FrugalPlace extends Pick<LiveFrugalStart, 'uuid' | 'directory' | 'image' | 'fileSystem'> {
   /** Whether there is a file for what the system writes. */
   changes: boolean;
   /** For the kernel, last. */
@@ -26,9 +26,10 @@ export interface FrugalPlace extends Pick<LiveFrugalStart, 'uuid' | 'directory' 
 }
 
 /** `grub.cfg` of a live system on a partition, for whichever GRUB: of a BIOS or UEFI, its own paths looked for by the file system's UUID. */
-export function renderFrugalMenu({ uuid, directory, image, changes, options }: FrugalPlace): string {
+export function renderFrugalMenu({ uuid, directory, image, fileSystem, changes, options }: FrugalPlace): string {
+  const what = { kind: 'frugal' as const, uuid, directory, image, ...(fileSystem && { fileSystem }) };
   const entry = (title: string, start: Pick<LiveFrugalStart, 'changes' | 'toram'>) => {
-    const words = [...liveWords({ kind: 'frugal', uuid, directory, image, ...start }), ...options];
+    const words = [...liveWords({ ...what, ...start }), ...options];
     return [
       `menuentry ${quoteForGrub(title)} {`,
       `  search --no-floppy --fs-uuid --set=root ${quoteForGrub(uuid)}`,

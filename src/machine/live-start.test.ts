@@ -8,6 +8,8 @@ describe('the words of a live start', () => {
     { kind: 'medium', medium: '0123456789abcdef', image: 'web:3', toram: false },
     { kind: 'medium', medium: '0123456789abcdef', image: 'web:3', toram: true },
     { kind: 'frugal', uuid, directory: '/imprint-live', image: 'web:3', changes: 'changes', toram: false },
+    { kind: 'medium', medium: '0123456789abcdef', image: 'web:3', fileSystem: 'btrfs', toram: true },
+    { kind: 'frugal', uuid, directory: '/a', image: 'web:3', fileSystem: 'xfs', changes: 'changes', toram: false },
     { kind: 'frugal', uuid: 'ABCD-1234', directory: '/boot/live.d/a', image: 'web:3', toram: true },
   ];
   it('are read as they were written', () => {
@@ -26,6 +28,7 @@ describe('the words of a live start', () => {
       return read?.kind === 'wrong' ? read.problem : JSON.stringify(read);
     };
     expect(problem('imprint.live=disk imprint.live.image=web:3 imprint.medium=1')).toContain('imprint.live=disk');
+    expect(problem('imprint.live imprint.live.image=a imprint.live.fs=zfs imprint.medium=1')).toContain('fs=zfs');
     expect(problem('imprint.live imprint.medium=1')).toContain('which version');
     expect(problem('imprint.live imprint.live.image=web:3')).toContain('where the version lies');
     const frugal = `imprint.live.image=web:3 imprint.live.uuid=${uuid}`;

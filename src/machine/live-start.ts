@@ -1,3 +1,4 @@
+import { builtFileSystems, type LiveSource } from '../contract/image.ts';
 import { splitKernelOptions } from './kernel-options.ts';
 
 /** How a live system starts: what its kernel was told (docs/imager.md). */
@@ -10,6 +11,8 @@ export interface LiveMediumStart {
   readonly medium: string;
   /** Which of its versions: `web:3`. */
   readonly image: string;
+  /** Of its root, made of the version beforehand; absent: an ext4, which is computed. */
+  readonly fileSystem?: LiveSource['fileSystem'];
   /** Whether the version is copied into memory first, so that the medium can be taken out. */
   readonly toram: boolean;
 }
@@ -22,6 +25,7 @@ export interface LiveFrugalStart {
   /** Its directory there, from the root of that file system: `/imprint-live`. */
   readonly directory: string;
   readonly image: string;
+  readonly fileSystem?: LiveSource['fileSystem'];
   /** File in that directory with what the system writes; absent: that is kept in memory. */
   readonly changes?: string;
   readonly toram: boolean;
@@ -31,6 +35,7 @@ const words = {
   live: 'imprint.live',
   medium: 'imprint.medium',
   image: 'imprint.live.image',
+  fileSystem: 'imprint.live.fs',
   uuid: 'imprint.live.uuid',
   directory: 'imprint.live.directory',
   changes: 'imprint.live.changes',
@@ -48,11 +53,12 @@ export function isLiveDirectory(path: string): boolean {
 /** The words that say it, in the order in which people read them. */
 export function liveWords(start: LiveStart): string[] {
   const live = start.toram ? `${words.live}=toram` : words.live;
-  const image = `${words.image}=${start.image}`;
-  if (start.kind === 'medium') return [live, image, `${words.medium}=${start.medium}`];
+  const fileSystem = start.fileSystem === undefined ? [] : [`${words.fileSystem}=${start.fileSystem}`];
+  const what = [live, `${words.image}=${start.image}`, ...fileSystem];
+  if (start.kind === 'medium') return [...what, `${words.medium}=${start.medium}`];
   const { uuid, directory, changes } = start;
   return [
-    ...[live, image, `${words.uuid}=${uuid}`, `${words.directory}=${directory}`],
+    ...[...what, `${words.uuid}=${uuid}`, `${words.directory}=${directory}`],
     ...(changes === undefined ? [] : [`${words.changes}=${changes}`]),
   ];
 }
@@ -70,13 +76,17 @@ export function readLiveStart(commandLine: string): LiveStart | { kind: 'wrong';
   if (how !== '' && how !== 'toram') return wrong(`${words.live}=${how}: “toram” is all that can stand there`);
   const image = said.get(words.image) ?? '';
   if (image === '') return wrong(`${words.image} is missing: which version is to start`);
-  const toram = how === 'toram';
+  const type = said.get(words.fileSystem);
+  const fileSystem = builtFileSystems.find((each) => each === type);
+  if (type !== undefined && type !== 'ext4' && fileSystem === undefined)
+    return wrong(`${words.fileSystem}=${type}: a root is an ext4, xfs or btrfs`);
+  const what = { image, toram: how === 'toram', ...(fileSystem && { fileSystem }) };
   const uuid = said.get(words.uuid);
   const medium = said.get(words.medium);
   if (uuid === undefined && medium === undefined)
     return wrong(`neither ${words.medium} nor ${words.uuid} says where the version lies`);
-  if (uuid === undefined) return { kind: 'medium', medium: medium ?? '', image, toram };
-  return frugal({ uuid, image, toram, directory: said.get(words.directory) ?? '' }, said.get(words.changes));
+  if (uuid === undefined) return { kind: 'medium', medium: medium ?? '', ...what };
+  return frugal({ uuid, ...what, directory: said.get(words.directory) ?? '' }, said.get(words.changes));
 }
 
 function frugal(start: Omit<LiveFrugalStart, 'kind' | 'changes'>, changes: string | undefined) {

@@ -1,6 +1,6 @@
 import { quoteForGrub, renderTerminals } from './grub-config.ts';
 import { partitionLabels } from './installed-layout.ts';
-import { liveWords } from './live-start.ts';
+import { type LiveMediumStart, liveWords } from './live-start.ts';
 import { mediumPaths } from './medium-names.ts';
 
 /** The boot menu of a medium with the imager. */
@@ -15,7 +15,7 @@ export interface MediumMenu {
   /** What is on the medium, for people: `web:3, db:1`. */
   images: readonly string[];
   /** The version that starts from the medium as a live system, with options for its kernel; absent: none does. */
-  live?: { image: string; options: readonly string[] };
+  live?: Pick<LiveMediumStart, 'image' | 'fileSystem'> & { options: readonly string[] };
   /** Whether the kernel starts under Secure Boot by what lies beside it. */
   kernelTrusted: boolean;
 }
@@ -61,14 +61,15 @@ export function imagerEntries(menu: MediumMenu, title: string): string[] {
 function liveEntries(menu: MediumMenu): string[] {
   const { id, live, server } = menu;
   if (live === undefined) return [];
-  const { image, options } = live;
+  const { options, ...what } = live;
+  const { image } = what;
   const entry = (name: string, toram: boolean) =>
     bootEntry(menu, {
       name,
       loading: `Loading ${image}. From an old USB port this takes a minute; no disk is written.`,
       words: [
         ...options,
-        ...liveWords({ kind: 'medium', medium: id, image, toram }),
+        ...liveWords({ kind: 'medium', medium: id, ...what, toram }),
         ...(server === undefined ? [] : [`imprint.server=${server}`]),
         ...kernelWords,
       ].map(quoteForGrub),

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { imageContent, versionRecord } from '../../tests/version-record.ts';
 import type { InstallOptions } from '../contract/machine.ts';
 import { freshIdentity } from '../operations/install/fresh-identity.ts';
+import { runningOptions } from './live-steps.ts';
 import { type InstallPlan, planInstall } from './plan-install.ts';
 
 const G = 1024 ** 3;
@@ -12,7 +13,11 @@ const record = versionRecord({
 
 function planned(
   options: InstallOptions,
-  { size = 20 * G, kernel, running }: { size?: number; kernel?: string; running?: { name: string } } = {},
+  {
+    size = 20 * G,
+    kernel,
+    running,
+  }: { size?: number; kernel?: string; running?: { name: string; fileSystem: 'ext4' | 'xfs' } } = {},
 ) {
   const disk = {
     path: '/dev/vda',
@@ -50,12 +55,33 @@ describe('an install of a machine that is in use meanwhile', () => {
   it('leaves a system that runs already what it is, but for its mounts and, where that is wanted, its name', () => {
     const before = ['wipe-disk', 'partition-disk', 'make-esp', 'install-bios-boot', 'install-uefi-boot', 'start-live'];
     const after = ['hand-over', 'write-boot-partition', 'move-live'];
-    expect(kinds(planned({}, { running: { name: 'web1' } }))).toEqual([...before, 'write-fstab', ...after]);
-    expect(kinds(planned({}, { running: { name: 'live' } }))).toEqual([
+    expect(kinds(planned({}, { running: { name: 'web1', fileSystem: 'ext4' } }))).toEqual([
+      ...before,
+      'write-fstab',
+      ...after,
+    ]);
+    expect(kinds(planned({}, { running: { name: 'live', fileSystem: 'ext4' } }))).toEqual([
       ...[...before, 'write-fstab', 'rename-system', ...after],
     ]);
-    const other = planned({ fileSystem: 'xfs' }, { running: { name: 'web1' } });
-    expect(other).toMatchObject({ kind: 'refused', error: { code: 'live-unfit' } });
+  });
+
+  it('leaves a system that runs already on its file system, whatever others a layout would have', () => {
+    const [onExt4, onXfs] = [
+      { running: { name: 'web1', fileSystem: 'ext4' } },
+      { running: { name: 'web1', fileSystem: 'xfs' } },
+    ] as const;
+    expect(runningOptions({ disk: 'first' }, 'xfs')).toEqual({ disk: 'first', fileSystem: 'xfs', live: true });
+    expect(runningOptions({ layout: 'own' }, 'xfs')).toEqual({ layout: 'own', live: true });
+    const plan = planned(runningOptions({}, 'xfs'), onXfs);
+    if (plan.kind === 'refused') throw plan.error;
+    const root = plan.steps.find((step) => step.kind === 'start-live');
+    expect(root).toMatchObject({ fileSystem: 'xfs' });
+    const fstab = plan.steps.find((step) => step.kind === 'write-fstab');
+    expect(fstab?.mounts.root).toMatchObject({ type: 'xfs', uuid: root?.uuid });
+    for (const other of [planned({ fileSystem: 'xfs' }, onExt4), planned({}, onXfs)])
+      expect(other).toMatchObject({ kind: 'refused', error: { code: 'live-unfit' } });
+    const refused = planned(runningOptions({ fileSystem: 'btrfs' }, 'xfs'), onXfs);
+    expect(refused.kind === 'refused' ? refused.error.message : '').toContain('lies on xfs');
   });
 
   it('leaves the other slots for later', () => {

@@ -2,6 +2,7 @@ import type { InstallOptions } from '../contract/machine.ts';
 import { formatBytes } from '../foundation/bytes.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import { leastLivePartition } from '../machine/live-area.ts';
+import type { RootFileSystem } from '../machine/root-file-system.ts';
 import { rootSpace } from './install-space.ts';
 import type { InstallQuestion } from './plan-install.ts';
 import type { Step, StepKind, StepOf } from './step.ts';
@@ -35,10 +36,10 @@ export function liveProblem(
     if (what !== undefined) return problem(`the layout has ${what}`, ordinary);
   }
   const type = rootStep(steps)?.fileSystem;
-  if (running !== undefined && type !== 'ext4')
+  if (running !== undefined && type !== running.fileSystem)
     return problem(
-      `the system that runs lies in an ext4, and the layout has a root of ${type}`,
-      'Leave out --fs, or give --fs ext4.',
+      `the system that runs moves block by block and lies on ${running.fileSystem}, and the layout has a root of ${type}`,
+      `Leave out --fs; a layout of your own needs a root of ${running.fileSystem}.`,
     );
   const versions = (content?.kernels ?? []).map(({ version }) => version);
   if (kernel !== undefined && versions.length > 0 && !versions.includes(kernel)) {
@@ -125,6 +126,11 @@ function partitionBytes(steps: readonly Step[], device: string): number | undefi
     if (found !== undefined) return found.size * step.table.sectorSize;
   }
   return undefined;
+}
+
+/** How a system that runs already is installed: where nobody says another one, on the file system that it lies on. A layout of one's own says which. */
+export function runningOptions(options: InstallOptions, fileSystem: RootFileSystem): InstallOptions {
+  return { ...(options.layout === 'own' ? {} : { fileSystem }), ...options, live: true };
 }
 
 /** Whether an install is to be done so. */

@@ -13,6 +13,7 @@ import { layoutDevices } from '../machine/layout-devices.ts';
 import type { InstalledNetwork } from '../machine/network-files.ts';
 import { isExtended } from '../machine/partition-kind.ts';
 import type { PartitionTable } from '../machine/partition-table.ts';
+import type { RootFileSystem } from '../machine/root-file-system.ts';
 import { eraseProblem } from './erase-problem.ts';
 import { gatherSteps } from './gather-old.ts';
 import { imageProblem } from './image-problem.ts';
@@ -61,7 +62,7 @@ export interface InstallQuestion {
   /** Linux of the imager (`uname -r`), which a live install goes on with; absent: not known yet. */
   kernel?: string;
   /** The system runs already, under this name, and moves as it is; its root has the UUID of `fresh`. */
-  running?: { name: string };
+  running?: { name: string; fileSystem: RootFileSystem };
   /** Number of the object at the server that is brought back; absent: the machine begins anew. */
   object?: number;
 }

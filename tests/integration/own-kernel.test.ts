@@ -75,7 +75,7 @@ describe('the kernel of an image, for the imager', { timeout: 60_000 }, () => {
     expect((await missing(['overlay', 'loop', 'dm_snapshot'])).missing).toEqual([]);
     const lacks = ['nbd', 'crc32c', 'ext4'];
     expect(await missing([...lacks, 'loop'])).toEqual({ image: 'golden:1', version, missing: lacks });
-    await expect(lookAtKernel(context, 'golden', 'usb', Task.silent())).rejects.toMatchObject({
+    await expect(lookAtKernel(context, { reference: 'golden', form: 'usb' }, Task.silent())).rejects.toMatchObject({
       code: 'imager-unbuilt',
       message: expect.stringContaining(`golden:1 cannot run as a live system: its kernel ${version} has no nbd, ext4`),
       hint: expect.stringContaining('--live'),
@@ -124,8 +124,13 @@ describe('the kernel of an image, for the imager', { timeout: 60_000 }, () => {
     await mkdir(dirname(index), { recursive: true });
     await writeFile(index, lines.map((name) => `kernel/${name}.ko.xz:\n`).join(''));
     await captureInto(server, golden);
-    expect(await lookAtKernel(context, 'golden', 'iso', Task.silent())).toEqual([]);
-    const [warning, ...more] = await lookAtKernel(context, 'golden', 'usb', Task.silent());
+    expect(await lookAtKernel(context, { reference: 'golden', form: 'iso' }, Task.silent())).toEqual([]);
+    const onBtrfs = lookAtKernel(context, { reference: 'golden', form: 'iso', fileSystem: 'btrfs' }, Task.silent());
+    await expect(onBtrfs).rejects.toMatchObject({
+      code: 'imager-unbuilt',
+      message: expect.stringMatching(/cannot run as a live system: its kernel \S+ has no btrfs/),
+    });
+    const [warning, ...more] = await lookAtKernel(context, { reference: 'golden', form: 'usb' }, Task.silent());
     expect(more).toEqual([]);
     expect(warning).toMatch(/golden:\d+, .*, has no usb_storage, xhci_pci: in a USB port it will not find/);
   });

@@ -7,14 +7,17 @@ import { parseInput } from '../parse-input.ts';
 import type { Session } from '../session.ts';
 import { oneOf } from '../update-options.ts';
 import { sizeOption } from './key-words.ts';
+import { liveFileSystem } from './medium-words.ts';
 
 /** `imprint media frugal TARGET`. */
 export async function run(session: Session, invocation: Invocation): Promise<void> {
   const [image, kernelOptions] = [invocation.text('image'), invocation.text('kernelOptions')];
   const changes = sizeOption(invocation.text('changes'));
+  const fileSystem = liveFileSystem(invocation);
   const input = parseInput(frugalMediaInputSchema, {
     target: invocation.argument(0),
     ...(image === undefined ? {} : { image }),
+    ...(fileSystem === undefined ? {} : { fileSystem }),
     ...(changes === undefined ? {} : { changes }),
     ...(kernelOptions === undefined ? {} : { kernelOptions }),
     entry: oneOf('--entry', invocation.text('entry'), ['grub', 'none']) !== 'none',

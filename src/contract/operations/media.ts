@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { digestSchema } from '../image.ts';
+import { rootFileSystemSchema } from '../machine.ts';
 import { defineOperation } from '../operation.ts';
 
 export const netbootMediaInputSchema = z.object({
@@ -54,6 +55,8 @@ export const usbMediaInputSchema = z.object({
   images: z.array(z.string().trim().min(1).max(300)).default([]),
   /** The first of the versions starts from the medium as a live system; its own kernel then drives the imager, too. */
   live: z.boolean().default(false),
+  /** Of the live system's root; another than ext4 was made of that version beforehand (`image.live`). Absent: ext4. */
+  fileSystem: rootFileSystemSchema.optional(),
   /** Text of `local.cfg`; absent: a template in which nothing is filled in. */
   localConfig: z
     .string()
@@ -89,6 +92,8 @@ export const usbMediaOutputSchema = z.object({
   images: z.array(z.object({ image: z.string(), digest: digestSchema })),
   /** Which of these starts as a live system. */
   live: z.string().optional(),
+  /** Of its root. */
+  fileSystem: rootFileSystemSchema.optional(),
   server: z.string().optional(),
   /** Identity of the key that its imager trusts. */
   key: z.string(),
@@ -110,6 +115,7 @@ export const usbMedia = defineOperation({
     'disk-full',
     'imager-unbuilt',
     'image-not-found',
+    'live-source-missing',
     'signature-missing',
     'chunk-missing',
     'target-exists',
@@ -145,6 +151,8 @@ export const frugalMediaInputSchema = z.object({
   target: z.string().min(1),
   /** The version that is to run: `web`, `web:3`. Absent only where it is removed. */
   image: z.string().trim().min(1).max(300).optional(),
+  /** Of its root; another than ext4 was made of that version beforehand (`image.live`). Absent: ext4. */
+  fileSystem: rootFileSystemSchema.optional(),
   /** Bytes that the system may write, and finds again at its next start; absent: nothing is kept. */
   changes: z.int().positive().optional(),
   /** For its kernel, beside those of the version. */
@@ -187,6 +195,7 @@ export const frugalMedia = defineOperation({
     'io-failed',
     'imager-unbuilt',
     'image-not-found',
+    'live-source-missing',
     'signature-missing',
     'chunk-missing',
     'target-exists',

@@ -1,5 +1,6 @@
 import { mkdir, statfs } from 'node:fs/promises';
 import { freemem } from 'node:os';
+import type { LiveSource } from '../../contract/image.ts';
 import { formatBytes } from '../../foundation/bytes.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
@@ -16,6 +17,8 @@ export interface MemoryCopyWish {
   to: string;
   /** `web:3` */
   reference: string;
+  /** What it is to start as; absent: ext4, which is computed. */
+  fileSystem?: LiveSource['fileSystem'];
   /** Mounts a file system in memory on `to`, as large as is needed. Absent: `to` lies in memory already. */
   processes?: Processes;
   /** Bytes of memory that must stay for all else: what the system does and writes. */
@@ -30,13 +33,13 @@ const defaultReserve = 512 * mebibyte;
 /**
  * Copies of a store what one version needs into memory, every chunk checked: afterwards nothing holds the medium. Returns the store's directory.
  *
- * Errors: `memory-short` before anything is copied; `image-not-found`, `store-not-found`, `chunk-missing`, `corrupt-pack`, `corrupt-manifest`, `disk-full`, `interrupted`.
+ * Errors: `memory-short` before anything is copied; `image-not-found`, `live-source-missing`, `store-not-found`, `chunk-missing`, `corrupt-pack`, `corrupt-manifest`, `disk-full`, `interrupted`.
  */
 export async function copyVersionToMemory(wish: MemoryCopyWish, task: Task): Promise<string> {
-  const { from, to, reference, processes } = wish;
+  const { from, to, reference, fileSystem, processes } = wish;
   const store = await DirectoryStore.open(from);
   try {
-    const copy = await task.part(`look what ${reference} needs`, () => planVersionCopy(store, reference));
+    const copy = await task.part(`look what ${reference} needs`, () => planVersionCopy(store, reference, fileSystem));
     const bytes = copy.bytes.sparse;
     await expectMemory(wish, bytes);
     if (processes !== undefined) {

@@ -2,10 +2,12 @@ import { hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { mkdir, open, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { LiveSource } from '../../contract/image.ts';
 import type { Digest } from '../../foundation/brand.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import { mediumPaths } from '../../machine/medium-names.ts';
+import { rootSpace } from '../../planning/install-space.ts';
 import { ifThere } from '../../store/directory-files.ts';
 import { DirectoryStore } from '../../store/directory-store.ts';
 import { writing } from '../../store/durable.ts';
@@ -21,9 +23,10 @@ import {
 } from '../../store/layout.ts';
 import { formatPackList } from '../../store/pack-list.ts';
 import { readPackTable } from '../../store/pack-tables.ts';
-import type { ChunkLocation } from '../../store/store.ts';
+import type { ChunkLocation, StoredVersion } from '../../store/store.ts';
 import { formatTag } from '../../store/version-files.ts';
 import { decompress } from '../../store/zstd.ts';
+import { resolveLiveSource } from './built-versions.ts';
 
 const page = 4096;
 const smallLimit = 64 << 20;
@@ -41,10 +44,15 @@ export interface VersionCopy {
 
 /**
  * Looks what a version needs: frames of its packs with all of their tables, manifest, record, signature, trust, scripts. Packs keep their names and places in the copy, with holes where other
- * versions' content was. The store has to stay open until it is written. Errors: `image-not-found`, `corrupt-manifest`, `chunk-missing`, `corrupt-pack`.
+ * versions' content was. To start it on another file system than ext4, the one that was made of it is copied, and of the version itself what says what it is: its content is in there. The store has to
+ * stay open until it is written. Errors: `image-not-found`, `live-source-missing`, `corrupt-manifest`, `chunk-missing`, `corrupt-pack`.
  */
-export async function planVersionCopy(store: DirectoryStore, reference: string): Promise<VersionCopy> {
-  const needed = await findNeeded(store, reference);
+export async function planVersionCopy(
+  store: DirectoryStore,
+  reference: string,
+  fileSystem?: LiveSource['fileSystem'],
+): Promise<VersionCopy> {
+  const needed = await findNeeded(store, reference, fileSystem);
   const whole = needed.packs.reduce((sum, { packLength }) => sum + packLength + page, 0);
   const { image, digest, bytes } = needed;
   const write = (to: string, task: Task) => copyNeeded(store, needed, to, task);
@@ -60,6 +68,8 @@ interface Frame extends Pick<ChunkLocation, 'pack' | 'frameOffset' | 'frameLengt
 interface Needed {
   image: string;
   digest: Digest;
+  /** Of the version whose content is copied: itself, or the file system that was made of it. */
+  whole: Digest;
   /** By their paths. */
   small: Map<string, Uint8Array>;
   packs: { pack: string; tableOffset: number; packLength: number }[];
@@ -69,29 +79,41 @@ interface Needed {
   bytes: number;
 }
 
-async function findNeeded(store: DirectoryStore, reference: string): Promise<Needed> {
-  const { record, recordText, signature, tags } = await store.find(reference);
-  const digest = record.digest as Digest;
+async function findNeeded(
+  store: DirectoryStore,
+  reference: string,
+  fileSystem: LiveSource['fileSystem'] | undefined,
+): Promise<Needed> {
+  const version = await store.find(reference);
+  const { record } = version;
+  const versions: StoredVersion[] = [version];
+  if (fileSystem !== undefined)
+    versions.push(await resolveLiveSource(store, record, fileSystem, rootSpace(record.stats)));
   const small = new Map<string, Uint8Array>();
   const addText = (path: string, text: string) => small.set(path, Buffer.from(text));
   addText(storeFile, storeFileText);
-  addText(recordPath(record.image, record.number), recordText);
-  if (signature !== undefined) addText(signaturePath(record.image, record.number), signature);
-  for (const tag of tags) addText(tagPath(record.image, tag), formatTag({ number: record.number, digest }));
-  small.set(manifestPath(digest), await store.manifestFile(digest));
+  for (const { record: each, recordText, signature, tags } of versions) {
+    const { image, number } = each;
+    const digest = each.digest as Digest;
+    addText(recordPath(image, number), recordText);
+    if (signature !== undefined) addText(signaturePath(image, number), signature);
+    for (const tag of tags) addText(tagPath(image, tag), formatTag({ number, digest }));
+    small.set(manifestPath(digest), await store.manifestFile(digest));
+  }
   const trust = (await ifThere(readdir(store.path('trust')))) ?? [];
   const others = trust.filter((name) => /^\d+\.json(\.minisig)?$/.test(name)).map((name) => `trust/${name}`);
   for (const path of [...others, mediumPaths.scripts, `${mediumPaths.scripts}.minisig`]) {
     const bytes = await store.files.read(path, smallLimit);
     if (bytes !== undefined) small.set(path, bytes);
   }
-  const frames = framesOf(await placesOf(store, digest));
+  const whole = (versions.at(-1) ?? version).record.digest as Digest;
+  const frames = framesOf(await placesOf(store, whole));
   const packs = await Promise.all(
     [...new Set([...frames.values()].map(({ pack }) => pack))].map((pack) => placeOfTable(store, pack)),
   );
-  addText(packListPath(digest), formatPackList(packs));
+  addText(packListPath(whole), formatPackList(packs));
   const image = `${record.image}:${record.number}`;
-  return { image, digest, small, packs, frames, bytes: sizeOf(small, packs, frames) };
+  return { image, digest: record.digest as Digest, whole, small, packs, frames, bytes: sizeOf(small, packs, frames) };
 }
 
 async function placesOf(store: DirectoryStore, digest: Digest): Promise<Map<string, ChunkLocation>> {
@@ -132,7 +154,7 @@ function sizeOf(small: Needed['small'], packs: Needed['packs'], frames: Needed['
   return sum;
 }
 
-async function copyNeeded(store: DirectoryStore, { digest, small, packs, frames }: Needed, to: string, task: Task) {
+async function copyNeeded(store: DirectoryStore, { whole, small, packs, frames }: Needed, to: string, task: Task) {
   for (const [path, bytes] of small) await writeAt(join(to, path), 0, bytes);
   for (const { pack, tableOffset, packLength } of packs) {
     const table = await store.readPack(pack, tableOffset, packLength - tableOffset);
@@ -150,7 +172,7 @@ async function copyNeeded(store: DirectoryStore, { digest, small, packs, frames 
   // A chunk may lie in two packs; whoever reads the copy may choose the other one, whose place is a hole here so far.
   const copy = await DirectoryStore.open(to);
   try {
-    const chosen = framesOf(await placesOf(copy, digest));
+    const chosen = framesOf(await placesOf(copy, whole));
     for (const [name, frame] of chosen) if (!frames.has(name)) await copyFrame(store, frame, to);
   } finally {
     await copy.close();

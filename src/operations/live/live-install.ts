@@ -113,7 +113,8 @@ export class LiveInstall implements LiveRoot {
   /** Refuses, before anything is written, a root whose file system nobody made. Errors: `live-source-missing`, what a guard says. */
   async check(fileSystem: RootFileSystem): Promise<void> {
     const { store, digest, reference } = this.#content;
-    if (fileSystem === 'ext4') return;
+    // What runs already was found when it was started.
+    if (fileSystem === 'ext4' || this.#content.running !== undefined) return;
     await resolveLiveSource(store, { digest, image: imageOf(reference) }, fileSystem);
   }
 

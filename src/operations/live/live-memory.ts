@@ -3,6 +3,7 @@ import type { Digest } from '../../foundation/brand.ts';
 import type { Clock } from '../../foundation/clock.ts';
 import { ImprintError, toImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
+import type { RootFileSystem } from '../../machine/root-file-system.ts';
 import { joined, readSnapshotStore, type SnapshotStore, splitByStore } from '../../machine/snapshot-store.ts';
 import { liveChunk, liveDevices } from '../../planning/live-tables.ts';
 import type { MemoryLevel, MemoryState } from '../../planning/memory-guard.ts';
@@ -28,6 +29,7 @@ export interface LiveMemoryWish {
   serveCommand: LiveSourceHost['command'];
   /** What it is a root of. */
   version: SourceVersion;
+  fileSystem: RootFileSystem;
   /** Bytes of the root's file system. */
   bytes: number;
   uuid: string;
@@ -55,6 +57,7 @@ export const liveSnapshot = 'imprint-live';
 export class LiveMemory implements RunningRoot {
   readonly uuid: string;
   readonly time: number;
+  readonly fileSystem: RootFileSystem;
   readonly #wish: LiveMemoryWish;
   readonly #source: LiveSource;
   readonly #memory: ChangesStore;
@@ -67,6 +70,7 @@ export class LiveMemory implements RunningRoot {
     this.#wish = wish;
     this.uuid = wish.uuid;
     this.time = wish.time;
+    this.fileSystem = wish.fileSystem;
     this.#source = source;
     this.#memory = memory;
     this.#watch = new MemoryWatch(wish.writers, () => memory.state(), wish.clock, memory.kind);
@@ -74,8 +78,8 @@ export class LiveMemory implements RunningRoot {
 
   /** Makes it, and mounts it at the target. Errors: those of `LiveSource.attach`; `process-failed` where the kernel has no snapshots. */
   static async start(wish: LiveMemoryWish, task: Task): Promise<LiveMemory> {
-    const { processes, clock, directory, location, version, bytes: size, uuid, time, room, tell, serveCommand } = wish;
-    const fileSystem = 'ext4' as const;
+    const { processes, clock, directory, location, version, fileSystem, uuid, time, room, tell } = wish;
+    const { bytes: size, serveCommand } = wish;
     await loadDeviceMapper(processes);
     const wanted = { location, ...version, fileSystem, size, uuid, time, room, directory: join(directory, 'source') };
     const source = await LiveSource.attach(
@@ -98,13 +102,13 @@ export class LiveMemory implements RunningRoot {
   }
 
   async #make(task: Task): Promise<void> {
-    const { processes, clock, target, bytes: size } = this.#wish;
+    const { processes, clock, target, fileSystem: type, bytes: size } = this.#wish;
     const [source, memory] = [this.#source, this.#memory];
     const [sectors, chunk] = [size / 512, liveChunk / 512];
     await createMapped(processes, liveSnapshot, `0 ${sectors} snapshot ${source.device} ${memory.device} P ${chunk}`);
     await createMapped(processes, liveDevices.root, `0 ${sectors} linear /dev/mapper/${liveSnapshot} 0`);
     await unmountTree(processes, target, clock);
-    const mount = { device: `/dev/mapper/${liveDevices.root}`, directory: target, type: 'ext4', options: 'noatime' };
+    const mount = { device: `/dev/mapper/${liveDevices.root}`, directory: target, type, options: 'noatime' };
     await mountDevice(processes, mount, task.signal);
   }
 

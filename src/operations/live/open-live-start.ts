@@ -79,7 +79,7 @@ export async function openLiveStart(wish: OpenLiveWish, task: Task): Promise<Ope
 
 /** Leaves the store where it is, or copies it into memory and lets go of the rest. */
 async function placed(
-  { image, toram }: LiveFrugalStart,
+  { image, fileSystem, toram }: LiveFrugalStart,
   from: string,
   release: () => Promise<void>,
   { directory, processes, reserve }: OpenLiveWish,
@@ -87,7 +87,8 @@ async function placed(
 ): Promise<OpenLiveStart> {
   if (!toram) return { store: from, image, inMemory: false, release };
   const to = join(directory, 'memory');
-  const wish = { from, to, reference: image, processes, ...(reserve !== undefined && { reserve }) };
+  const what = { reference: image, ...(fileSystem && { fileSystem }) };
+  const wish = { from, to, ...what, processes, ...(reserve !== undefined && { reserve }) };
   const { store, inMemory } = await storeInMemoryOrThere(wish, task);
   if (!inMemory) return { store, image, inMemory, release };
   await release();

@@ -1,3 +1,4 @@
+import { builtFileSystems } from '../../contract/image.ts';
 import type { UsbMediaInput, UsbMediaOutput } from '../../contract/operations/media.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
@@ -8,6 +9,7 @@ import { renderMediumMenu } from '../../machine/medium-menu.ts';
 import { type MediumNames, mediumNames, mediumPaths } from '../../machine/medium-names.ts';
 import { findSignedBoot, type SignedBoot } from '../../system/signed-boot.ts';
 import type { Context } from '../context.ts';
+import { liveSourceOf } from '../live/live-source-of.ts';
 import { startsUnderSecureBoot } from './boot-programs.ts';
 import { type ImagerParts, readImager } from './imager-parts.ts';
 import { liveImager, type MakeLiveImager } from './live-imager.ts';
@@ -22,7 +24,7 @@ export interface ImagerContent extends AsyncDisposable {
   store: MediumStore | undefined;
   localConfig: string;
   /** What the answer says of it. */
-  output: Pick<UsbMediaOutput, 'id' | 'images' | 'live' | 'server' | 'key' | 'secureBoot' | 'warnings'>;
+  output: Pick<UsbMediaOutput, 'id' | 'images' | 'live' | 'fileSystem' | 'server' | 'key' | 'secureBoot' | 'warnings'>;
   /** The boot menu, where GRUB finds the medium so. */
   menu(search: string): string;
   /** Files of the medium itself: kernel, initial RAM disk, record, `local.cfg`. */
@@ -31,7 +33,7 @@ export interface ImagerContent extends AsyncDisposable {
 
 /**
  * Gathers the content of a medium, and checks it. While it is open, no version that it carries goes. Errors: `local-config-wrong`, `imager-unbuilt`,
- * `image-not-found`, and those of `openMediumStore` and `liveImager`.
+ * `image-not-found`, `live-source-missing`, and those of `openMediumStore` and `liveImager`.
  */
 export async function gatherImagerContent(
   context: Context,
@@ -41,6 +43,11 @@ export async function gatherImagerContent(
   makeLive: MakeLiveImager = liveImager,
 ): Promise<ImagerContent> {
   const [liveReference] = input.live ? input.images : [];
+  if (!input.live && input.fileSystem !== undefined)
+    throw new ImprintError('input-invalid', {
+      field: '--fs',
+      problem: 'only a live system has a root of its own: --live',
+    });
   if (input.live && liveReference === undefined)
     throw new ImprintError('input-invalid', {
       field: '--live',
@@ -48,25 +55,37 @@ export async function gatherImagerContent(
     });
   const localConfig = input.localConfig ?? renderLocalTemplate();
   const warnings = checkLocalConfig(localConfig);
+  // Before the imager is made, which takes minutes.
+  const fileSystem = builtFileSystems.find((each) => each === input.fileSystem);
+  const built = liveReference && fileSystem && (await liveSourceOf(context, liveReference, fileSystem));
   const imager: ImagerParts & { warnings?: string[] } =
     liveReference === undefined
       ? await readImager(context)
-      : await makeLive(context, { reference: liveReference, form }, task);
+      : await makeLive(context, { reference: liveReference, form, ...(fileSystem && { fileSystem }) }, task);
   warnings.push(...(imager.warnings ?? []));
   const signed = await findSignedBoot();
   const store =
     input.images.length === 0
       ? undefined
       : await task.part('choose content', (part) =>
-          openMediumStore(context, input.images, part, `${mediumPaths.store}/`),
+          openMediumStore(
+            context,
+            [...input.images, ...(built ? [built.reference] : [])],
+            part,
+            `${mediumPaths.store}/`,
+          ),
         );
   const key = (await context.key()).signer.publicKey.id;
   const { server, kernelOptions } = input;
   const [first] = input.live ? (store?.images ?? []) : [];
-  const live = first && { image: first.image, options: liveKernelOptions(first.kernelOptions) };
+  const live = first && {
+    image: first.image,
+    ...(fileSystem && { fileSystem }),
+    options: liveKernelOptions(first.kernelOptions),
+  };
   const fingerprint = [
     ...[...imager.fingerprint, key, server ?? '', kernelOptions ?? '', localConfig],
-    ...(live === undefined ? [] : ['live', live.image, ...live.options]),
+    ...(live === undefined ? [] : ['live', live.image, fileSystem ?? '', ...live.options]),
   ];
   const names = mediumNames([form, ...fingerprint, ...(store === undefined ? [] : storeFingerprint(store))]);
   const kernelTrusted = startsUnderSecureBoot(signed, imager.kernel);
@@ -78,7 +97,7 @@ export async function gatherImagerContent(
     output: {
       id: names.id,
       images: (store?.images ?? []).map(({ image, digest }) => ({ image, digest })),
-      ...(live && { live: live.image }),
+      ...(live && { live: live.image, fileSystem: fileSystem ?? 'ext4' }),
       ...(server !== undefined && { server }),
       key,
       secureBoot: kernelTrusted,

@@ -5,6 +5,7 @@ import { netbootMediaInputSchema } from '../../contract/operations/media.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import { parseImagerRecord } from '../../machine/imager-record.ts';
+import type { RootFileSystem } from '../../machine/root-file-system.ts';
 import { imagerRecordName, makeImager } from '../build-imager.ts';
 import type { Context } from '../context.ts';
 import type { ImagerParts } from './imager-parts.ts';
@@ -28,18 +29,22 @@ export interface LiveImager extends ImagerParts {
   warnings: string[];
 }
 
+export interface LiveImagerWish {
+  reference: string;
+  form: LiveForm;
+  /** Of the live system's root; absent: ext4. */
+  fileSystem?: RootFileSystem;
+}
+
 /** The imager with which a version starts as a live system: its kernel is that version's own, since it goes on as the kernel of that. */
-export type MakeLiveImager = (
-  context: Context,
-  wish: { reference: string; form: LiveForm },
-  task: Task,
-) => Promise<LiveImager>;
+export type MakeLiveImager = (context: Context, wish: LiveImagerWish, task: Task) => Promise<LiveImager>;
 
 /**
  * Makes it; the netboot's imager stays as it is. Errors: those of `missingDrivers`, `kernelOfImage` and `makeImager`; `imager-unbuilt` for a kernel that no live root can be made with.
  */
-export const liveImager: MakeLiveImager = async (context, { reference, form }, task) => {
-  const warnings = await task.part('look at its kernel', (part) => lookAtKernel(context, reference, form, part));
+export const liveImager: MakeLiveImager = async (context, wish, task) => {
+  const { reference } = wish;
+  const warnings = await task.part('look at its kernel', (part) => lookAtKernel(context, wish, part));
   const kernel = await kernelOfImage(context, reference, task);
   const text = await readFile(join(context.paths.netboot, imagerRecordName), 'utf8').catch(() => undefined);
   const suite = (text === undefined ? undefined : parseImagerRecord(text)?.suite) ?? defaultSuite;
@@ -51,10 +56,15 @@ export const liveImager: MakeLiveImager = async (context, { reference, form }, t
 };
 
 /** What the kernel of a version will not do on every machine. Errors: those of `missingDrivers`, `imager-unbuilt`. */
-export async function lookAtKernel(context: Context, reference: string, form: LiveForm, task: Task): Promise<string[]> {
+export async function lookAtKernel(
+  context: Context,
+  { reference, form, fileSystem = 'ext4' }: LiveImagerWish,
+  task: Task,
+): Promise<string[]> {
   const { drivers, where } = carriers[form];
-  const { image, version, missing } = await missingDrivers(context, reference, [...rootDrivers, ...drivers], task);
-  const lost = missing.filter((name) => rootDrivers.includes(name));
+  const needed = [...new Set([...rootDrivers, fileSystem])];
+  const { image, version, missing } = await missingDrivers(context, reference, [...needed, ...drivers], task);
+  const lost = missing.filter((name) => needed.includes(name));
   if (lost.length > 0) {
     throw new ImprintError('imager-unbuilt', {
       problem: `${image} cannot run as a live system: its kernel ${version} has no ${lost.join(', ')}`,

@@ -1,7 +1,9 @@
 import { mkdir, open, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
+import { builtFileSystems } from '../../contract/image.ts';
 import type { FrugalMediaInput, FrugalMediaOutput } from '../../contract/operations/media.ts';
+import type { Digest } from '../../foundation/brand.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import { splitKernelOptions } from '../../machine/kernel-options.ts';
@@ -18,6 +20,7 @@ import { type MenuPlace, settleForGrub } from '../../system/menu-place.ts';
 import type { Processes } from '../../system/run.ts';
 import type { Context } from '../context.ts';
 import { planVersionCopy } from '../live/copy-version.ts';
+import { liveSourceOf } from '../live/live-source-of.ts';
 import { resolveInstallable } from '../resolve-installable.ts';
 import { openFrugalPlace } from './frugal-place.ts';
 import { frugalRecordSchema } from './frugal-record.ts';
@@ -44,6 +47,7 @@ export async function writeFrugal(
 ): Promise<FrugalMediaOutput> {
   const { processes, storeLocation } = context;
   const { image: reference, changes, force } = input;
+  const rootType = builtFileSystems.find((each) => each === input.fileSystem);
   if (reference === undefined) throw invalid('--image', 'name the version that is to run');
   if (isUrl(storeLocation)) {
     throw new ImprintError('usage', {
@@ -57,13 +61,17 @@ export async function writeFrugal(
   if (!force && (await isThere(directory)))
     throw new ImprintError('target-exists', { path: directory, problem: 'a live system is there already' });
   const { image, digest } = await resolveInstallable(context, reference);
-  const imager = await makeLive(context, { reference: image, form: 'partition' }, task);
+  const ofRoot = rootType && { fileSystem: rootType };
+  // Before the imager is made, which takes minutes.
+  const built = rootType && (await liveSourceOf(context, image, rootType)).built;
+  const imager = await makeLive(context, { reference: image, form: 'partition', ...ofRoot }, task);
   for (const warning of imager.warnings) task.warn(warning);
   const store = await DirectoryStore.open(storeLocation);
   const made = `${directory}.new`;
   try {
     await using _lease = await store.lease(digest);
-    const copy = await planVersionCopy(store, image);
+    await using _builtLease = built && (await store.lease(built.record.digest as Digest));
+    const copy = await planVersionCopy(store, image, rootType);
     const bytes = imager.kernel.length + imager.initrd.length;
     const files = { imager: bytes, store: copy.bytes, ...(changes !== undefined && { changes }) };
     await expectRoom(place, frugalRoom(files, fileSystem));
@@ -73,7 +81,7 @@ export async function writeFrugal(
       ...['loglevel=4', ...(await consoles())],
       ...splitKernelOptions(input.kernelOptions ?? ''),
     ];
-    const menu = renderFrugalMenu({ uuid, directory: path, image, changes: changes !== undefined, options });
+    const menu = renderFrugalMenu({ uuid, directory: path, image, ...ofRoot, changes: changes !== undefined, options });
     await checkGrubScript(processes, menu);
     await rm(made, { recursive: true, force: true });
     await mkdir(made);
