@@ -8,7 +8,7 @@ import type { Power } from '../system/power.ts';
 import type { ConsoleScreen } from './console-screen.ts';
 import { EventSpool } from './event-spool.ts';
 import { carryOut, type Installer, type OrderResult } from './install-order.ts';
-import { carryOnLive, orderOfNote } from './live-order.ts';
+import { carryOnLive, goOnOrdered, orderOfNote } from './live-order.ts';
 import type { ServerClient } from './server-client.ts';
 
 /** The imager: what it is made of. */
@@ -73,7 +73,7 @@ export async function runImager(imager: Imager): Promise<void> {
       await imager.ordered?.();
       if (await install(imager, order, facts)) return;
       waitSeconds = 0;
-    } else if (order.kind === 'boot-disk') {
+    } else if (order.kind === 'boot-disk' && !imager.installer.live?.handedOver) {
       imager.screen.status(`${order.name}: ${order.message}; starting it`);
       await imager.power.reboot();
       await imager.clock.sleep(slowest, imager.signal);
@@ -154,7 +154,13 @@ async function ask(
 async function install(imager: Imager, order: InstallOrder, facts: MachineFacts, found?: FoundLive): Promise<boolean> {
   const { screen, server, clock, installer, power } = imager;
   screen.status(`${order.name}: installing ${order.image}`);
-  if (order.options.live && order.address !== undefined && (await imager.takeAddress?.(order.address)) === false)
+  const runs = installer.live?.handedOver === true;
+  if (
+    !runs &&
+    order.options.live &&
+    order.address !== undefined &&
+    (await imager.takeAddress?.(order.address)) === false
+  )
     screen.line(`   The machine has not got the address ${order.address}; it starts with the one that it has.`);
   // Ends when the server takes the order back, too.
   const stop = new AbortController();
@@ -207,6 +213,8 @@ function begin(
   run: (work: (task: Task) => Promise<void>) => Promise<void>,
 ): Promise<OrderResult> {
   const { order, facts, found, network } = work;
+  const { current, handedOver } = installer.live ?? {};
+  if (handedOver && current !== undefined) return goOnOrdered(order, current, installer, run);
   if (found !== undefined) return carryOnLive(order, found, installer, run);
   return carryOut(order, facts, { ...installer, readFacts, ...(network && { network }) }, run);
 }

@@ -25,6 +25,7 @@ import { findCopyPlace } from '../system/medium-copies.ts';
 import { mountDevice, mountPoints, unmountTree } from '../system/mount.ts';
 import { systemPower } from '../system/power.ts';
 import { renewAddress } from '../system/renew-address.ts';
+import { rootWriters } from '../system/root-writers.ts';
 import { systemProcesses } from '../system/run.ts';
 import { setSystemTime } from '../system/set-time.ts';
 import { restoreTree } from '../tree/restore-tree.ts';
@@ -284,13 +285,24 @@ async function compose(
     inSystem: async (tool, args) => {
       await processes.run('chroot', [systemRoot, tool, ...args], { timeout: 120_000 });
     },
+    tell: (line) =>
+      rootWriters(processes, clock, { name: 'imprint-root', root: systemRoot })
+        .tell(line)
+        .catch(() => {}),
     tellBootWords: async (words) => {
       await mkdir(dirname(`${systemRoot}${softWordsPath}`), { recursive: true });
       await writeFile(`${systemRoot}${softWordsPath}`, words);
     },
   };
+  let current: LiveInstall | undefined;
   const starts: LiveStarts = {
-    begin: (content) => new LiveInstall(host, content),
+    begin: (content) => {
+      current = new LiveInstall(host, content);
+      return current;
+    },
+    get current() {
+      return current;
+    },
     ...(server !== undefined && {
       learn: async (order: string, frames: readonly string[]) => {
         const limit = AbortSignal.timeout(20_000);

@@ -12,6 +12,7 @@ const orders: AnsweringOrders = {
   status: async () => ({ image: 'web:3', digest: 'sha256:0', needsMedium: true }),
   plan: async () => plan,
   install: async (_request, listener) => listener(event),
+  goOn: async (listener) => listener({ ...event, seq: 2 }),
   follow: async () => {
     throw new ImprintError('live-idle', {});
   },
@@ -32,6 +33,13 @@ describe('what a live system is asked', () => {
   it('is answered with the events of a move, and then that it is done', async () => {
     const order = '{"kind":"install","options":{"layout":"single"},"disk":{"path":"/dev/sda"}}';
     expect(await answers(order)).toEqual([{ kind: 'event', event }, { kind: 'done' }]);
+  });
+
+  it('is answered in the same way where a move goes on that broke off', async () => {
+    expect(await answers('{"kind":"go-on"}')).toEqual([
+      { kind: 'event', event: { ...event, seq: 2 } },
+      { kind: 'done' },
+    ]);
   });
 
   it('is refused in words', async () => {

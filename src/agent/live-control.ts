@@ -3,7 +3,7 @@ import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import type { LiveOrders } from './live-orders.ts';
 
 /** What answers requests; see `LiveOrders`. */
-export type AnsweringOrders = Pick<LiveOrders, 'status' | 'plan' | 'install' | 'follow'>;
+export type AnsweringOrders = Pick<LiveOrders, 'status' | 'plan' | 'install' | 'follow' | 'goOn'>;
 
 /** Answers one line from the socket of a live system. Never rejects: what goes wrong is an answer. */
 export async function answerLive(
@@ -30,6 +30,7 @@ async function answer(
   if (request.kind === 'status') return reply({ kind: 'status', status: await orders.status() });
   if (request.kind === 'plan') return reply({ kind: 'plan', plan: await orders.plan(request) });
   if (request.kind === 'install') await orders.install(request, event, gone);
+  else if (request.kind === 'go-on') await orders.goOn(event, gone);
   else await orders.follow(event, gone);
   reply({ kind: 'done' });
 }

@@ -4,6 +4,7 @@ import { ImprintError, toImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
 import type { ImageContent } from '../machine/image-content.ts';
 import { executeInstall } from '../operations/install/execute-install.ts';
+import type { InstallContext } from '../operations/install/install-context.ts';
 import type { FoundLive } from '../operations/live/find-live.ts';
 import type { LiveContent, LiveInstall } from '../operations/live/live-install.ts';
 import { describeStep, type Step } from '../planning/step.ts';
@@ -17,6 +18,8 @@ export interface LiveStarts {
   begin(content: LiveContent): LiveInstall;
   /** Told what a start for an order read first; absent: nobody wants to know. */
   learn?(order: string, frames: readonly string[]): Promise<void>;
+  /** The one of this start. */
+  readonly current?: LiveInstall | undefined;
   /** Whether one of them runs now: then nothing restarts this machine. */
   readonly handedOver: boolean;
 }
@@ -39,11 +42,12 @@ export async function carryOnLive(
   found: FoundLive,
   installer: Installer,
   run: (work: (task: Task) => Promise<void>) => Promise<void>,
+  begun: (live: LiveInstall) => void = () => {},
 ): Promise<OrderResult> {
   let current: Step | undefined;
   try {
     await run(async (task) => {
-      const { live: starts, processes, clock, target } = installer;
+      const { live: starts } = installer;
       if (starts === undefined) throw new ImprintError('internal', { problem: 'nothing is started here' });
       const { note, record } = found;
       const store = record.phase === 'copying' ? await openPatiently(order, installer, task) : undefined;
@@ -60,8 +64,8 @@ export async function carryOnLive(
             await live.abandon();
             throw error;
           });
-        const restore = async () => {};
-        const context = { processes, clock, target, live, content: nothing, restore };
+        begun(live);
+        const context = contextOf(installer, live);
         await executeInstall(order.name, live.steps, context, task, { reached: (step) => (current = step) });
       } finally {
         await store?.close();
@@ -69,12 +73,47 @@ export async function carryOnLive(
     });
     return { kind: 'installed' };
   } catch (thrown) {
-    return {
-      kind: 'failed',
-      error: toImprintError(thrown),
-      ...(current === undefined ? {} : { step: describeStep(current) }),
-    };
+    return failed(thrown, current);
   }
+}
+
+/** Goes on with a move that broke off in this start. Never rejects, as `carryOut`. */
+export async function goOnLive(
+  name: string,
+  live: LiveInstall,
+  installer: Installer,
+  run: (work: (task: Task) => Promise<void>) => Promise<void>,
+): Promise<OrderResult> {
+  let current: Step | undefined;
+  try {
+    await run(async (task) => {
+      await live.goOn();
+      await executeInstall(name, live.steps, contextOf(installer, live), task, { reached: (step) => (current = step) });
+    });
+    return { kind: 'installed' };
+  } catch (thrown) {
+    return failed(thrown, current);
+  }
+}
+
+/** The same, where a server orders it: what runs here and moves is all that it can be. */
+export async function goOnOrdered(
+  order: InstallOrder,
+  live: LiveInstall,
+  installer: Installer,
+  run: (work: (task: Task) => Promise<void>) => Promise<void>,
+): Promise<OrderResult> {
+  const { device = 'its disk', digest } = live;
+  if (order.options.live === true && order.digest === digest) return goOnLive(order.name, live, installer, run);
+  return { kind: 'refused', error: new ImprintError('live-busy', { disk: device, state: 'that broke off' }) };
+}
+
+function failed(thrown: unknown, step: Step | undefined): OrderResult {
+  return { kind: 'failed', error: toImprintError(thrown), ...(step && { step: describeStep(step) }) };
+}
+
+function contextOf({ processes, clock, target, agent }: Installer, live: LiveInstall): InstallContext {
+  return { processes, clock, target, live, content: nothing, restore: async () => {}, ...(agent && { agent }) };
 }
 
 /** The steps that are left ask nothing of it. */

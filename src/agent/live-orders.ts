@@ -12,8 +12,9 @@ import { runningOptions } from '../planning/live-steps.ts';
 import { planInstall } from '../planning/plan-install.ts';
 import { describeStep } from '../planning/step.ts';
 import type { Store, StoredVersion } from '../store/store.ts';
-import { EventLog } from './event-log.ts';
 import { carryOut, freshNames, type Installer, type OrderResult } from './install-order.ts';
+import { goOnLive } from './live-order.ts';
+import { WatchedMove } from './watched-move.ts';
 
 /** A system that runs from a medium, and what it is made of. */
 export interface LiveSystem {
@@ -38,17 +39,18 @@ type Listener = (event: TaskEvent) => void;
 
 /** The move that was ordered. */
 interface Move {
-  readonly id: string;
-  readonly disk: string;
-  readonly events: EventLog;
-  readonly result: Promise<OrderResult>;
-  state: 'running' | 'finished' | 'failed';
+  readonly watched: WatchedMove;
+  readonly order: InstallOrder;
+  /** How it is carried out, from its start or from where it broke off. */
+  live: LiveInstall | undefined;
+  task: Task | undefined;
 }
 
 /** Orders of somebody in a live system to move it onto a disk: one at a time, and only one that ends well. */
 export class LiveOrders {
   readonly #system: LiveSystem;
   #move: Move | undefined;
+  #problem: string | undefined;
 
   constructor(system: LiveSystem) {
     this.#system = system;
@@ -57,13 +59,17 @@ export class LiveOrders {
   async status(): Promise<LiveStatus> {
     const { memory, version } = this.#system;
     const kept = await memory.memory();
-    const move = this.#move;
+    const { watched } = this.#move ?? {};
+    const isMoved = watched?.state === 'failed' && memory.isMoved;
     return {
       image: referenceOf(version),
       digest: version.record.digest,
       ...(kept && { memory: kept }),
       needsMedium: !memory.isReleased,
-      ...(move && { move: { id: move.id, disk: move.disk, state: move.state } }),
+      ...(this.#problem !== undefined && { problem: this.#problem }),
+      ...(watched && {
+        move: { id: watched.id, disk: watched.disk, state: watched.state, ...(isMoved && { goesOn: true }) },
+      }),
     };
   }
 
@@ -118,10 +124,29 @@ export class LiveOrders {
   async follow(listener: Listener, gone: AbortSignal): Promise<void> {
     const move = this.#move;
     if (move === undefined) throw new ImprintError('live-idle', {});
-    await move.events.follow(listener, gone);
-    if (gone.aborted) return;
-    const result = await move.result;
-    if (result.kind !== 'installed') throw this.#told(move, result);
+    const result = await move.watched.follow(listener, gone);
+    if (result !== undefined && result.kind !== 'installed') throw this.#told(move, result);
+  }
+
+  /** Has a move that broke off go on where it is; onto another disk it cannot go. Errors: how it failed; `live-idle`, `live-busy`. */
+  async goOn(listener: Listener, gone: AbortSignal): Promise<void> {
+    const move = this.#move;
+    if (move?.live === undefined) throw new ImprintError('live-idle', {});
+    const { watched, live } = move;
+    if (watched.state === 'finished') throw watched.busy();
+    if (watched.state === 'failed') {
+      watched.again();
+      void goOnLive(move.order.name, live, this.#system.installer, this.#runner(move)).then((result) =>
+        this.#ended(move, result),
+      );
+    }
+    await this.follow(listener, gone);
+  }
+
+  /** The medium cannot be read, or (no problem) it can again. */
+  sourceTold(problem: string | undefined): void {
+    this.#problem = problem;
+    if (this.#move?.watched.state === 'running' && problem !== undefined) this.#move.task?.warn(problem);
   }
 
   get #running(): NonNullable<Installer['running']> {
@@ -132,15 +157,12 @@ export class LiveOrders {
   #requireIdle(): void {
     const move = this.#move;
     if (move === undefined) return;
-    if (move.state === 'failed' && !this.#system.memory.isMoved) return;
-    throw new ImprintError('live-busy', {
-      disk: move.disk,
-      state: { running: 'it is on its way', finished: 'it is there', failed: 'that broke off' }[move.state],
-    });
+    if (move.watched.state === 'failed' && !this.#system.memory.isMoved) return;
+    throw move.watched.busy();
   }
 
   #begin({ options, name }: Install, { disk }: LivePlan, facts: MachineFacts): Move {
-    const { host, installer, memory, version, location, store, signal } = this.#system;
+    const { host, installer, memory, version, location, store } = this.#system;
     const id = `live-${randomUUID()}`;
     const running = this.#running;
     const order: InstallOrder = {
@@ -154,28 +176,42 @@ export class LiveOrders {
       // It is open, and stays so as long as the system needs it.
       openStore: async () => lent(store),
       live: {
-        begin: (content) => new LiveInstall(host, { ...content, running: memory }),
+        begin: (content) => {
+          move.live = new LiveInstall(host, { ...content, running: memory });
+          return move.live;
+        },
         handedOver: true,
       },
     };
-    const events = new EventLog();
-    const result = carryOut(order, facts, given, (work) =>
-      Task.run(`move ${order.image} onto ${disk.path}`, (event) => events.push(event), work, {
-        ...{ id, signal, progressInterval: 250, clock: host.clock },
-      }),
-    );
-    const move: Move = { id, disk: disk.path, events, result, state: 'running' };
-    void result.then(({ kind }) => {
-      move.state = kind === 'installed' ? 'finished' : 'failed';
-      if (kind === 'installed') this.#system.name = order.name;
-      events.end();
-    });
+    const move: Move = { watched: new WatchedMove(id, () => disk.path), order, live: undefined, task: undefined };
+    void carryOut(order, facts, given, this.#runner(move)).then((result) => this.#ended(move, result));
     return move;
   }
 
+  #runner(move: Move): (work: (task: Task) => Promise<void>) => Promise<void> {
+    const { host, signal } = this.#system;
+    const { watched, order } = move;
+    const options = { id: watched.id, signal, progressInterval: 250, clock: host.clock };
+    return (work) =>
+      Task.run(
+        `move ${order.image} onto ${watched.disk}`,
+        (event) => watched.push(event),
+        (task) => {
+          move.task = task;
+          return work(task);
+        },
+        options,
+      );
+  }
+
+  #ended({ watched, order }: Move, result: OrderResult): void {
+    if (result.kind === 'installed') this.#system.name = order.name;
+    watched.end(result);
+  }
+
   /** Says in which state the system is, where it is another than before the order. */
-  #told({ disk }: Move, result: Exclude<OrderResult, { kind: 'installed' }>): ImprintError {
-    if (!this.#system.memory.isMoved) return result.error;
+  #told({ watched: { disk } }: Move, result: Exclude<OrderResult, { kind: 'installed' }>): ImprintError {
+    if (!this.#system.memory.isMoved || result.error.code === 'live-changes-lost') return result.error;
     const { isReleased } = this.#system.memory;
     return new ImprintError('live-broken-off', {
       disk,

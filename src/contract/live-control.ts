@@ -26,6 +26,8 @@ export const liveRequestSchema = z.discriminatedUnion('kind', [
   }),
   /** The events of the move that is under way, or that was. */
   z.object({ kind: z.literal('follow') }),
+  /** Has a move that broke off go on; answered as `follow`. */
+  z.object({ kind: z.literal('go-on') }),
 ]);
 export type LiveRequest = z.infer<typeof liveRequestSchema>;
 
@@ -39,7 +41,15 @@ export const liveStatusSchema = z.object({
     .optional(),
   /** Whether the medium, or its copy in memory, is still read from. */
   needsMedium: z.boolean(),
-  move: z.object({ id: z.string(), disk: z.string(), state: z.enum(['running', 'finished', 'failed']) }).optional(),
+  /** Why the medium cannot be read now; absent: it can, or is not needed. */
+  problem: z.string().optional(),
+  move: z
+    .object({
+      ...{ id: z.string(), disk: z.string(), state: z.enum(['running', 'finished', 'failed']) },
+      /** Where it failed: whether it can only go on, onto the same disk. */
+      goesOn: z.boolean().optional(),
+    })
+    .optional(),
 });
 export type LiveStatus = z.infer<typeof liveStatusSchema>;
 

@@ -413,13 +413,13 @@ export const errorCatalogue = {
     exit: 1,
     http: 500,
     message: 'The move onto {disk} broke off: {problem}. The system runs on, and {state}.',
-    hint: 'Save what matters elsewhere, look at the disk (dmesg, smartctl), and restart: from the medium it begins anew, or goes on where it had got to.',
+    hint: 'Look at the disk (dmesg, smartctl), and give the order again: it goes on from there. Another disk is possible only before what is written goes to this one: save what matters, and restart.',
   },
   'live-changes-lost': {
     exit: 1,
     http: 500,
     message: 'What was changed since the move onto the disk began is lost: the disk could not keep it, or was full.',
-    hint: 'Save what is still to be read, look at the disk (dmesg, smartctl), and begin anew: the system that runs cannot be made good.',
+    hint: 'Save what is still to be read, and restart: what had been synced before is there, as long as the disk can be read. Look at it (dmesg, smartctl).',
   },
   'live-start-unfit': {
     exit: 4,

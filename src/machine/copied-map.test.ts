@@ -44,6 +44,21 @@ describe('what of a source was copied', () => {
     expect(new CopiedMap(3 * 8, 8, Buffer.from([0xff])).isWhole).toBe(true);
   });
 
+  it('takes back what was marked since it was known to last', () => {
+    const map = new CopiedMap(100 * 8, 7 * 8);
+    map.mark(run(0, 10));
+    map.keep();
+    map.mark(run(10, 5));
+    map.mark(run(90, 1));
+    expect(map.forget()).toBe(6 * 8);
+    expect(map.runs()).toEqual([run(0, 10)]);
+    expect(map.next()).toEqual(run(10, 7));
+    const again = new CopiedMap(100 * 8, 7 * 8, map.bytes);
+    again.mark(run(20, 1));
+    again.forget();
+    expect(again.copied).toBe(10 * 8);
+  });
+
   it('refuses what does not fit', () => {
     expect(() => new CopiedMap(100, 8)).toThrow(RangeError);
     expect(() => new CopiedMap(800, 8, Buffer.alloc(3))).toThrow(RangeError);

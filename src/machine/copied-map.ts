@@ -21,6 +21,8 @@ export class CopiedMap {
   /** Before this block all is copied. */
   #front = 0;
   #copied = 0;
+  /** What is known to last. */
+  #kept: Uint8Array;
 
   /**
    * @param size of the source, in sectors: whole blocks
@@ -31,10 +33,29 @@ export class CopiedMap {
     this.#blocks = blocksOf(size);
     this.#longest = Math.max(1, Math.floor(longest / sectorsPerBlock));
     this.#bits = new Uint8Array(Math.ceil(this.#blocks / 8));
+    this.#kept = new Uint8Array(this.#bits.length);
     if (bits === undefined) return;
     if (bits.length < this.#bits.length) throw new RangeError('the map is of a smaller source');
-    this.#bits.set(bits.subarray(0, this.#bits.length));
+    this.#kept.set(bits.subarray(0, this.#bits.length));
+    this.forget();
+  }
+
+  /** What is marked lasts from now on. */
+  keep(): void {
+    this.#kept.set(this.#bits);
+  }
+
+  /**
+   * Takes back what was marked and does not last: where a disk could not keep something, nobody knows what of all that was written since. How many sectors
+   * that are.
+   */
+  forget(): number {
+    const before = this.#copied;
+    this.#bits.set(this.#kept);
+    this.#front = 0;
+    this.#copied = 0;
     for (let block = 0; block < this.#blocks; block += 1) if (this.#has(block)) this.#copied += 1;
+    return (before - this.#copied) * sectorsPerBlock;
   }
 
   /** Sectors that lie on the disk. */

@@ -44,6 +44,15 @@ export async function readSnapshotStore(read: ReadStore): Promise<SnapshotStore 
   return { runs: runsOf(pairs, chunk), chunk };
 }
 
+/** The head of a store that the kernel has given up, as it was before; undefined: it is none, or was not given up. */
+export function revivedHead(bytes: Uint8Array): Buffer | undefined {
+  const head = Buffer.from(bytes);
+  if (head.length < pair || head.readUInt32LE(0) !== magic || head.readUInt32LE(8) !== version) return undefined;
+  if (head.readUInt32LE(4) !== 0) return undefined;
+  head.writeUInt32LE(1, 4);
+  return head;
+}
+
 function pairsOf(block: Buffer): (readonly [number, number])[] {
   const pairs: (readonly [number, number])[] = [];
   for (let at = 0; at + pair <= block.length; at += pair) {

@@ -1,3 +1,4 @@
+import { ImprintError } from '../foundation/errors.ts';
 import type { Processes } from './run.ts';
 
 const patience = 60_000;
@@ -53,9 +54,16 @@ export interface SnapshotState {
   lists: number;
 }
 
-/** Undefined: the snapshot is of no use any more (its store was full, or could not be written or read). Errors: `process-failed`. */
+/**
+ * Undefined: the snapshot is of no use any more (its store was full, or could not be written or read). Errors: `process-failed`; `io-failed` where the kernel gave a
+ * merge up, which its table, loaded anew, begins again.
+ */
 export async function snapshotState(processes: Processes, name: string): Promise<SnapshotState | undefined> {
   const { stdout } = await processes.run('dmsetup', ['status', name], { timeout: patience, env });
+  if (/^\d+ \d+ snapshot-merge Merge failed\s*$/.test(stdout)) {
+    const problem = 'the kernel cannot bring what was changed to its place';
+    throw new ImprintError('io-failed', { operation: 'merging', path: `/dev/mapper/${name}`, problem });
+  }
   return parseSnapshotStatus(stdout);
 }
 

@@ -2,6 +2,7 @@ import {
   type LivePlan,
   type LiveReply,
   type LiveRequest,
+  type LiveStatus,
   liveControlPath,
   liveReplySchema,
 } from '../../contract/live-control.ts';
@@ -22,10 +23,14 @@ export async function installHere(session: Session, invocation: Invocation, rate
   if (process.getuid?.() !== 0) throw new ImprintError('not-root', { action: 'Moving this system onto a disk' });
   const here: InstallOptions = setOptions({ ...readInstallOptions(invocation), rate });
   const wish = { options: here, ...nameOf(invocation) };
-  if (invocation.flag('wait') && (await statusOf(session)).move !== undefined) {
-    await follow(session, { kind: 'follow' });
+  const status = await statusOf(session);
+  const joined = session.globals.dryRun ? undefined : joining(status, here, invocation.flag('wait'));
+  if (joined !== undefined) {
+    session.say(joined.words);
+    await watch(session, joined.request);
     return;
   }
+  if (status.problem !== undefined) session.say(`The medium cannot be read now: ${status.problem}`);
   const plan = await planOf(session, { kind: 'plan', ...wish });
   if (session.globals.dryRun) {
     session.result({ dryRun: true, plan }, () => `${planText(plan)}${stepsText(plan)}`);
@@ -35,10 +40,31 @@ export async function installHere(session: Session, invocation: Invocation, rate
   await session.confirm(`Moving this system onto ${plan.disk.path}`, `This erases ${plan.disk.path}. Go on?`);
   const { path, serial } = plan.disk;
   const disk = { path, ...(serial !== undefined && { serial }) };
+  await watch(session, { kind: 'install', ...wish, disk });
+}
+
+/** Where a move is under way, or broke off and can only go on, that is what there is to see; undefined: another order counts, or is refused in words. */
+function joining(
+  { move, problem }: LiveStatus,
+  { disk: rule }: InstallOptions,
+  wait: boolean,
+): { words: string; request: LiveRequest } | undefined {
+  if (move === undefined) return undefined;
+  // Somebody who names a disk means that one, and hears that it is another.
+  const isMeant = rule === undefined || rule === move.disk;
+  if (move.state === 'failed' && move.goesOn && isMeant && !wait)
+    return { words: `The move onto ${move.disk} broke off. It goes on:`, request: { kind: 'go-on' } };
+  if (!wait && (move.state !== 'running' || !isMeant)) return undefined;
+  const away = problem === undefined ? '' : ` Now it waits: ${problem}`;
+  return { words: `This system moves onto ${move.disk} already.${away}`, request: { kind: 'follow' } };
+}
+
+/** Shows a move, which goes on where this ends. */
+async function watch(session: Session, request: LiveRequest): Promise<void> {
   session.endsByInterrupt = true;
   const farewell = () => session.say('The move goes on; watch it again: imprint install --live --wait');
   session.signal.addEventListener('abort', farewell, { once: true });
-  await follow(session, { kind: 'install', ...wish, disk });
+  await follow(session, request);
   session.signal.removeEventListener('abort', farewell);
 }
 

@@ -92,6 +92,7 @@ const selfExplaining: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'interrupted',
   'script-failed',
   'boot-unsaved',
+  'live-changes-lost',
 ]);
 
 async function executeNamed(machine: string, step: Step, context: InstallContext, task: Task): Promise<void> {

@@ -13,6 +13,7 @@ import {
 } from '../../machine/live-area.ts';
 import { chooseLiveRecord, type LiveRecord, liveRecordSize, renderLiveRecord } from '../../machine/live-record.ts';
 import type { RootFileSystem } from '../../machine/root-file-system.ts';
+import { revivedHead } from '../../machine/snapshot-store.ts';
 import { fileSystemBytes, superblockReach } from '../../machine/superblock.ts';
 
 const piece = 1 << 20;
@@ -43,6 +44,19 @@ export class LiveDisk implements AsyncDisposable {
       throw toImprintError(error);
     });
     return new LiveDisk(device, file);
+  }
+
+  /** One that an earlier move left nothing on. */
+  static async fresh(device: string, first: LiveRecord): Promise<LiveDisk> {
+    const disk = await LiveDisk.open(device);
+    try {
+      await disk.forgetRecords(first.length);
+      await disk.clear(first);
+      return disk;
+    } catch (error) {
+      await disk[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   /** The record that counts. `length`: sectors of the partition. */
@@ -115,6 +129,18 @@ export class LiveDisk implements AsyncDisposable {
     await this.#write(changesAt, zeros);
     await this.sync();
     this.#mapSequence = 0;
+  }
+
+  /**
+   * Takes back that the kernel gave the store of changes up: it writes an exception into its lists when that lasts, and none any more behind an error, so that they are what they were at that
+   * moment, as behind a cut. Lasting. Whether there was such a thing.
+   */
+  async reviveChanges({ changesAt }: LiveRecord): Promise<boolean> {
+    const head = revivedHead(await this.#read(changesAt, 4096));
+    if (head === undefined) return false;
+    await this.#write(changesAt, head);
+    await this.sync();
+    return true;
   }
 
   /** Brings a run of the source to its place. Not lasting yet. */

@@ -5,19 +5,12 @@ import { ImprintError, toImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import { CopiedMap } from '../../machine/copied-map.ts';
 import { liveArea } from '../../machine/live-area.ts';
-import type { LiveRecord } from '../../machine/live-record.ts';
+import { type LiveRecord, livePhases } from '../../machine/live-record.ts';
 import type { RootFileSystem } from '../../machine/root-file-system.ts';
 import { liveDevices, liveTables } from '../../planning/live-tables.ts';
 import type { Step, StepOf } from '../../planning/step.ts';
 import type { Store } from '../../store/store.ts';
-import {
-  createMapped,
-  loadDeviceMapper,
-  removeMapped,
-  replaceTable,
-  type SnapshotState,
-  snapshotState,
-} from '../../system/device-mapper.ts';
+import { loadDeviceMapper, removeMapped, replaceTable } from '../../system/device-mapper.ts';
 import { growFileSystem } from '../../system/filesystem.ts';
 import { mountDevice, unmountTree } from '../../system/mount.ts';
 import { deviceSize } from '../../system/partition.ts';
@@ -26,12 +19,15 @@ import type { LiveRoot } from '../install/install-context.ts';
 import type { FetchedImager } from '../media/fetch-imager.ts';
 import { Pacer } from '../update/pacer.ts';
 import { resolveLiveSource } from './built-versions.ts';
+import { diskMachine } from './disk-machine.ts';
 import type { FoundLive } from './find-live.ts';
+import { keepMoving } from './keep-moving.ts';
 import { bootImager, bootSystem, hasBoot, tellAgent } from './live-boot.ts';
 import { LiveDisk } from './live-disk.ts';
-import { type LiveNote, renderNote } from './live-note.ts';
+import { type LiveNote, renderNote, stepsAfterStart } from './live-note.ts';
 import type { LiveOrigin, RunningRoot } from './live-origin.ts';
 import { type LiveFetched, LiveSource } from './live-source.ts';
+import { brokenWords, tellSource } from './live-words.ts';
 import { beginLive, type LiveMachine, moveRoot } from './move-root.ts';
 import { keepRunning, takeOver } from './take-over.ts';
 
@@ -55,6 +51,10 @@ export interface LiveHost {
   inSystem(program: string, args: readonly string[]): Promise<void>;
   /** What the agent of that system takes for the words of its kernel. */
   tellBootWords(words: string): Promise<void>;
+  /** A line to everybody who works in that system, and to its consoles. Never rejects. */
+  tell(line: string): Promise<void>;
+  /** Told when the source cannot be read, and with nothing when it can again. */
+  sourceTold?(problem: string | undefined): void;
 }
 
 /** What is brought, and what is left to do when the system runs. */
@@ -81,10 +81,7 @@ export interface LiveContent {
 const root = `/dev/mapper/${liveDevices.root}`;
 /** Sectors that are copied at a time, and after how many it is made lasting. */
 const [atOnce, keepAfter] = [4096, 131_072];
-/** Milliseconds: how long what the system reads keeps the copy waiting, at most; and for how long the state of the store is believed. */
-const [longestYield, believed] = [2000, 2000];
 const toolPatience = 120_000;
-const retryPause = 30_000;
 
 /** A machine that is in use before its content is there. One for each start. */
 export class LiveInstall implements LiveRoot {
@@ -99,6 +96,8 @@ export class LiveInstall implements LiveRoot {
   #map: CopiedMap | undefined;
   #fetched: Readonly<LiveFetched> | undefined;
   #handedOver = false;
+  /** Whether the disk has note and record. */
+  #isKept = false;
 
   constructor(host: LiveHost, content: LiveContent) {
     this.#host = host;
@@ -108,6 +107,15 @@ export class LiveInstall implements LiveRoot {
   /** Whether the system runs: what fails from then on is no reason to restart the machine. */
   get handedOver(): boolean {
     return this.#handedOver || this.#content.running !== undefined;
+  }
+
+  get digest(): Digest {
+    return this.#content.digest;
+  }
+
+  /** The partition that it moves onto; undefined: nobody knows yet. */
+  get device(): string | undefined {
+    return this.#note?.device;
   }
 
   /** Refuses, before anything is written, a root whose file system nobody made. Errors: `live-source-missing`, what a guard says. */
@@ -137,10 +145,8 @@ export class LiveInstall implements LiveRoot {
       ...{ device, uuid, fileSystem, time },
       ...{ order, steps: stepsAfterStart(this.steps) },
     };
-    const disk = await LiveDisk.open(device);
+    const disk = await LiveDisk.fresh(device, first);
     this.#disk = disk;
-    await disk.forgetRecords(length);
-    await disk.clear(first);
     if (running === undefined) await this.#attach(first, this.#note, undefined, task);
     else {
       this.#record = first;
@@ -155,32 +161,56 @@ export class LiveInstall implements LiveRoot {
     const disk = await LiveDisk.open(note.device);
     this.#disk = disk;
     this.#note = note;
+    this.#isKept = true;
     // Which of the two is to be written next.
     await disk.record(record.length);
-    const done = await hasBoot(this.#host, note.steps);
-    this.steps = note.steps.filter(({ kind }) => !done || kind === 'hand-over' || kind === 'move-live');
+    await this.#setSteps(note);
+    if (record.phase !== 'done' && (await disk.reviveChanges(record)))
+      task.warn('The disk could not keep a change at the last start. What had been synced until then is there.');
     const bits = record.phase === 'copying' ? await disk.copied(record) : undefined;
     await this.#attach(record, note, bits, task);
   }
 
+  /** Goes on where this start broke off: with what is known to last. */
+  async goOn(): Promise<void> {
+    const { note } = this.#begun();
+    this.#map?.forget();
+    await this.#setSteps(note);
+    await this.#setTables(note.device);
+  }
+
+  async #setSteps({ steps }: LiveNote): Promise<void> {
+    const done = await hasBoot(this.#host, steps);
+    this.steps = steps.filter(({ kind }) => !done || kind === 'hand-over' || kind === 'move-live');
+  }
+
   async handOver(task: Task): Promise<void> {
+    await this.#orTell(() => this.#handOver(task), task);
+  }
+
+  async #handOver(task: Task): Promise<void> {
     const [{ processes }, { running }] = [this.#host, this.#content];
     const { disk, record, note } = this.#begun();
-    if (running !== undefined && this.#map !== undefined)
+    if (running !== undefined && this.#map !== undefined && record.phase === 'copying')
       await keepRunning(this.#machine(disk, record, this.#map, task), { running, atOnce }, task);
     await processes.run('sync', [], { timeout: 600_000 });
-    if ((await disk.record(record.length)) === undefined) {
+    if (!this.#isKept) {
       await disk.keepNote(record, renderNote(note));
       await disk.keepRecord(record);
+      this.#isKept = true;
     }
     task.signal.throwIfAborted();
-    if (running === undefined) await this.#host.handOver();
+    if (!this.handedOver) await this.#host.handOver();
     this.#handedOver = true;
     const came = this.#fetched === undefined ? '' : ` ${formatBytes(this.#fetched.fetched)} were fetched for it.`;
     task.log(`The system runs. From now on nothing that it keeps is lost by a power cut.${came}`);
   }
 
-  async move({ boot, entry, fileSystem }: StepOf<'move-live'>, task: Task): Promise<void> {
+  async move(step: StepOf<'move-live'>, task: Task): Promise<void> {
+    await this.#orTell(() => this.#move(step, task), task);
+  }
+
+  async #move({ boot, entry, fileSystem }: StepOf<'move-live'>, task: Task): Promise<void> {
     const { processes, clock, target } = this.#host;
     const { disk, record, note } = this.#begun();
     if (record.phase !== 'done') await bootImager(this.#host, { device: boot, good: entry }, task);
@@ -191,18 +221,19 @@ export class LiveInstall implements LiveRoot {
     const machine = this.#machine(disk, record, map, task);
     const places = { disk: note.device, ...(this.#source && { source: this.#source.device }) };
     await this.#clearZeros(note.device, record, map, task);
-    for (let start = record; ; start = this.#record ?? start) {
-      try {
-        await moveRoot({ machine, record: start, places, next: () => map.next(), keepAfter, clock }, task);
-        break;
-      } catch (thrown) {
-        const error = toImprintError(thrown);
-        if (task.signal.aborted || error.code === 'live-changes-lost') throw error;
-        task.warn(`${error.message} The system runs on as it is, and it is tried again.`);
-        await clock.sleep(retryPause, task.signal);
-        await this.#setTables(places.disk).catch(() => {});
-      }
-    }
+    const now = () => this.#record ?? record;
+    await keepMoving(
+      {
+        attempt: async () => {
+          await moveRoot({ machine, record: now(), places, next: () => map.next(), keepAfter, clock }, task);
+        },
+        progress: () => livePhases.indexOf(now().phase) * 2 ** 40 + map.copied,
+        failed: () => task.advance(-512 * map.forget()),
+        mend: () => this.#setTables(places.disk),
+        clock,
+      },
+      task,
+    );
     await bootSystem(this.#host, { device: boot, good: entry });
     await disk.forgetRecords(record.length);
     await growFileSystem(processes, { fileSystem, directory: target, device: root }, task.signal);
@@ -210,9 +241,8 @@ export class LiveInstall implements LiveRoot {
     // What is asked of the partition itself shall not be answered by what was there before.
     await processes.run('blockdev', ['--flushbufs', note.device], { timeout: toolPatience, accept: [0, 1] });
     await unmountTree(processes, target, clock).catch((error) => task.warn(toImprintError(error).message));
-    await tellAgent(this.#host, { device: boot, good: entry }).catch((error) =>
-      task.warn(toImprintError(error).message),
-    );
+    const told = tellAgent(this.#host, { device: boot, good: entry });
+    await told.catch((error) => task.warn(toImprintError(error).message));
   }
 
   /** Lets go of everything where the system was not started. Never rejects. */
@@ -242,7 +272,8 @@ export class LiveInstall implements LiveRoot {
     const { location, digest, reference, frames = [] } = this.#content;
     const what = { location, image: imageOf(reference), digest, fileSystem, size: bytes, uuid, time };
     const wish = { ...what, room, directory, frames: [...frames] };
-    const tell = (problem: string | undefined) => tellSource(task, problem);
+    const { sourceTold } = this.#host;
+    const tell = (problem: string | undefined) => tellSource(task, problem, sourceTold);
     const source = await LiveSource.attach(wish, { processes, clock, command, tell }, task.signal);
     this.#source = source;
     this.#fetched = source.fetched;
@@ -300,72 +331,47 @@ export class LiveInstall implements LiveRoot {
     await this.#content.learned?.(frames).catch((error) => task.log(toImprintError(error).message));
   }
 
+  /** Who works in the system hears of it where a disk breaks the move off. */
+  async #orTell(work: () => Promise<void>, task: Task): Promise<void> {
+    try {
+      await work();
+    } catch (thrown) {
+      const words = brokenWords(this.#note?.device ?? 'the disk', toImprintError(thrown));
+      if (this.handedOver && !task.signal.aborted) void this.#host.tell(`imprint: ${words}`);
+      throw thrown;
+    }
+  }
+
   /** What broke off in the middle of a change is brought to what was written down. */
   async #setTables(disk: string): Promise<void> {
     const record = this.#record;
     if (record === undefined || record.phase === 'copying') return;
     for (const { device, table } of liveTables(record, { disk }))
       await replaceTable(this.#host.processes, liveDevices[device], table);
+    await this.#releaseSource();
+  }
+
+  async #releaseSource(): Promise<void> {
+    await this.#source?.[Symbol.asyncDispose]();
+    this.#source = undefined;
   }
 
   #machine(disk: LiveDisk, record: LiveRecord, map: CopiedMap, task: Task): LiveMachine {
     const { processes, clock } = this.#host;
     const pacer = new Pacer(this.#content.limit, task.signal, clock);
-    let state: { known: SnapshotState | undefined; at: number } | undefined;
-    return {
-      create: (device, table) => createMapped(processes, liveDevices[device], table),
-      replace: (device, table) => replaceTable(processes, liveDevices[device], table),
-      remove: (device) => removeMapped(processes, liveDevices[device]),
-      changes: async () => {
-        // A program is started for each question, which costs more than the copy of a run.
-        if (state === undefined || performance.now() - state.at > believed || this.#record?.phase !== 'copying')
-          state = { known: await snapshotState(processes, liveDevices.top), at: performance.now() };
-        return state.known;
+    return diskMachine(
+      {
+        ...{ processes, clock, disk, record, map, pacer },
+        source: () => this.#source,
+        phase: () => this.#record?.phase,
+        kept: (next) => {
+          this.#record = next;
+        },
+        release: () => this.#releaseSource(),
       },
-      clearChanges: () => disk.clear(record),
-      copy: async (run) => {
-        const source = this.#source;
-        if (source === undefined) throw new ImprintError('internal', { problem: 'there is no source to copy' });
-        await disk.copy(
-          run,
-          (position, length) => source.read(position, length),
-          async (bytes) => {
-            await pacer.pass(bytes);
-            const until = performance.now() + longestYield;
-            while ((await source.isWanted()) && performance.now() < until) await clock.sleep(20, task.signal);
-          },
-        );
-        map.mark(run);
-      },
-      keepCopied: () => disk.keepCopied(record, map),
-      keepRecord: async (next) => {
-        await disk.keepRecord(next);
-        this.#record = next;
-        task.log(phaseWords[next.phase]);
-      },
-      releaseSource: async () => {
-        await this.#source?.[Symbol.asyncDispose]();
-        this.#source = undefined;
-      },
-    };
+      task,
+    );
   }
-}
-
-const phaseWords = {
-  copying: 'copying',
-  copied: 'All of it is on the disk: the server, or the medium, is not needed any more.',
-  merging: 'What was changed meanwhile goes to its place.',
-  done: 'The root is the partition alone.',
-} as const;
-
-function tellSource(task: Task, problem: string | undefined): void {
-  if (problem === undefined) task.log('The store answers again.');
-  else task.warn(`${problem} The system waits for what it has not read yet, and asks again.`);
-}
-
-/** What is left to do when the system runs. */
-function stepsAfterStart(steps: readonly Step[]): Step[] {
-  return steps.slice(steps.findIndex(({ kind }) => kind === 'hand-over'));
 }
 
 /** `web` of `web:3`. */

@@ -23,6 +23,11 @@ const noteSchema = z.object({
 /** What a start needs to go on with a move, beside its record: where the content comes from, and what is left to be done. */
 export type LiveNote = z.infer<typeof noteSchema>;
 
+/** What is left to do when the system runs. */
+export function stepsAfterStart(steps: readonly Step[]): Step[] {
+  return steps.slice(steps.findIndex(({ kind }) => kind === 'hand-over'));
+}
+
 export function renderNote(note: LiveNote): string {
   return JSON.stringify(note);
 }
