@@ -24,7 +24,7 @@ import type { Store, StoredVersion } from '../store/store.ts';
 import { FileChanges } from '../system/changes-store.ts';
 import { LineSocket } from '../system/line-socket.ts';
 import { MemoryStore } from '../system/memory-store.ts';
-import { mountPoints } from '../system/mount.ts';
+import { mountPoints, unmountTree } from '../system/mount.ts';
 import { rootFiles } from '../system/root-files.ts';
 import { rootWriters } from '../system/root-writers.ts';
 import type { ConsoleScreen } from './console-screen.ts';
@@ -171,6 +171,8 @@ async function prepare(live: LiveMedium, place: LivePlace, facts: MachineFacts, 
         moved: () => restoreFstab(target),
         released: async () => {
           await store.close();
+          // Memory that is not given back stops nobody.
+          if (inMemory) await unmountTree(processes, reading, clock).catch(() => {});
           await live.releaseMedium();
         },
         tell: () => {},

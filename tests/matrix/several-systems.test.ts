@@ -14,6 +14,7 @@ import { makeGrubCore } from '../../src/system/grub.ts';
 import { systemProcesses } from '../../src/system/run.ts';
 import { failed } from '../e2e/prepared.ts';
 import { mebibyte, run } from '../integration/boot-disk-image.ts';
+import { chooseEntry } from '../lab/choose-entry.ts';
 import { windowsProgram, windowsRecord } from '../lab/foreign-system.ts';
 import { Laboratory } from '../lab/laboratory.ts';
 import { type Firmware, Machine, macAddress } from '../lab/machine.ts';
@@ -61,26 +62,6 @@ async function start(machine: StackMachine, name: string): Promise<Machine> {
   });
 }
 
-/**
- * Chooses an entry of GRUB's menu on the serial console, as a person does: downwards until it is marked. Keys are single bytes: of an escape sequence the BIOS, which
- * listens on the same line, could take a part.
- */
-async function choose({ serial }: Machine, title: RegExp): Promise<void> {
-  const marked = /\*([^\x1b\r\n*]{4,})/g;
-  await serial.expect(new RegExp(marked.source), 2 * minute);
-  for (let step = 0; step < 15; step += 1) {
-    const from = serial.mark();
-    serial.press('v');
-    // Both of GRUB's terminals draw on this line: what is marked is what was drawn last, when all has been drawn.
-    await systemClock.sleep(4000);
-    const [, now = ''] = [...serial.heard(from).matchAll(marked)].at(-1) ?? [];
-    if (!title.test(now)) continue;
-    serial.press('\r');
-    return;
-  }
-  throw new Error(`the menu has no ${title}\n${serial.tail(60)}`);
-}
-
 const ready = /E2E-READY [^\n]*\n/;
 
 /** Starts it, chooses what is told (nothing: what starts by itself), does something in it, and shuts it down. */
@@ -91,7 +72,7 @@ async function within<Result>(
   act: (shell: (command: string, timeout?: number) => Promise<string>, here: Machine) => Promise<Result>,
 ): Promise<Result> {
   await using here = await start(machine, name);
-  if (title !== undefined) await choose(here, title);
+  if (title !== undefined) await chooseEntry(here, title);
   await here.serial.expect(ready, 8 * minute);
   const shell = async (command: string, timeout = 2 * minute) =>
     (await lab.ssh(machine.address, command, timeout)).trim();
@@ -220,7 +201,7 @@ async function story(number: number, firmware: Firmware): Promise<string> {
   });
   const says = async (name: string) => {
     await using here = await start(machine, name);
-    await choose(here, windows);
+    await chooseEntry(here, windows);
     await here.serial.expect(/WINDOWS-BY-/, 90_000);
   };
   await says('windows');
