@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { shellWord } from '../../src/machine/golden-questions.ts';
 import { failed, laboratoryWithVersion } from '../e2e/prepared.ts';
 import { chooseEntry } from '../lab/choose-entry.ts';
 import { makeDisk } from '../lab/disk.ts';
@@ -77,9 +78,12 @@ it.each([
         const dry = await lab.ssh(address, 'imprint install --live --dry-run', 5 * minute);
         expect(dry).toContain('/dev/vda');
         const placed = performance.now();
-        await lab.ssh(address, `imprint --yes install --live --name ${name}`, 20 * minute);
+        // With the time of each of its lines, in seconds since the kernel began, to find what a long turn waited for.
+        const install = `imprint --yes install --live --name ${name} 2>&1 | perl -MTime::HiRes=clock_gettime,CLOCK_MONOTONIC -ne '$|=1; printf "%.1f %s", clock_gettime(CLOCK_MONOTONIC), $_'`;
+        const said = await lab.ssh(address, `bash -o pipefail -c ${shellWord(install)}`, 20 * minute);
         const moved = (performance.now() - placed) / 1000;
-        const { turns, longest, over } = await worker.state();
+        const { turns, longest, when, over } = await worker.state();
+        if (over > 0) console.log(`a turn of ${longest} s ended at ${when} s:\n${said}`);
         if (!inMemory) await ejectMedium(monitor);
         expect(machine.serial.heard(0)).not.toContain('WORK BROKEN');
         expect((await worker.check()).files).toBeGreaterThan(0);
