@@ -12,12 +12,14 @@ import type { Step, StepOf } from '../../planning/step.ts';
 import type { Store } from '../../store/store.ts';
 import { loadDeviceMapper, removeMapped, replaceTable } from '../../system/device-mapper.ts';
 import { growFileSystem } from '../../system/filesystem.ts';
+import { processorTime } from '../../system/idle-time.ts';
 import { mountDevice, unmountTree } from '../../system/mount.ts';
 import { deviceSize } from '../../system/partition.ts';
 import type { Processes } from '../../system/run.ts';
 import type { LiveRoot } from '../install/install-context.ts';
 import type { FetchedImager } from '../media/fetch-imager.ts';
 import { Pacer } from '../update/pacer.ts';
+import { awaitCalm } from './await-calm.ts';
 import { resolveLiveSource } from './built-versions.ts';
 import { diskMachine } from './disk-machine.ts';
 import type { FoundLive } from './find-live.ts';
@@ -213,7 +215,11 @@ export class LiveInstall implements LiveRoot {
   async #move({ boot, entry, fileSystem }: StepOf<'move-live'>, task: Task): Promise<void> {
     const { processes, clock, target } = this.#host;
     const { disk, record, note } = this.#begun();
-    if (record.phase !== 'done') await bootImager(this.#host, { device: boot, good: entry }, task);
+    if (record.phase !== 'done') {
+      // At once: until then the disk by itself starts nothing.
+      await bootImager(this.#host, { device: boot, good: entry }, task);
+      if (this.#content.running === undefined) await this.#awaitCalm(task);
+    }
     await this.#tellFetched(task);
     const map = this.#map ?? new CopiedMap(record.size, atOnce);
     task.expect(record.size * 512, 'bytes');
@@ -321,6 +327,13 @@ export class LiveInstall implements LiveRoot {
       }
       task.advance(map.mark(run) * 512);
     }
+  }
+
+  /** Who waits for the system waits for nothing else. */
+  async #awaitCalm(task: Task): Promise<void> {
+    task.log('Nothing is copied until the system has come up.');
+    const fetched = () => this.#fetched?.fetched ?? 0;
+    await awaitCalm({ processorTime, fetched, clock: this.#host.clock }, task);
   }
 
   /** What was read until now is what the next start of the same version wants first. */
