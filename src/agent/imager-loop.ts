@@ -8,8 +8,11 @@ import type { Power } from '../system/power.ts';
 import type { ConsoleScreen } from './console-screen.ts';
 import { EventSpool } from './event-spool.ts';
 import { carryOut, type Installer, type OrderResult } from './install-order.ts';
+import type { AnsweringOrders } from './live-control.ts';
 import { carryOnLive, goOnOrdered, orderOfNote } from './live-order.ts';
+import { MoveOrders } from './move-orders.ts';
 import type { ServerClient } from './server-client.ts';
+import { WatchedMove } from './watched-move.ts';
 
 /** The imager: what it is made of. */
 export interface Imager {
@@ -29,6 +32,8 @@ export interface Imager {
   findLive?(facts: MachineFacts): Promise<FoundLive | undefined>;
   /** Gets the address that the machine is to have, whose system goes on with it; whether it has it then. */
   takeAddress?(address: string): Promise<boolean>;
+  /** Has somebody in the system that is started see what goes on. */
+  serveOrders?(orders: AnsweringOrders): Promise<void>;
   /** Ends the loop. */
   readonly signal: AbortSignal;
 }
@@ -174,6 +179,7 @@ async function install(imager: Imager, order: InstallOrder, facts: MachineFacts,
       if (reception === 'stale' && found === undefined && !installer.live?.handedOver) stop.abort();
     },
   });
+  const watched = order.options.live ? await watch(imager, order) : undefined;
   const ticking = setInterval(() => screen.tick(), 1000);
   const result = await withNetwork(imager, facts, (network) =>
     begin(imager, { order, facts, found, ...(network && { network }) }, (work) =>
@@ -182,6 +188,7 @@ async function install(imager: Imager, order: InstallOrder, facts: MachineFacts,
         (event) => {
           spool.push(event);
           screen.event(event);
+          watched?.push(event);
         },
         work,
         { id: order.id, signal, progressInterval: 250, clock },
@@ -189,6 +196,7 @@ async function install(imager: Imager, order: InstallOrder, facts: MachineFacts,
     ),
   );
   clearInterval(ticking);
+  watched?.end(result);
   imager.signal.throwIfAborted();
   showResult(screen, order, result, stop.signal.aborted);
   await spool.close(10_000);
@@ -205,6 +213,16 @@ async function install(imager: Imager, order: InstallOrder, facts: MachineFacts,
   await (order.options.afterwards === 'poweroff' ? power.powerOff() : power.reboot());
   await clock.sleep(slowest, imager.signal);
   return false;
+}
+
+/** Who works in the system that is started sees what goes on; only the server orders it. */
+async function watch({ installer, serveOrders }: Imager, { id, image, digest }: InstallOrder): Promise<WatchedMove> {
+  const current = () => installer.live?.current;
+  const watched = new WatchedMove(id, () => current()?.device ?? 'its disk');
+  const move = { image, digest, watched, needsSource: () => current()?.needsSource ?? true };
+  // It moves without that, too.
+  await serveOrders?.(new MoveOrders({ ...move, problem: () => current()?.problem })).catch(() => {});
+  return watched;
 }
 
 function begin(

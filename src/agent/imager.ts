@@ -1,8 +1,8 @@
 /** Entry of the imager: what a bare machine runs. `boot/imager-init` starts it when the network is up. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { freemem, release, setPriority } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { MachineFacts } from '../contract/machine.ts';
 import { systemClock } from '../foundation/clock.ts';
@@ -20,6 +20,7 @@ import { fetchImager } from '../operations/media/fetch-imager.ts';
 import { softWordsPath } from '../operations/update/this-machine.ts';
 import { openStore } from '../store/open-store.ts';
 import { handOver } from '../system/hand-over.ts';
+import { type AnswerLine, LineSocket } from '../system/line-socket.ts';
 import { readMachineFacts } from '../system/machine-facts.ts';
 import { findCopyPlace } from '../system/medium-copies.ts';
 import { mountDevice, mountPoints, unmountTree } from '../system/mount.ts';
@@ -38,6 +39,7 @@ import { type Imager, runImager } from './imager-loop.ts';
 import { type ImagerSettings, imagerSettings } from './imager-settings.ts';
 import { readImagerTrust } from './imager-trust.ts';
 import { guardOf } from './install-order.ts';
+import { type AnsweringOrders, answerLive } from './live-control.ts';
 import { type LiveMedium, mediumImager, runLiveMedium } from './live-medium.ts';
 import type { LiveStarts } from './live-order.ts';
 import { fixedNetwork, runLocalInstall } from './local-install.ts';
@@ -187,7 +189,7 @@ function liveSettings({ settings: local = {} }: FoundSettings, source: string) {
   };
 }
 
-type Place = Pick<LiveMedium, 'from' | 'findStore' | 'releaseMedium'>;
+type Place = Pick<LiveMedium, 'from' | 'findStore' | 'findAgain' | 'releaseMedium'>;
 
 /** The medium that a live system starts from, as this process finds it and lets go of it. */
 function mediumPlace(settings: ImagerSettings): Place {
@@ -203,6 +205,22 @@ function mediumPlace(settings: ImagerSettings): Place {
       return store === undefined ? undefined : { store };
     },
     releaseMedium: () => unmountTree(processes, medium, clock),
+    findAgain: async () => {
+      const { medium: known } = await readFoundSettings(runDirectory);
+      // Opened, a drive looks what is in it, and what is mounted can be read again.
+      const isThere = await open(known?.device ?? medium)
+        .then((file) => file.close().then(() => true))
+        .catch(() => false);
+      if (isThere && (await mountPoints()).includes(medium)) return;
+      // Of what was pulled out nothing can be read any more, however long that is held.
+      await processes.run('umount', ['--lazy', medium], { timeout: 60_000, accept: [0, 1, 32] });
+      // What the system itself is made of waits for the medium.
+      await findSettings({
+        ...search,
+        patience: 0,
+        isReadable: (path) => !/^\/dev\/(?:nbd|loop|dm-|mapper|zram|ram)/.test(path),
+      });
+    },
   };
 }
 
@@ -295,6 +313,7 @@ async function compose(
     },
   };
   let current: LiveInstall | undefined;
+  let answering: AnsweringOrders | undefined;
   const starts: LiveStarts = {
     begin: (content) => {
       current = new LiveInstall(host, content);
@@ -315,6 +334,14 @@ async function compose(
   };
   return {
     ...{ clock, signal, host },
+    serveOrders: async (orders) => {
+      // Where the system sees it, from when it was started.
+      if (answering === undefined) {
+        const answer: AnswerLine = (line, reply, gone) => answerLive(answering ?? orders, line, reply, gone);
+        await LineSocket.listen(join(runDirectory, 'control/control'), answer);
+      }
+      answering = orders;
+    },
     findLive,
     takeAddress: (wanted) => renewAddress(processes, clock, { file: `${runDirectory}/address`, wanted }),
     power: systemPower(processes, clock),

@@ -15,8 +15,9 @@ import { executeStep } from '../operations/install/executors.ts';
 import { freshIdentity } from '../operations/install/fresh-identity.ts';
 import { storeInMemoryOrThere } from '../operations/live/copy-to-memory.ts';
 import type { FoundLive } from '../operations/live/find-live.ts';
-import type { LiveHost } from '../operations/live/live-install.ts';
+import type { LiveHost, LiveInstall } from '../operations/live/live-install.ts';
 import { LiveMemory, liveSnapshot } from '../operations/live/live-memory.ts';
+import { needsSource } from '../operations/live/move-root.ts';
 import { rootSpace } from '../planning/install-space.ts';
 import type { InstallQuestion } from '../planning/plan-install.ts';
 import type { Step } from '../planning/step.ts';
@@ -29,10 +30,13 @@ import { rootFiles } from '../system/root-files.ts';
 import { rootWriters } from '../system/root-writers.ts';
 import type { ConsoleScreen } from './console-screen.ts';
 import type { Imager } from './imager-loop.ts';
-import { guardOf } from './install-order.ts';
-import { answerLive } from './live-control.ts';
-import { carryOnLive, orderOfNote } from './live-order.ts';
+import { guardOf, type OrderResult } from './install-order.ts';
+import { type AnsweringOrders, answerLive } from './live-control.ts';
+import { carryOnLive, goOnLive, orderOfNote } from './live-order.ts';
 import { LiveOrders, type LiveSystem } from './live-orders.ts';
+import { MoveOrders } from './move-orders.ts';
+import { SourceAway } from './source-away.ts';
+import { WatchedMove } from './watched-move.ts';
 
 /** Where a live system comes from. */
 export interface LivePlace {
@@ -61,6 +65,8 @@ export interface LiveMedium {
   network?(facts: MachineFacts): InstallQuestion['network'];
   /** Where its versions lie now, and what is written there; undefined: it is not there. */
   findStore(task: Task, withChanges: boolean): Promise<LivePlace | undefined>;
+  /** Looks for the medium in a system that reads it and cannot; absent: it can only come back where it was. Errors: of programs. */
+  findAgain?(): Promise<void>;
   /** Lets go of the medium: it can be taken out. */
   releaseMedium(): Promise<void>;
 }
@@ -90,13 +96,48 @@ async function goOn(live: LiveMedium, found: FoundLive): Promise<void> {
   screen.status(`${order.name}: going on with its move onto ${found.note.device}`);
   if (found.record.phase === 'copying')
     await untilStore(live, `${order.image} of ${live.from}`, false, Task.silent(signal));
-  const result = await carryOnLive(order, found, installer, (work) =>
-    Task.run(`move ${order.image} onto ${found.note.device}`, (event) => screen.event(event), work, {
-      ...{ id: order.id, signal, progressInterval: 250, clock },
-    }),
-  );
-  if (result.kind === 'installed') await live.releaseMedium();
-  else if (!installer.live?.handedOver) throw result.error;
+  const watched = new WatchedMove(order.id, () => found.note.device);
+  const away = sourceAway(live);
+  live.host.sourceTold = away.told;
+  let current: LiveInstall | undefined;
+  const run = (work: (task: Task) => Promise<void>) =>
+    Task.run(
+      `move ${order.image} onto ${found.note.device}`,
+      (event) => {
+        screen.event(event);
+        watched.push(event);
+      },
+      work,
+      { id: order.id, signal, progressInterval: 250, clock },
+    );
+  const ended = async (result: OrderResult) => {
+    if (result.kind === 'installed') await live.releaseMedium();
+    watched.end(result);
+  };
+  const again = () => {
+    if (current !== undefined) void goOnLive(order.name, current, installer, run).then(ended);
+  };
+  const move = { image: order.image, digest: order.digest, watched, again };
+  const orders = new MoveOrders({
+    ...{ ...move, problem: () => away.problem },
+    needsSource: () => current?.needsSource ?? needsSource(found.record.phase),
+  });
+  await listen(live, orders);
+  const result = await carryOnLive(order, found, installer, run, (begun) => {
+    current = begun;
+  });
+  await ended(result);
+  if (result.kind !== 'installed' && !installer.live?.handedOver) throw result.error;
+}
+
+function sourceAway({ from, host, imager, findAgain, ...live }: LiveMedium): SourceAway {
+  const { clock, signal } = imager;
+  const again = findAgain && (() => shareUdev({ host, ...live }).then(findAgain));
+  return new SourceAway({
+    ...{ clock, signal, from },
+    tell: (line) => host.tell(line),
+    ...(again && { findAgain: again }),
+  });
 }
 
 /** Waits for the medium, and says which one. */
@@ -123,9 +164,12 @@ async function startFresh(live: LiveMedium, facts: MachineFacts): Promise<void> 
     (event) => screen.event(event),
     async (task) => {
       const place = await untilStore(live, live.from, true, task);
-      const system = await prepare(live, place, facts, task);
+      const away = sourceAway(live);
+      const system = await prepare(live, place, facts, { task, away });
       try {
-        await serve(live, system);
+        const orders = new LiveOrders(system);
+        away.also = (problem) => orders.sourceTold(problem);
+        await listen(live, orders);
         await live.host.handOver();
       } catch (error) {
         await system.memory.abandon();
@@ -138,7 +182,12 @@ async function startFresh(live: LiveMedium, facts: MachineFacts): Promise<void> 
 }
 
 /** The system at the target, as it is to be when its init begins. */
-async function prepare(live: LiveMedium, place: LivePlace, facts: MachineFacts, task: Task): Promise<LiveSystem> {
+async function prepare(
+  live: LiveMedium,
+  place: LivePlace,
+  facts: MachineFacts,
+  { task, away }: { task: Task; away: SourceAway },
+): Promise<LiveSystem> {
   const { imager, host, start, systemRoot } = live;
   const { installer, signal } = imager;
   const { processes, clock, target, directory, serveCommand } = host;
@@ -175,7 +224,7 @@ async function prepare(live: LiveMedium, place: LivePlace, facts: MachineFacts, 
           if (inMemory) await unmountTree(processes, reading, clock).catch(() => {});
           await live.releaseMedium();
         },
-        tell: () => {},
+        tell: away.told,
       },
       part,
     ),
@@ -289,13 +338,12 @@ export async function restoreFstab(root: string): Promise<void> {
   await files.remove(fstab.image);
 }
 
-async function serve({ control }: LiveMedium, system: LiveSystem): Promise<void> {
-  const orders = new LiveOrders(system);
+async function listen({ control }: LiveMedium, orders: AnsweringOrders): Promise<void> {
   await LineSocket.listen(join(control, 'control'), (line, reply, gone) => answerLive(orders, line, reply, gone));
 }
 
 /** The imager's own udev ended with the hand-over: what the system's knows of disks counts, and is waited for. */
-async function shareUdev({ host: { processes }, systemRoot }: LiveMedium): Promise<void> {
+async function shareUdev({ host: { processes }, systemRoot }: Pick<LiveMedium, 'host' | 'systemRoot'>): Promise<void> {
   const path = '/run/udev';
   if ((await mountPoints()).includes(path)) return;
   // As a path it would be taken for our own.

@@ -63,6 +63,8 @@ export interface SettingsSearch {
   readonly directory: string;
   /** Milliseconds to wait for that medium to appear: a stick takes its time after the kernel's start. */
   readonly patience?: number;
+  /** Whether a block device may be read at all; default: each may. */
+  isReadable?(path: string): boolean;
 }
 
 const files = { found: 'settings.json', network: 'network' } as const;
@@ -75,7 +77,7 @@ export async function findSettings(search: SettingsSearch): Promise<FoundSetting
   const { processes, clock, medium, macs, directory, patience = 30_000 } = search;
   const until = clock.now() + patience;
   for (;;) {
-    const places = await searchSettings(processes, clock, join(directory, 'media'));
+    const places = await searchSettings(processes, clock, join(directory, 'media'), search.isReadable);
     const own = places.find((place) => medium !== undefined && place.medium === medium);
     if (medium !== undefined && own === undefined && clock.now() < until) {
       await clock.sleep(1000);
@@ -128,11 +130,13 @@ function described(choice: SettingsChoice): Omit<FoundSettings, 'medium'> {
 
 /** The versions that lie beside the imager: on the partition of the same disk, or in the medium's own file system. */
 async function mountStore(
-  { processes, directory }: SettingsSearch,
+  { processes, directory, isReadable }: SettingsSearch,
   own: { device: string; disk: string; fileSystem: string },
 ): Promise<{ store?: string }> {
   const target = join(directory, 'medium');
-  const beside = (await labelledDevices(processes, [mediumLabels.store])).find(({ disk }) => disk === own.disk);
+  const beside = (await labelledDevices(processes, [mediumLabels.store], isReadable)).find(
+    ({ disk }) => disk === own.disk,
+  );
   const device = own.fileSystem === 'iso9660' ? own : beside;
   if (device === undefined) return {};
   await mountMedium(processes, device, target);

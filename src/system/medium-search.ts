@@ -29,10 +29,15 @@ const readLimit = (64 << 10) + 1;
  * Every file system here with one of these labels, in any case of letters. The devices themselves are asked: udev may not have seen them yet.
  * Errors: `tool-missing`, `process-failed`.
  */
-export async function labelledDevices(processes: Processes, labels: readonly string[]): Promise<LabelledDevice[]> {
+export async function labelledDevices(
+  processes: Processes,
+  labels: readonly string[],
+  isReadable: (path: string) => boolean = () => true,
+): Promise<LabelledDevice[]> {
   const { stdout } = await processes.run('lsblk', ['--json', '--list', '--output', 'PATH,PKNAME'], { timeout: 60_000 });
   const found: LabelledDevice[] = [];
   for (const { path, pkname } of lsblkSchema.parse(JSON.parse(stdout)).blockdevices) {
+    if (!isReadable(path)) continue;
     const args = ['--probe', '--output', 'export', path];
     // 2: nothing is there that it knows; 8: several things at once.
     const answer = await processes.run('blkid', args, { timeout: 60_000, accept: [0, 2, 8] });
@@ -51,9 +56,10 @@ export async function searchSettings(
   processes: Processes,
   clock: Clock,
   directory: string,
+  isReadable?: (path: string) => boolean,
 ): Promise<(SettingsPlace & LabelledDevice)[]> {
   const found: (SettingsPlace & LabelledDevice)[] = [];
-  for (const each of await labelledDevices(processes, [mediumLabels.boot, mediumLabels.settings])) {
+  for (const each of await labelledDevices(processes, [mediumLabels.boot, mediumLabels.settings], isReadable)) {
     const mounted = await mountMedium(processes, each, directory).then(
       () => true,
       () => false,

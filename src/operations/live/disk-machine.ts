@@ -3,7 +3,7 @@ import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import type { CopiedMap } from '../../machine/copied-map.ts';
 import type { LivePhase, LiveRecord } from '../../machine/live-record.ts';
-import { liveDevices } from '../../planning/live-tables.ts';
+import { liveDevices, liveTables } from '../../planning/live-tables.ts';
 import {
   createMapped,
   removeMapped,
@@ -34,6 +34,13 @@ export interface DiskMachine {
   /** Told of each record that lasts. */
   kept(record: LiveRecord): void;
   release(): Promise<void>;
+}
+
+/** Brings what broke off in the middle of a change of tables to what was written down. Nothing is changed while it is copied. */
+export async function setTables(processes: Processes, record: LiveRecord, disk: string): Promise<void> {
+  if (record.phase === 'copying') return;
+  for (const { device, table } of liveTables(record, { disk }))
+    await replaceTable(processes, liveDevices[device], table);
 }
 
 /** What a move does to this machine's kernel, and to the partition that it goes onto. */

@@ -7,10 +7,10 @@ import { CopiedMap } from '../../machine/copied-map.ts';
 import { liveArea } from '../../machine/live-area.ts';
 import { type LiveRecord, livePhases } from '../../machine/live-record.ts';
 import type { RootFileSystem } from '../../machine/root-file-system.ts';
-import { liveDevices, liveTables } from '../../planning/live-tables.ts';
+import { liveDevices } from '../../planning/live-tables.ts';
 import type { Step, StepOf } from '../../planning/step.ts';
 import type { Store } from '../../store/store.ts';
-import { loadDeviceMapper, removeMapped, replaceTable } from '../../system/device-mapper.ts';
+import { loadDeviceMapper, removeMapped } from '../../system/device-mapper.ts';
 import { growFileSystem } from '../../system/filesystem.ts';
 import { processorTime } from '../../system/idle-time.ts';
 import { mountDevice, unmountTree } from '../../system/mount.ts';
@@ -21,7 +21,7 @@ import type { FetchedImager } from '../media/fetch-imager.ts';
 import { Pacer } from '../update/pacer.ts';
 import { awaitCalm } from './await-calm.ts';
 import { resolveLiveSource } from './built-versions.ts';
-import { diskMachine } from './disk-machine.ts';
+import { diskMachine, setTables } from './disk-machine.ts';
 import type { FoundLive } from './find-live.ts';
 import { keepMoving } from './keep-moving.ts';
 import { bootImager, bootSystem, hasBoot, tellAgent } from './live-boot.ts';
@@ -98,6 +98,7 @@ export class LiveInstall implements LiveRoot {
   #map: CopiedMap | undefined;
   #fetched: Readonly<LiveFetched> | undefined;
   #handedOver = false;
+  #problem: string | undefined;
   /** Whether the disk has note and record. */
   #isKept = false;
 
@@ -118,6 +119,16 @@ export class LiveInstall implements LiveRoot {
   /** The partition that it moves onto; undefined: nobody knows yet. */
   get device(): string | undefined {
     return this.#note?.device;
+  }
+
+  /** Why the source cannot be read now; undefined: it can. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Whether the source is still read. */
+  get needsSource(): boolean {
+    return this.#source !== undefined;
   }
 
   /** Refuses, before anything is written, a root whose file system nobody made. Errors: `live-source-missing`, what a guard says. */
@@ -279,7 +290,10 @@ export class LiveInstall implements LiveRoot {
     const what = { location, image: imageOf(reference), digest, fileSystem, size: bytes, uuid, time };
     const wish = { ...what, room, directory, frames: [...frames] };
     const { sourceTold } = this.#host;
-    const tell = (problem: string | undefined) => tellSource(task, problem, sourceTold);
+    const tell = (problem: string | undefined) => {
+      this.#problem = problem;
+      tellSource(task, problem, sourceTold);
+    };
     const source = await LiveSource.attach(wish, { processes, clock, command, tell }, task.signal);
     this.#source = source;
     this.#fetched = source.fetched;
@@ -359,8 +373,7 @@ export class LiveInstall implements LiveRoot {
   async #setTables(disk: string): Promise<void> {
     const record = this.#record;
     if (record === undefined || record.phase === 'copying') return;
-    for (const { device, table } of liveTables(record, { disk }))
-      await replaceTable(this.#host.processes, liveDevices[device], table);
+    await setTables(this.#host.processes, record, disk);
     await this.#releaseSource();
   }
 
