@@ -20,7 +20,7 @@ import { WatchedMove } from './watched-move.ts';
 export interface LiveSystem {
   readonly host: LiveHost;
   readonly installer: Installer;
-  readonly memory: Pick<LiveMemory, 'memory' | 'isMoved' | 'isReleased' | 'uuid'> & LiveMemory;
+  readonly memory: LiveMemory;
   readonly version: StoredVersion;
   readonly content: ImageContent;
   /** Open as long as the system needs it. */

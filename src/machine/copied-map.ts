@@ -63,10 +63,6 @@ export class CopiedMap {
     return this.#copied * sectorsPerBlock;
   }
 
-  get isWhole(): boolean {
-    return this.#copied === this.#blocks;
-  }
-
   /** As it is kept. */
   get bytes(): Buffer {
     return Buffer.from(this.#bits);

@@ -1,23 +1,31 @@
 import type { DiskContent, PartitionFacts } from '../contract/machine.ts';
-import type { RootFileSystem } from './root-file-system.ts';
 
 /** Bytes from the beginning of a device that `usedBytes` and `memberGroup` look at. */
 export const superblockReach = 1 << 20;
 
-/**
- * Bytes in use in a file system, from its superblock; undefined where the kind keeps no count there, or the count makes no sense. Of a file system
- * that was not unmounted cleanly the count is that of its last write.
- *
- * Offsets: ext2–4 from the kernel's fs/ext4/ext4.h, xfs from xfs_format.h (big-endian), btrfs from btrfs_tree.h, FAT32 from
- * Microsoft's “FAT32 File System Specification” (FSInfo).
- */
+/** Bytes in use in a file system, from its superblock; undefined where the kind keeps no such count there, or it cannot be. */
 export function usedBytes(type: string, head: Uint8Array): number | undefined {
-  const view = Buffer.from(head.buffer, head.byteOffset, head.byteLength);
-  const count = readers[type];
-  if (count === undefined) return undefined;
+  return sane(counted(type, head)?.used);
+}
+
+/** Bytes that a file system takes of its device, as `usedBytes`. */
+export function fileSystemBytes(type: string, head: Uint8Array): number | undefined {
+  return sane(counted(type, head)?.total);
+}
+
+function sane(bytes: number | undefined): number | undefined {
+  return bytes !== undefined && Number.isSafeInteger(bytes) && bytes >= 0 ? bytes : undefined;
+}
+
+/** What a superblock counts, in bytes. Of a file system that was not unmounted cleanly it is that of its last write. */
+interface Counted {
+  total: number;
+  used?: number;
+}
+
+function counted(type: string, head: Uint8Array): Counted | undefined {
   try {
-    const used = count(view);
-    return used !== undefined && Number.isSafeInteger(used) && used >= 0 ? used : undefined;
+    return readers[type]?.(Buffer.from(head.buffer, head.byteOffset, head.byteLength));
   } catch (error) {
     // Cut off before its superblock ends.
     if (error instanceof RangeError) return undefined;
@@ -25,59 +33,45 @@ export function usedBytes(type: string, head: Uint8Array): number | undefined {
   }
 }
 
-const readers: Readonly<Record<string, (view: Buffer) => number | undefined>> = {
+/**
+ * Offsets: ext2–4 from the kernel's fs/ext4/ext4.h, xfs from xfs_format.h (big-endian), btrfs from btrfs_tree.h, FAT32 from
+ * Microsoft's “FAT32 File System Specification” (FSInfo).
+ */
+const readers: Readonly<Record<string, (view: Buffer) => Counted | undefined>> = {
   ext2: ext,
   ext3: ext,
   ext4: ext,
   xfs(view) {
     if (view.toString('latin1', 0, 4) !== 'XFSB') return undefined;
-    const block = view.readUInt32BE(4);
-    return block * Number(view.readBigUInt64BE(8) - view.readBigUInt64BE(144));
+    const [block, blocks] = [view.readUInt32BE(4), view.readBigUInt64BE(8)];
+    return { total: block * Number(blocks), used: block * Number(blocks - view.readBigUInt64BE(144)) };
   },
   btrfs(view) {
     const at = 0x10000;
     if (view.toString('latin1', at + 0x40, at + 0x48) !== '_BHRfS_M') return undefined;
-    return Number(view.readBigUInt64LE(at + 0x78));
+    return { total: Number(view.readBigUInt64LE(at + 0x70)), used: Number(view.readBigUInt64LE(at + 0x78)) };
   },
   vfat(view) {
     const sector = view.readUInt16LE(11);
     const info = view.readUInt16LE(48) * sector;
     if (view.readUInt16LE(22) !== 0 || view.readUInt32LE(info) !== 0x41615252) return undefined;
     const cluster = sector * view.readUInt8(13);
-    const data = view.readUInt32LE(32) - view.readUInt16LE(14) - view.readUInt8(16) * view.readUInt32LE(36);
+    const sectors = view.readUInt32LE(32);
+    const data = sectors - view.readUInt16LE(14) - view.readUInt8(16) * view.readUInt32LE(36);
     const free = view.readUInt32LE(info + 488);
-    return free === 0xffffffff ? undefined : data * sector - free * cluster;
+    return { total: sectors * sector, ...(free !== 0xffffffff && { used: data * sector - free * cluster }) };
   },
 };
 
-function ext(view: Buffer): number | undefined {
+function ext(view: Buffer): Counted | undefined {
   const at = 1024;
   if (view.readUInt16LE(at + 0x38) !== 0xef53) return undefined;
   const wide = (view.readUInt32LE(at + 0x60) & 0x80) !== 0;
   const high = (offset: number) => (wide ? view.readUInt32LE(at + offset) * 2 ** 32 : 0);
   const blocks = view.readUInt32LE(at + 0x04) + high(0x150);
   const free = view.readUInt32LE(at + 0x0c) + high(0x158);
-  return (blocks - free) * 1024 * 2 ** view.readUInt32LE(at + 0x18);
-}
-
-/** Bytes that a root file system takes of its device, from its superblock (sources as of `usedBytes`); undefined: it is none of them. */
-export function fileSystemBytes(type: RootFileSystem, head: Uint8Array): number | undefined {
-  const view = Buffer.from(head.buffer, head.byteOffset, head.byteLength);
-  if (view.length < superblockReach) return undefined;
-  if (type === 'ext4') {
-    const at = 1024;
-    if (view.readUInt16LE(at + 0x38) !== 0xef53) return undefined;
-    const wide = (view.readUInt32LE(at + 0x60) & 0x80) !== 0;
-    const blocks = view.readUInt32LE(at + 0x04) + (wide ? view.readUInt32LE(at + 0x150) * 2 ** 32 : 0);
-    return blocks * 1024 * 2 ** view.readUInt32LE(at + 0x18);
-  }
-  if (type === 'xfs') {
-    if (view.toString('latin1', 0, 4) !== 'XFSB') return undefined;
-    return view.readUInt32BE(4) * Number(view.readBigUInt64BE(8));
-  }
-  const at = 0x10000;
-  if (view.toString('latin1', at + 0x40, at + 0x48) !== '_BHRfS_M') return undefined;
-  return Number(view.readBigUInt64LE(at + 0x70));
+  const block = 1024 * 2 ** view.readUInt32LE(at + 0x18);
+  return { total: blocks * block, used: (blocks - free) * block };
 }
 
 /** What a RAID member or physical volume belongs to, from its own superblock; undefined where it does not say. */

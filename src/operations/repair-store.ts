@@ -5,7 +5,7 @@ import { ImprintError } from '../foundation/errors.ts';
 import type { Task } from '../foundation/task.ts';
 import { DirectoryStore } from '../store/directory-store.ts';
 import { storeFile } from '../store/layout.ts';
-import { openStore } from '../store/open-store.ts';
+import { openStore, requireWritable } from '../store/open-store.ts';
 import { ReadingStore } from '../store/reading-store.ts';
 import type { RepairSource } from '../store/repair-content.ts';
 import { repairStore } from '../store/repair-store.ts';
@@ -19,11 +19,7 @@ import type { Context } from './context.ts';
  */
 export async function repairWholeStore(context: Context, from: readonly string[], task: Task): Promise<StoreCheck> {
   const { storeLocation } = context;
-  if (/^https?:/i.test(storeLocation))
-    throw new ImprintError('usage', {
-      problem: `The store ${storeLocation} can only be read: it is behind HTTP.`,
-      hint: 'Name a directory with --store, or do it on the image server.',
-    });
+  requireWritable(storeLocation);
   const store = await DirectoryStore.open(storeLocation, { mend: true });
   const sources: RepairSource[] = [];
   try {

@@ -5,6 +5,9 @@ import type { Task } from '../foundation/task.ts';
 import type { ChunkLocation, Store } from '../store/store.ts';
 import { decompress } from '../store/zstd.ts';
 
+/** A run of a pack's bytes that is compressed as one. */
+export type Frame = Pick<ChunkLocation, 'pack' | 'frameOffset' | 'frameLength' | 'frameContentLength'>;
+
 /** What was read and checked. */
 export interface VerifiedContent {
   entries: number;
@@ -31,9 +34,7 @@ export async function verifyContent(store: Store, digest: Digest, task: Task): P
   for (const chunk of wanted) {
     if (!places.has(chunk)) throw new ImprintError('chunk-missing', { chunk, digest, store: store.location });
   }
-  const ordered = [...places].sort(([, a], [, b]) =>
-    a.pack === b.pack ? a.frameOffset - b.frameOffset : a.pack < b.pack ? -1 : 1,
-  );
+  const ordered = inPackOrder(places);
   const bytes = ordered.reduce((sum, [, place]) => sum + place.length, 0);
   task.expect(bytes, 'bytes');
   let frame: { pack: string; offset: number; content: Uint8Array } | undefined;
@@ -42,22 +43,43 @@ export async function verifyContent(store: Store, digest: Digest, task: Task): P
     if (frame?.pack !== place.pack || frame.offset !== place.frameOffset) {
       frame = { pack: place.pack, offset: place.frameOffset, content: await readFrame(store, place) };
     }
-    const content = frame.content.subarray(place.offset, place.offset + place.length);
-    if (hash('sha256', content, 'hex') !== chunk)
-      throw corrupt(store, place.pack, `the content ${chunk} is not what it should be`);
+    checkChunk(store, chunk, place, frame.content);
     task.advance(place.length);
   }
   return { entries, bytes };
 }
 
+/** Chunks as they follow each other in their packs. */
+export function inPackOrder(places: ReadonlyMap<string, ChunkLocation>): [string, ChunkLocation][] {
+  return [...places].sort(([, a], [, b]) =>
+    a.pack === b.pack ? a.frameOffset - b.frameOffset : a.pack < b.pack ? -1 : 1,
+  );
+}
+
 /** A frame's content. Throws `corrupt-pack`. */
 export async function readFrame(store: Store, place: ChunkLocation): Promise<Uint8Array> {
-  const bytes = await store.readPack(place.pack, place.frameOffset, place.frameLength);
+  return openFrame(store, place, await store.readPack(place.pack, place.frameOffset, place.frameLength));
+}
+
+/** The content of a frame's bytes. Throws `corrupt-pack`. */
+export function openFrame(store: Store, place: Frame, bytes: Uint8Array): Uint8Array {
   try {
     return decompress(bytes, place.frameContentLength);
   } catch (error) {
     throw corrupt(store, place.pack, error instanceof Error ? error.message : String(error), error);
   }
+}
+
+/** A chunk of a frame's content, by its hash in hexadecimal. Throws `corrupt-pack`. */
+export function checkChunk(
+  store: Store,
+  name: string,
+  { pack, offset, length }: ChunkLocation,
+  frame: Uint8Array,
+): Uint8Array {
+  const content = frame.subarray(offset, offset + length);
+  if (hash('sha256', content, 'hex') === name) return content;
+  throw corrupt(store, pack, `the content ${name} is not what it should be`);
 }
 
 function corrupt(store: Store, pack: string, problem: string, cause?: unknown): ImprintError {

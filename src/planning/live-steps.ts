@@ -132,8 +132,3 @@ function partitionBytes(steps: readonly Step[], device: string): number | undefi
 export function runningOptions(options: InstallOptions, fileSystem: RootFileSystem): InstallOptions {
   return { ...(options.layout === 'own' ? {} : { fileSystem }), ...options, live: true };
 }
-
-/** Whether an install is to be done so. */
-export function isLive(options: Pick<InstallOptions, 'live'>): boolean {
-  return options.live === true;
-}

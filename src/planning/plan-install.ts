@@ -21,7 +21,7 @@ import { type FreshDisk, type PlannedDisk, planDisk } from './install-layout.ts'
 import { imageSpace } from './install-space.ts';
 import { layoutNeeds } from './layout-needs.ts';
 import type { LayoutSolution, Loss, SolvedDisk } from './layout-solution.ts';
-import { isLive, liveProblem, liveSteps } from './live-steps.ts';
+import { liveProblem, liveSteps } from './live-steps.ts';
 import { installProblem, keptProblem, orderedLayout } from './own-layout.ts';
 import { type BootCopyKeeper, withBootCopies } from './save-boot-steps.ts';
 import { firstBootScriptSteps, postInstallSteps, preInstallSteps, scriptsProblem } from './script-steps.ts';
@@ -108,9 +108,9 @@ export function planInstall(question: InstallQuestion): InstallPlan {
   const unsaid = eraseProblem(question, solution.lost);
   if (unsaid !== undefined) return { kind: 'refused', error: unsaid };
   const usual = stepsFor(question, layout, solution, disk);
-  const unlive = isLive(options) ? liveProblem(question, usual) : undefined;
+  const unlive = options.live ? liveProblem(question, usual) : undefined;
   if (unlive !== undefined) return { kind: 'refused', error: unlive };
-  const steps = withBootCopies(question, isLive(options) ? liveSteps(question, usual) : usual);
+  const steps = withBootCopies(question, options.live ? liveSteps(question, usual) : usual);
   const others = solution.disks
     .map(({ facts: each }) => each)
     .filter((each) => each !== disk.facts && isWritten(each, steps));

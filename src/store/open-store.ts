@@ -17,10 +17,25 @@ export async function openStore(location: string, options: OpenOptions = {}): Pr
 
 /** Opens a store that can be changed; a URL is a `usage` error. */
 export async function openWritableStore(location: string, options: DirectoryOptions = {}): Promise<WritableStore> {
-  if (!isUrl(location)) return DirectoryStore.open(location, options);
+  requireWritable(location);
+  return DirectoryStore.open(location, options);
+}
+
+/** Errors: `usage` for a store that can only be read. */
+export function requireWritable(location: string): void {
+  if (!isUrl(location)) return;
   throw new ImprintError('usage', {
     problem: `The store ${location} can only be read: it is behind HTTP.`,
     hint: 'Name a directory with --store, or do it on the image server.',
+  });
+}
+
+/** Errors: `usage` for a store whose files are not at hand. */
+export function requireCopyable(location: string): void {
+  if (!isUrl(location)) return;
+  throw new ImprintError('usage', {
+    problem: `The store ${location} is behind HTTP: its files cannot be copied from here.`,
+    hint: 'Do it on the image server, or name a copy of the store: --store DIR',
   });
 }
 

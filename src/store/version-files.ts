@@ -1,9 +1,12 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { versionRecordSchema } from '../contract/image.ts';
 import { type Digest, isDigest } from '../foundation/brand.ts';
 import { ImprintError } from '../foundation/errors.ts';
 import { parseCanonicalJson } from '../image/canonical-json.ts';
 import { FormatError } from '../image/format-error.ts';
 import { parseSignatures } from '../image/signature.ts';
+import { ifThere } from './directory-files.ts';
 import { recordPath, signaturePath, tagPath } from './layout.ts';
 import type { StoredVersion } from './store.ts';
 import type { StoreFiles } from './store-files.ts';
@@ -54,6 +57,21 @@ async function readSignature(files: StoreFiles, image: string, number: number): 
     parseSignatures(text);
     return text;
   });
+}
+
+/** The files of a store that are a version's own, as they lie in any store that has it: record, signature, tags. By their paths. */
+export function versionTexts({ record, recordText, signature, tags }: StoredVersion): Map<string, string> {
+  const { image, number } = record;
+  const texts = new Map([[recordPath(image, number), recordText]]);
+  if (signature !== undefined) texts.set(signaturePath(image, number), signature);
+  for (const tag of tags) texts.set(tagPath(image, tag), formatTag({ number, digest: record.digest as Digest }));
+  return texts;
+}
+
+/** Paths of the documents that say whom a store's readers may trust, below its directory. */
+export async function trustFiles(directory: string): Promise<string[]> {
+  const names = (await ifThere(readdir(join(directory, 'trust')))) ?? [];
+  return names.filter((name) => /^\d+\.json(\.minisig)?$/.test(name)).map((name) => `trust/${name}`);
 }
 
 /** The text of a tag file. */

@@ -30,17 +30,26 @@ const timeout = 30_000;
  * Errors: `grub-unfit`, `process-failed`, `tool-missing`.
  */
 export async function findForeignGrub(processes: Processes, root = '/'): Promise<ForeignGrub> {
+  const found = await findGrubConfig(root);
+  if (found === undefined) throw unfit('there is no /boot/grub/grub.cfg');
+  const { name, directory, config } = found;
+  const problem = problemOfGrubConfig(config);
+  if (problem !== undefined) throw unfit(problem);
+  const environment = await lstat(join(directory, 'grubenv')).catch(() => undefined);
+  if (environment !== undefined && !environment.isFile()) throw unfit(`${directory}/grubenv lies elsewhere`);
+  return { directory, editor: `${name}-editenv`, ...(await placeOf(processes, directory)) };
+}
+
+/** What the GRUB of a machine starts by, as its distribution wrote it; undefined: there is none. */
+export async function findGrubConfig(
+  root: string,
+): Promise<{ name: string; directory: string; config: string } | undefined> {
   for (const name of ['grub', 'grub2']) {
     const directory = join(root, 'boot', name);
     const config = await readFile(join(directory, 'grub.cfg'), 'utf8').catch(() => undefined);
-    if (config === undefined) continue;
-    const problem = problemOfGrubConfig(config);
-    if (problem !== undefined) throw unfit(problem);
-    const environment = await lstat(join(directory, 'grubenv')).catch(() => undefined);
-    if (environment !== undefined && !environment.isFile()) throw unfit(`${directory}/grubenv lies elsewhere`);
-    return { directory, editor: `${name}-editenv`, ...(await placeOf(processes, directory)) };
+    if (config !== undefined) return { name, directory, config };
   }
-  throw unfit('there is no /boot/grub/grub.cfg');
+  return undefined;
 }
 
 async function placeOf(processes: Processes, directory: string): Promise<Pick<ForeignGrub, 'path' | 'uuid'>> {

@@ -207,6 +207,8 @@ describe.skipIf(process.getuid?.() !== 0)('a version as a block device', { timeo
     await expect(
       serveLiveSource(JSON.stringify(other), { ...server, signal: AbortSignal.timeout(60_000) }),
     ).rejects.toThrow();
-    expect(JSON.parse(said.at(-1) ?? '')).toMatchObject({ failed: expect.any(String), details: expect.any(Object) });
+    expect(JSON.parse(said.at(-1) ?? '')).toMatchObject({
+      failed: { code: expect.any(String), message: expect.any(String) },
+    });
   });
 });

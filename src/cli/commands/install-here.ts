@@ -16,6 +16,7 @@ import { readRootFacts } from '../../system/root-facts.ts';
 import { systemProcesses } from '../../system/run.ts';
 import type { Invocation } from '../command.ts';
 import { readInstallOptions, setOptions } from '../install-options.ts';
+import { lossLines, stepLines } from '../plan-lines.ts';
 import type { Session } from '../session.ts';
 
 /** `imprint install --live` in a live system: moves it onto a disk of this machine while it runs. */
@@ -33,7 +34,7 @@ export async function installHere(session: Session, invocation: Invocation, rate
   if (status.problem !== undefined) session.say(`The medium cannot be read now: ${status.problem}`);
   const plan = await planOf(session, { kind: 'plan', ...wish });
   if (session.globals.dryRun) {
-    session.result({ dryRun: true, plan }, () => `${planText(plan)}${stepsText(plan)}`);
+    session.result({ dryRun: true, plan }, () => `${planText(plan)}${stepLines(plan.steps)}`);
     return;
   }
   if (!session.globals.yes) session.say(planText(plan).trimEnd());
@@ -119,18 +120,9 @@ function planText({ name, image, disk, others, lost }: LivePlan): string {
     ({ path, size, content, serial }) =>
       `  ${path}  ${formatBytes(size)}${serial === undefined ? '' : `, serial ${serial}`} (${content})\n`,
   );
-  const losses = lost.map(({ path, what, bytes, used }) => {
-    const inUse = used === undefined ? '' : `, of which ${formatBytes(used)} are in use`;
-    return `  ${path}  ${what}  ${formatBytes(bytes)}${inUse}\n`;
-  });
   return [
     `This system (${image}) moves as ${name} onto, and erases:\n`,
     ...disks,
-    ...(losses.length === 0 ? [] : ['It would be lost:\n', ...losses]),
+    ...(lost.length === 0 ? [] : ['It would be lost:\n', lossLines(lost)]),
   ].join('');
-}
-
-function stepsText({ steps }: LivePlan): string {
-  const width = String(steps.length).length;
-  return steps.map((step, index) => `  ${String(index + 1).padStart(width)}. ${step}\n`).join('');
 }

@@ -6,7 +6,7 @@ import {
   type PlacedOrder,
   type PlannedInstall,
 } from '../../contract/operations/installs.ts';
-import { formatBytes, parseBytes } from '../../foundation/bytes.ts';
+import { formatBytes } from '../../foundation/bytes.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import { parseLayout } from '../../machine/layout-file.ts';
 import { renderLayout } from '../../machine/layout-yaml.ts';
@@ -16,9 +16,11 @@ import { followTasks } from '../follow-tasks.ts';
 import { type InstallOptionChanges, readInstallOptions, setOptions } from '../install-options.ts';
 import { listNames } from '../list-names.ts';
 import { parseInput } from '../parse-input.ts';
+import { lossLines, stepLines } from '../plan-lines.ts';
 import { printTable } from '../print-table.ts';
 import { callServer } from '../server-call.ts';
 import type { Session } from '../session.ts';
+import { readRate } from '../update-options.ts';
 
 /** `imprint install MACHINE… [--image REF] [--wait]`: shows what would be erased, asks, orders, and follows. */
 export async function run(session: Session, invocation: Invocation): Promise<void> {
@@ -28,7 +30,7 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
   const image = invocation.text('image');
   const isLive = invocation.flag('live');
   // Of this order, not of the machine.
-  const options = { ...readInstallOptions(invocation), live: isLive ? true : null, rate: readRate(invocation, isLive) };
+  const options = { ...readInstallOptions(invocation), live: isLive ? true : null, rate: rateOf(invocation, isLive) };
   const input = parseInput(installOrder.input, {
     machines: range,
     ...(image === undefined ? {} : { image }),
@@ -60,14 +62,11 @@ export async function run(session: Session, invocation: Invocation): Promise<voi
 }
 
 /** Bytes per second; null: as fast as it goes. Errors: `input-invalid`. */
-function readRate(invocation: Invocation, isLive: boolean): number | null {
+function rateOf(invocation: Invocation, isLive: boolean): number | null {
   const text = invocation.text('rate');
   if (text === undefined) return null;
-  const rate = parseBytes(text);
-  const problem = isLive ? `“${text}” is not a size; write 10M` : 'it is for --live';
-  if (!isLive || rate === undefined || rate === 0)
-    throw new ImprintError('input-invalid', { field: '--rate', problem });
-  return rate;
+  if (!isLive) throw new ImprintError('input-invalid', { field: '--rate', problem: 'it is for --live' });
+  return readRate(text);
 }
 
 /** No machine is named: only a live system can mean itself. */
@@ -77,7 +76,7 @@ async function installThisOne(session: Session, invocation: Invocation): Promise
     throw new ImprintError('usage', { problem: 'imprint install needs a MACHINE.', hint });
   }
   const { installHere } = await import('./install-here.ts');
-  return installHere(session, invocation, readRate(invocation, true));
+  return installHere(session, invocation, rateOf(invocation, true));
 }
 
 /** The first line of a file: what somebody will type at the machine's console. Errors: `input-invalid`. */
@@ -128,11 +127,7 @@ function planText(session: Session, plans: readonly PlannedInstall[]): string {
 
 /** What would be gone, where that is more than what we put there ourselves. */
 function lossText({ machine, lost = [] }: PlannedInstall): string {
-  const lines = lost.map(({ path, what, bytes, used }) => {
-    const inUse = used === undefined ? '' : `, of which ${formatBytes(used)} are in use`;
-    return `  ${path}  ${what}  ${formatBytes(bytes)}${inUse}\n`;
-  });
-  return lines.length === 0 ? '' : `${machine} would lose:\n${lines.join('')}`;
+  return lost.length === 0 ? '' : `${machine} would lose:\n${lossLines(lost)}`;
 }
 
 function erasedText({ disk, others = [], refused, lost = [] }: PlannedInstall): string {
@@ -147,9 +142,7 @@ function erasedText({ disk, others = [], refused, lost = [] }: PlannedInstall): 
 }
 
 function stepsText({ machine, steps }: PlannedInstall): string {
-  if (steps.length === 0) return '';
-  const width = String(steps.length).length;
-  return `${machine}\n${steps.map((step, index) => `  ${String(index + 1).padStart(width)}. ${step}\n`).join('')}`;
+  return steps.length === 0 ? '' : `${machine}\n${stepLines(steps)}`;
 }
 
 function orderedText(orders: readonly PlacedOrder[]): string {

@@ -10,7 +10,7 @@ import type { Task } from '../../foundation/task.ts';
 import { rootSpace } from '../../planning/install-space.ts';
 import { lockStore } from '../../store/lock.ts';
 import { makeDirectories } from '../../store/make-directories.ts';
-import { isUrl, openWritableStore } from '../../store/open-store.ts';
+import { openWritableStore, requireWritable } from '../../store/open-store.ts';
 import type { Store, StoredVersion } from '../../store/store.ts';
 import { captureDirectory } from '../../tree/capture-directory.ts';
 import { findSigner } from '../capture-image.ts';
@@ -28,11 +28,7 @@ type Output = z.output<typeof imageLive.output>;
  * Errors: those of `imageLive`, and those of the store.
  */
 export async function buildLive(context: Context, input: Input, task: Task): Promise<Output> {
-  if (isUrl(context.storeLocation))
-    throw new ImprintError('usage', {
-      problem: `The store ${context.storeLocation} can only be read: it is behind HTTP.`,
-      hint: 'Name a directory with --store, or do it on the image server.',
-    });
+  requireWritable(context.storeLocation);
   const store = await context.store();
   const source = await store.resolve(input.reference, 'look');
   const name = liveImage(source.record.image, input.fileSystem);

@@ -1,32 +1,21 @@
-import { hash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { mkdir, open, readdir } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { LiveSource } from '../../contract/image.ts';
 import type { Digest } from '../../foundation/brand.ts';
-import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import { mediumPaths } from '../../machine/medium-names.ts';
 import { rootSpace } from '../../planning/install-space.ts';
-import { ifThere } from '../../store/directory-files.ts';
 import { DirectoryStore } from '../../store/directory-store.ts';
 import { writing } from '../../store/durable.ts';
-import {
-  manifestPath,
-  packListPath,
-  packPath,
-  recordPath,
-  signaturePath,
-  storeFile,
-  storeFileText,
-  tagPath,
-} from '../../store/layout.ts';
+import { manifestPath, packListPath, packPath, storeFile, storeFileText } from '../../store/layout.ts';
 import { formatPackList } from '../../store/pack-list.ts';
 import { readPackTable } from '../../store/pack-tables.ts';
 import type { ChunkLocation, StoredVersion } from '../../store/store.ts';
-import { formatTag } from '../../store/version-files.ts';
-import { decompress } from '../../store/zstd.ts';
+import { trustFiles, versionTexts } from '../../store/version-files.ts';
+import { checkChunk, type Frame, inPackOrder, openFrame } from '../verify-content.ts';
 import { resolveLiveSource } from './built-versions.ts';
+import { frameName } from './frame-reader.ts';
 
 const page = 4096;
 const smallLimit = 64 << 20;
@@ -60,7 +49,7 @@ export async function planVersionCopy(
 }
 
 /** A frame, and the places in it of the chunks that are needed. */
-interface Frame extends Pick<ChunkLocation, 'pack' | 'frameOffset' | 'frameLength' | 'frameContentLength'> {
+interface NeededFrame extends Frame {
   chunks: Map<string, ChunkLocation>;
 }
 
@@ -74,7 +63,7 @@ interface Needed {
   small: Map<string, Uint8Array>;
   packs: { pack: string; tableOffset: number; packLength: number }[];
   /** In the packs' order. */
-  frames: Map<string, Frame>;
+  frames: Map<string, NeededFrame>;
   /** Of memory, or of a file system with holes. */
   bytes: number;
 }
@@ -92,17 +81,13 @@ async function findNeeded(
   const small = new Map<string, Uint8Array>();
   const addText = (path: string, text: string) => small.set(path, Buffer.from(text));
   addText(storeFile, storeFileText);
-  for (const { record: each, recordText, signature, tags } of versions) {
-    const { image, number } = each;
-    const digest = each.digest as Digest;
-    addText(recordPath(image, number), recordText);
-    if (signature !== undefined) addText(signaturePath(image, number), signature);
-    for (const tag of tags) addText(tagPath(image, tag), formatTag({ number, digest }));
+  for (const each of versions) {
+    const digest = each.record.digest as Digest;
+    for (const [path, text] of versionTexts(each)) addText(path, text);
     small.set(manifestPath(digest), await store.manifestFile(digest));
   }
-  const trust = (await ifThere(readdir(store.path('trust')))) ?? [];
-  const others = trust.filter((name) => /^\d+\.json(\.minisig)?$/.test(name)).map((name) => `trust/${name}`);
-  for (const path of [...others, mediumPaths.scripts, `${mediumPaths.scripts}.minisig`]) {
+  const trust = await trustFiles(store.path(''));
+  for (const path of [...trust, mediumPaths.scripts, `${mediumPaths.scripts}.minisig`]) {
     const bytes = await store.files.read(path, smallLimit);
     if (bytes !== undefined) small.set(path, bytes);
   }
@@ -132,11 +117,8 @@ async function placeOfTable(store: DirectoryStore, pack: string) {
 
 function framesOf(places: ReadonlyMap<string, ChunkLocation>): Needed['frames'] {
   const frames: Needed['frames'] = new Map();
-  const ordered = [...places].sort(([, a], [, b]) =>
-    a.pack === b.pack ? a.frameOffset - b.frameOffset : a.pack < b.pack ? -1 : 1,
-  );
-  for (const [chunk, place] of ordered) {
-    const name = `${place.pack} ${place.frameOffset}`;
+  for (const [chunk, place] of inPackOrder(places)) {
+    const name = frameName(place);
     const frame = frames.get(name) ?? { ...place, chunks: new Map() };
     frame.chunks.set(chunk, place);
     frames.set(name, frame);
@@ -179,21 +161,11 @@ async function copyNeeded(store: DirectoryStore, { whole, small, packs, frames }
   }
 }
 
-async function copyFrame(store: DirectoryStore, frame: Frame, to: string): Promise<void> {
-  const { pack, frameOffset, frameLength, frameContentLength, chunks } = frame;
+async function copyFrame(store: DirectoryStore, frame: NeededFrame, to: string): Promise<void> {
+  const { pack, frameOffset, frameLength, chunks } = frame;
   const bytes = await store.readPack(pack, frameOffset, frameLength);
-  const corrupt = (problem: string, cause?: unknown) =>
-    new ImprintError('corrupt-pack', { pack, store: store.location, problem }, { cause });
-  let content: Uint8Array;
-  try {
-    content = decompress(bytes, frameContentLength);
-  } catch (error) {
-    throw corrupt(error instanceof Error ? error.message : String(error), error);
-  }
-  for (const [chunk, { offset, length }] of chunks) {
-    if (hash('sha256', content.subarray(offset, offset + length), 'hex') !== chunk)
-      throw corrupt(`the content ${chunk} is not what it should be`);
-  }
+  const content = openFrame(store, frame, bytes);
+  for (const [chunk, place] of chunks) checkChunk(store, chunk, place, content);
   await writeAt(join(to, packPath(pack)), frameOffset, bytes);
 }
 

@@ -57,7 +57,6 @@ export function diskMachine(parts: DiskMachine, task: Task): LiveMachine {
         state = { known: await snapshotState(processes, liveDevices.top), at: performance.now() };
       return state.known;
     },
-    clearChanges: () => disk.clear(record),
     copy: async (run) => {
       const source = parts.source();
       if (source === undefined) throw new ImprintError('internal', { problem: 'there is no source to copy' });

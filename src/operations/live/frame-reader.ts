@@ -1,10 +1,8 @@
-import { hash } from 'node:crypto';
-import { ImprintError } from '../../foundation/errors.ts';
 import type { ChunkLocation, Store } from '../../store/store.ts';
-import { readFrame } from '../verify-content.ts';
+import { checkChunk, type Frame, readFrame } from '../verify-content.ts';
 
 /** Content of a frame, and which of its chunks were found right. */
-interface Frame {
+interface KeptFrame {
   readonly content: Uint8Array;
   readonly right: Set<number>;
 }
@@ -18,7 +16,7 @@ export class FrameReader {
   readonly #store: Store;
   readonly #room: number;
   /** By pack and offset, the one that was used last behind all others. */
-  readonly #frames = new Map<string, Promise<Frame>>();
+  readonly #frames = new Map<string, Promise<KeptFrame>>();
   readonly #sizes = new Map<string, number>();
   #used = 0;
   /** How often a frame was fetched. */
@@ -35,15 +33,16 @@ export class FrameReader {
   /** A chunk, by its hash in hexadecimal. The bytes are the cache's own: not to be written. */
   async chunk(name: string, place: ChunkLocation): Promise<Uint8Array> {
     const frame = await this.#frame(place);
-    const content = frame.content.subarray(place.offset, place.offset + place.length);
-    if (frame.right.has(place.offset)) return content;
-    if (hash('sha256', content, 'hex') !== name) {
+    const { offset, length } = place;
+    if (frame.right.has(offset)) return frame.content.subarray(offset, offset + length);
+    try {
+      const content = checkChunk(this.#store, name, place, frame.content);
+      frame.right.add(offset);
+      return content;
+    } catch (error) {
       this.#forget(frameName(place));
-      const problem = `the content ${name} is not what it should be`;
-      throw new ImprintError('corrupt-pack', { pack: place.pack, store: this.#store.location, problem });
+      throw error;
     }
-    frame.right.add(place.offset);
-    return content;
   }
 
   /** Fetches a frame before anybody asks for it; while there is room for it only. Never rejects. */
@@ -52,7 +51,7 @@ export class FrameReader {
     await this.#frame(place, true).catch(() => {});
   }
 
-  #frame(place: ChunkLocation, isAhead = false): Promise<Frame> {
+  #frame(place: ChunkLocation, isAhead = false): Promise<KeptFrame> {
     const name = frameName(place);
     const known = this.#frames.get(name);
     if (!isAhead) this.order.add(name);
@@ -89,6 +88,6 @@ export class FrameReader {
 }
 
 /** `PACK OFFSET`. */
-export function frameName({ pack, frameOffset }: ChunkLocation): string {
+export function frameName({ pack, frameOffset }: Frame): string {
   return `${pack} ${frameOffset}`;
 }

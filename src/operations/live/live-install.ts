@@ -315,7 +315,7 @@ export class LiveInstall implements LiveRoot {
       ...(this.#source && { source: this.#source.device }),
     };
     const disk = this.#begun().disk;
-    await beginLive(this.#machine(disk, record, map, task), record, places, false);
+    await beginLive(this.#machine(disk, record, map, task), record, places);
     await unmountTree(processes, target, clock);
     const { fileSystem: type } = note;
     await mountDevice(processes, { device: root, directory: target, type, options: 'noatime' }, task.signal);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Task } from '../../foundation/task.ts';
 import type { SectorRun } from '../../machine/copied-map.ts';
 import type { LiveRecord } from '../../machine/live-record.ts';
-import { type LiveDevice, liveDevices } from '../../planning/live-tables.ts';
+import { type LiveDevice, type LivePlaces, liveDevices } from '../../planning/live-tables.ts';
 import type { SnapshotState } from '../../system/device-mapper.ts';
 import { beginLive, type LiveMachine, moveRoot } from './move-root.ts';
 
@@ -68,9 +68,12 @@ class Simulation implements LiveMachine {
     this.#effect();
     return { used: this.exceptions.size + 1, size: 100, lists: 1 };
   }
-  async clearChanges(): Promise<void> {
+  /** A system that was not there before; its record is written when its init is about to begin. */
+  async begin(places: LivePlaces): Promise<void> {
     this.#effect();
     this.exceptions.clear();
+    await beginLive(this, first, places);
+    await this.keepRecord(first);
   }
   async copy(run: SectorRun): Promise<void> {
     for (let block = run.start / 8; block < (run.start + run.length) / 8; block += 1) {
@@ -164,12 +167,12 @@ const clock = { now: () => 0, sleep: async () => {} };
 
 /** A start, and the move from there to its end, or to a cut. */
 async function live(machine: Simulation): Promise<'done' | 'cut'> {
-  const fresh = machine.record === undefined;
   const record = machine.record ?? first;
   const copied = merge(machine.kept);
   const places = { disk: '/dev/disk', ...(record.phase === 'copying' && { source: '/dev/source' }), copied };
   try {
-    await beginLive(machine, record, places, fresh);
+    if (machine.record === undefined) await machine.begin(places);
+    else await beginLive(machine, record, places);
     const order = [3, 0, 1, 2, 7, 6, 5, 4].map((run) => ({ start: run * 16, length: 16 }));
     const left = order.filter(({ start }) => !machine.kept.some((run) => run.start === start));
     await moveRoot({ machine, record, places, next: () => left.shift(), keepAfter: 40, clock }, Task.silent());
@@ -254,7 +257,7 @@ describe('a root that moves while it is in use', () => {
     const machine = new Simulation();
     machine.work = user(machine, 3);
     const places = { disk: '/dev/disk', source: '/dev/source' };
-    await beginLive(machine, first, places, true);
+    await machine.begin(places);
     const order = Array.from({ length: 8 }, (_, run) => ({ start: run * 16, length: 16 }));
     const stop = new AbortController();
     const next = () => {

@@ -2,7 +2,7 @@ import type { Clock } from '../../foundation/clock.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import type { SectorRun } from '../../machine/copied-map.ts';
-import type { LivePhase, LiveRecord } from '../../machine/live-record.ts';
+import type { LiveRecord } from '../../machine/live-record.ts';
 import { type LiveDevice, type LivePlaces, liveTables, nextLivePhase } from '../../planning/live-tables.ts';
 import type { SnapshotState } from '../../system/device-mapper.ts';
 
@@ -13,8 +13,6 @@ export interface LiveMachine {
   remove(device: LiveDevice): Promise<void>;
   /** Undefined: the store of changes is lost. */
   changes(): Promise<SnapshotState | undefined>;
-  /** Empties the store of changes before it is used first. Lasting. */
-  clearChanges(): Promise<void>;
   /** Copies a run to its place on the disk. Not lasting yet. */
   copy(run: SectorRun): Promise<void>;
   /** Makes lasting what was copied, and writes down that it was. Lasting. */
@@ -28,21 +26,12 @@ export interface LiveMachine {
 /** How often it is looked whether a merge is done; milliseconds. */
 const pause = 200;
 
-/**
- * Makes the devices of a live system at its start, as its record says. What was not there before is made empty; afterwards the root can be mounted.
- * Errors: those of the machine.
- */
+/** Makes the devices of a live system at its start, as its record says; afterwards the root can be mounted. Errors: those of the machine. */
 export async function beginLive(
-  machine: LiveMachine,
+  machine: Pick<LiveMachine, 'create'>,
   record: LiveRecord,
   places: LivePlaces,
-  fresh: boolean,
 ): Promise<void> {
-  if (fresh) {
-    // Old exceptions in the store would be taken for this system's.
-    await machine.clearChanges();
-    await machine.keepRecord(record);
-  }
   for (const { device, table } of liveTables(record, places)) await machine.create(device, table);
 }
 
@@ -120,9 +109,4 @@ async function change({ machine, places }: RootMove, before: LiveRecord, after: 
   }
   const kept = new Set<LiveDevice>(tables.map(({ device }) => device));
   for (const device of [...old.keys()].reverse()) if (!kept.has(device)) await machine.remove(device);
-}
-
-/** Phases in which the source is needed. */
-export function needsSource(phase: LivePhase): boolean {
-  return phase === 'copying';
 }

@@ -3,7 +3,6 @@ import { Task } from '../../foundation/task.ts';
 import { liveArea } from '../../machine/live-area.ts';
 import type { LiveRecord } from '../../machine/live-record.ts';
 import type { LiveOrigin } from './live-origin.ts';
-import type { LiveMachine } from './move-root.ts';
 import { keepRunning, piecesOf, type TakeOver, takeOver } from './take-over.ts';
 
 const [size, length] = [800, 20_000];
@@ -27,14 +26,13 @@ function wishFor(done: string[]): TakeOver {
   };
 }
 
-function machineThat(fails: string | undefined): { done: string[]; machine: LiveMachine } {
+function machineThat(fails: string | undefined): { done: string[]; machine: Parameters<typeof takeOver>[0] } {
   const done: string[] = [];
   const act = (what: string) => async (device: string) => {
     if (fails === `${what} ${device}`) throw new Error(fails);
     done.push(`${what} ${device}`);
   };
-  const machine = { create: act('create'), replace: act('replace'), remove: act('remove') } as unknown as LiveMachine;
-  return { done, machine };
+  return { done, machine: { create: act('create'), replace: act('replace'), remove: act('remove') } };
 }
 
 describe('taking over a root that is in use', () => {

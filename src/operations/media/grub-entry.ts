@@ -1,9 +1,8 @@
-import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type FrugalPlace, withLiveMenu } from '../../machine/live-menu.ts';
-import { writeFilesDurably } from '../../store/durable.ts';
+import { findGrubConfig } from '../../system/foreign-grub.ts';
 import { checkGrubScript } from '../../system/grub-script.ts';
 import type { Processes } from '../../system/run.ts';
+import { type CustomMenu, readCustomMenu, writeCustomMenu } from './custom-menu.ts';
 
 /** The machine that this runs on; `root` is another than `/` in tests. */
 interface OwnMachine {
@@ -22,8 +21,8 @@ export async function addGrubEntry({ processes, root }: OwnMachine, place: Place
   if (found === undefined) return undefined;
   const changed = withLiveMenu(found.text, place);
   await checkGrubScript(processes, changed);
-  await writeFilesDurably([{ path: found.custom, content: changed }], found.directory);
-  return found.custom;
+  await writeCustomMenu(found.directory, changed);
+  return found.path;
 }
 
 /** Takes the entry away, if it is one for this place. Returns the file that had it. Errors: as above. */
@@ -36,22 +35,12 @@ export async function removeGrubEntry(
   const without = withLiveMenu(found.text, undefined);
   const entry = found.text.replace(without, '');
   if (without === found.text || !entry.includes(uuid) || !entry.includes(`${directory}/`)) return undefined;
-  if (without.trim() === '') await rm(found.custom);
-  else await writeFilesDurably([{ path: found.custom, content: without }], found.directory);
-  return found.custom;
+  await writeCustomMenu(found.directory, without);
+  return found.path;
 }
 
-async function findCustom(root: string): Promise<{ directory: string; custom: string; text: string } | undefined> {
-  for (const name of ['grub', 'grub2']) {
-    const directory = join(root, 'boot', name);
-    const config = await readFile(join(directory, 'grub.cfg'), 'utf8').catch(() => undefined);
-    if (config === undefined || !config.includes('custom.cfg')) continue;
-    const custom = join(directory, 'custom.cfg');
-    const text = await readFile(custom, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return '';
-      throw error;
-    });
-    return { directory, custom, text };
-  }
-  return undefined;
+async function findCustom(root: string): Promise<(CustomMenu & { directory: string }) | undefined> {
+  const { directory, config } = (await findGrubConfig(root)) ?? {};
+  if (directory === undefined || !config?.includes('custom.cfg')) return undefined;
+  return { directory, ...(await readCustomMenu(directory)) };
 }

@@ -7,6 +7,7 @@ import { writeFilesDurably } from '../../store/durable.ts';
 import { type ForeignGrub, findForeignGrub, setNextEntry, unfit } from '../../system/foreign-grub.ts';
 import { checkGrubScript } from '../../system/grub-script.ts';
 import type { Processes } from '../../system/run.ts';
+import { readCustomMenu, writeCustomMenu } from './custom-menu.ts';
 import type { FetchedImager } from './fetch-imager.ts';
 
 /** The machine that this runs on, which Imprint did not install. `root` is another than `/` in tests. */
@@ -36,7 +37,7 @@ export async function stageImagerByGrub(
     directory: `${grub.path}/${directoryName}`,
     words: imagerWords({ ...start, record }),
   };
-  const { custom, text } = await readCustom(grub);
+  const { path: custom, text } = await readCustomMenu(grub.directory);
   const changed = withImagerMenu(text, menu);
   await checkGrubScript(processes, changed);
   // What an earlier call left is not counted on: it is about to be replaced.
@@ -63,23 +64,13 @@ export async function unstageImagerByGrub({ processes, root }: ForeignMachine): 
 
 /** The choice first: from then on the machine boots as ever. */
 async function forget(processes: Processes, grub: ForeignGrub): Promise<boolean> {
-  const { custom, text } = await readCustom(grub);
+  const { text } = await readCustomMenu(grub.directory);
   const without = withImagerMenu(text, undefined);
   if (without === text) return false;
   await setNextEntry(processes, grub, undefined);
-  if (without.trim() === '') await rm(custom);
-  else await writeFilesDurably([{ path: custom, content: without }], grub.directory);
+  await writeCustomMenu(grub.directory, without);
   await rm(join(grub.directory, directoryName), { recursive: true, force: true });
   return true;
-}
-
-async function readCustom({ directory }: ForeignGrub): Promise<{ custom: string; text: string }> {
-  const custom = join(directory, 'custom.cfg');
-  const text = await readFile(custom, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '';
-    throw error;
-  });
-  return { custom, text };
 }
 
 async function expectRoom(directory: string, bytes: number): Promise<void> {

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import type { mediumScriptsSchema } from '../../contract/scripts.ts';
@@ -8,19 +8,10 @@ import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import { mediumPaths } from '../../machine/medium-names.ts';
 import { ifThere } from '../../store/directory-files.ts';
-import {
-  manifestPath,
-  packListPath,
-  packPath,
-  recordPath,
-  signaturePath,
-  storeFile,
-  storeFileText,
-  tagPath,
-} from '../../store/layout.ts';
-import { isUrl } from '../../store/open-store.ts';
-import type { Store, StoredVersion } from '../../store/store.ts';
-import { formatTag } from '../../store/version-files.ts';
+import { manifestPath, packListPath, packPath, storeFile, storeFileText } from '../../store/layout.ts';
+import { requireCopyable } from '../../store/open-store.ts';
+import type { Store } from '../../store/store.ts';
+import { trustFiles, versionTexts } from '../../store/version-files.ts';
 import type { Context } from '../context.ts';
 import { isBuilt } from '../live/built-versions.ts';
 import { resolveInstallable } from '../resolve-installable.ts';
@@ -48,12 +39,7 @@ export async function openMediumStore(
   prefix: string,
 ): Promise<MediumStore> {
   const { storeLocation } = context;
-  if (isUrl(storeLocation)) {
-    throw new ImprintError('usage', {
-      problem: `The store ${storeLocation} is behind HTTP: its files cannot be copied from here.`,
-      hint: 'Make the medium on the image server, or name a copy of the store: --store DIR',
-    });
-  }
+  requireCopyable(storeLocation);
   const store = await context.store();
   const leases = new AsyncDisposableStack();
   try {
@@ -71,9 +57,7 @@ export async function openMediumStore(
       leases.use(await store.lease(digest));
       const version = await store.find(image);
       const { record } = version;
-      addText(recordPath(record.image, record.number), version.recordText);
-      if (version.signature !== undefined) addText(signaturePath(record.image, record.number), version.signature);
-      for (const tag of version.tags) addText(tagPath(record.image, tag), formatTag(tagTarget(version)));
+      for (const [path, text] of versionTexts(version)) addText(path, text);
       await add(manifestPath(digest));
       if ((await ifThere(stat(join(storeLocation, packListPath(digest))))) !== undefined)
         await add(packListPath(digest));
@@ -95,9 +79,7 @@ export async function openMediumStore(
       const { signer } = await context.key();
       addText(`${mediumPaths.scripts}.minisig`, signer.sign(Buffer.from(text), 'imprint scripts'));
     }
-    for (const name of (await ifThere(readdir(join(storeLocation, 'trust')))) ?? []) {
-      if (/^\d+\.json(\.minisig)?$/.test(name)) await add(`trust/${name}`);
-    }
+    for (const path of await trustFiles(storeLocation)) await add(path);
     return {
       files: [...files.values()].sort((left, right) => (left.path < right.path ? -1 : 1)),
       images,
@@ -116,10 +98,6 @@ export function storeFingerprint({ files, images }: Pick<MediumStore, 'files' | 
     // What is not named by its content is known by it.
     ...files.map(({ path, size, source }) => `${path} ${typeof source === 'string' ? size : hash('sha256', source)}`),
   ];
-}
-
-function tagTarget({ record }: StoredVersion) {
-  return { number: record.number, digest: record.digest as Digest };
 }
 
 async function packsOf(store: Store, digest: Digest, task: Task): Promise<string[]> {

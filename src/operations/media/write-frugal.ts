@@ -13,7 +13,7 @@ import { frugalRoom } from '../../planning/frugal-room.ts';
 import { isThere } from '../../store/directory-files.ts';
 import { DirectoryStore } from '../../store/directory-store.ts';
 import { writing } from '../../store/durable.ts';
-import { isUrl } from '../../store/open-store.ts';
+import { requireCopyable } from '../../store/open-store.ts';
 import { checkGrubScript } from '../../system/grub-script.ts';
 import { readDisks } from '../../system/machine-facts.ts';
 import { type MenuPlace, settleForGrub } from '../../system/menu-place.ts';
@@ -49,12 +49,7 @@ export async function writeFrugal(
   const { image: reference, changes, force } = input;
   const rootType = builtFileSystems.find((each) => each === input.fileSystem);
   if (reference === undefined) throw invalid('--image', 'name the version that is to run');
-  if (isUrl(storeLocation)) {
-    throw new ImprintError('usage', {
-      problem: `The store ${storeLocation} is behind HTTP: its files cannot be copied from here.`,
-      hint: 'Do it on the image server, or name a copy of the store: --store DIR',
-    });
-  }
+  requireCopyable(storeLocation);
   await using opened = await openFrugalPlace(processes, input.target);
   const { place } = opened;
   const { directory, path, uuid, fileSystem } = place;

@@ -6,7 +6,7 @@ import { ImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import { DirectoryStore } from '../../store/directory-store.ts';
 import { bundlePath } from '../../store/layout.ts';
-import { isUrl } from '../../store/open-store.ts';
+import { requireWritable } from '../../store/open-store.ts';
 import { makeBundle } from '../../tree/make-bundle.ts';
 import type { Context } from '../context.ts';
 
@@ -16,11 +16,7 @@ export async function bundleImage(
   { from, to }: z.output<typeof imageBundle.input>,
   task: Task,
 ): Promise<z.output<typeof imageBundle.output>> {
-  if (isUrl(context.storeLocation))
-    throw new ImprintError('usage', {
-      problem: `The store ${context.storeLocation} can only be read: it is behind HTTP.`,
-      hint: 'Name a directory with --store, or do it on the image server.',
-    });
+  requireWritable(context.storeLocation);
   const trusted = await context.store();
   const [before, after] = [await trusted.resolve(from, 'look'), await trusted.resolve(to, 'look')];
   const digests = [before.record.digest as Digest, after.record.digest as Digest] as const;

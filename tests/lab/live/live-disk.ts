@@ -28,7 +28,7 @@ export const acknowledgedAt = 512 * 1024;
 
 /** Whether the map at the head of a disk says that all was copied. */
 export function isWhole(head: Buffer): boolean {
-  return new CopiedMap(firstRecord.size, 8, head.subarray(recordsLength, recordsLength + 4096)).isWhole;
+  return new CopiedMap(firstRecord.size, 8, head.subarray(recordsLength, recordsLength + 4096)).next() === undefined;
 }
 
 /** What is watched of a move, and how fast it goes. */
@@ -84,8 +84,18 @@ export class LiveDisk implements AsyncDisposable {
     const head = Buffer.alloc(64 * 1024);
     await file.read(head, 0, head.length, 0);
     const live = new LiveDisk(file, head, disk, source, beginning);
-    await beginLive(live.machine(), live.record, live.#places, live.fresh);
+    if (live.fresh) await live.#clear();
+    await beginLive(live.machine(), live.record, live.#places);
     return live;
+  }
+
+  /** Old exceptions in the store would be taken for this system's. */
+  async #clear(): Promise<void> {
+    const { start, changesAt } = this.record;
+    await this.#file.write(Buffer.alloc(64 * 1024), 0, 64 * 1024, (start + changesAt) * 512);
+    await this.#file.write(Buffer.alloc(64 * 1024 - recordsLength), 0, undefined, recordsLength);
+    await this.#file.sync();
+    await this.machine().keepRecord(this.record);
   }
 
   /** Moves the root to the end. */
@@ -103,12 +113,6 @@ export class LiveDisk implements AsyncDisposable {
       replace: (name, table) => replaceTable(systemProcesses, device(name), table),
       remove: (name) => removeMapped(systemProcesses, device(name)),
       changes: () => snapshotState(systemProcesses, device('top')),
-      clearChanges: async () => {
-        const { start, changesAt } = this.record;
-        await file.write(Buffer.alloc(64 * 1024), 0, 64 * 1024, (start + changesAt) * 512);
-        await file.write(Buffer.alloc(64 * 1024 - recordsLength), 0, undefined, recordsLength);
-        await file.sync();
-      },
       copy: async (run) => {
         await using base = await open(`/dev/mapper/${liveDevices.base}`, 'r');
         const bytes = Buffer.alloc(run.length * 512);
