@@ -17,7 +17,6 @@ import { storeInMemoryOrThere } from '../operations/live/copy-to-memory.ts';
 import type { FoundLive } from '../operations/live/find-live.ts';
 import type { LiveHost, LiveInstall } from '../operations/live/live-install.ts';
 import { LiveMemory, liveSnapshot } from '../operations/live/live-memory.ts';
-import { needsSource } from '../operations/live/move-root.ts';
 import { rootSpace } from '../planning/install-space.ts';
 import type { InstallQuestion } from '../planning/plan-install.ts';
 import type { Step } from '../planning/step.ts';
@@ -120,7 +119,7 @@ async function goOn(live: LiveMedium, found: FoundLive): Promise<void> {
   const move = { image: order.image, digest: order.digest, watched, again };
   const orders = new MoveOrders({
     ...{ ...move, problem: () => away.problem },
-    needsSource: () => current?.needsSource ?? needsSource(found.record.phase),
+    needsSource: () => current?.needsSource ?? found.record.phase === 'copying',
   });
   await listen(live, orders);
   const result = await carryOnLive(order, found, installer, run, (begun) => {

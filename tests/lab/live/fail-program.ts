@@ -365,7 +365,7 @@ async function changesFail(): Promise<void> {
     const revived = await disk.reviveChanges(record);
     const origin = await imageAlone();
     const move = new Move(disk, record, origin, await disk.copied(record));
-    await beginLive(move.machine, record, move.places, false);
+    await beginLive(move.machine, record, move.places);
     const look = async () => {
       const losses = await mounted(() => findLosses(root, end, files));
       return [...losses, ...(await findDamage())];
