@@ -1,4 +1,5 @@
 import { quoteForGrub } from './grub-config.ts';
+import { withMenuBlock } from './menu-block.ts';
 
 /** The imager in the menu of a GRUB that is not ours. */
 export interface ImagerMenu {
@@ -13,21 +14,16 @@ export interface ImagerMenu {
 /** Id of its entry: what `next_entry` names. */
 export const imagerMenuId = 'imprint-imager';
 
-const begin = '### Begin of Imprint: the imager, for one start (imprint media disk)';
-const end = '### End of Imprint';
+const what = 'the imager, for one start (imprint media disk)';
 
 /**
  * `custom.cfg` with the imager in it, or (undefined) without; what others wrote there stays. The entry starts nothing unless the disk says that the choice is forgotten: where GRUB cannot write
  * its environment block, it would come here at every start. It then falls back to the first entry of the menu.
  */
 export function withImagerMenu(custom: string, menu: ImagerMenu | undefined): string {
-  const from = custom.indexOf(begin);
-  const to = custom.indexOf(end, from);
-  const rest = from < 0 || to < 0 ? custom : custom.slice(0, from) + custom.slice(to + end.length).replace(/^\n/, '');
-  if (menu === undefined) return rest;
+  if (menu === undefined) return withMenuBlock(custom, what, undefined);
   const { uuid, directory, words } = menu;
-  const block = [
-    begin,
+  return withMenuBlock(custom, what, [
     'if [ "$boot_once" = true ]; then',
     '  set fallback=0',
     'fi',
@@ -43,10 +39,7 @@ export function withImagerMenu(custom: string, menu: ImagerMenu | undefined): st
     `    initrd ${quoteForGrub(`${directory}/initrd.img`)}`,
     '  fi',
     '}',
-    end,
-    '',
-  ];
-  return `${rest === '' || rest.endsWith('\n') ? rest : `${rest}\n`}${block.join('\n')}`;
+  ]);
 }
 
 /** Why a `grub.cfg` does not do for this; undefined where it does. */

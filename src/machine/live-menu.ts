@@ -1,5 +1,6 @@
 import { quoteForGrub } from './grub-config.ts';
 import { type LiveFrugalStart, liveWords } from './live-start.ts';
+import { withMenuBlock } from './menu-block.ts';
 
 /** Files of a live system on a partition, in its directory. */
 export const frugalNames = {
@@ -51,30 +52,22 @@ export function renderFrugalMenu({ uuid, directory, image, fileSystem, changes, 
   ].join('\n');
 }
 
-const begin = '### Begin of Imprint: a live system (imprint media frugal)';
-const end = '### End of Imprint';
+const what = 'a live system (imprint media frugal)';
 
 /** `custom.cfg` with an entry that opens the menu of a live system, or (undefined) without; what others wrote there stays. */
 export function withLiveMenu(
   custom: string,
   place: Pick<FrugalPlace, 'uuid' | 'directory' | 'image'> | undefined,
 ): string {
-  const from = custom.indexOf(begin);
-  const to = custom.indexOf(end, from);
-  const rest = from < 0 || to < 0 ? custom : custom.slice(0, from) + custom.slice(to + end.length).replace(/^\n/, '');
-  if (place === undefined) return rest;
+  if (place === undefined) return withMenuBlock(custom, what, undefined);
   const { uuid, directory, image } = place;
   const menu = quoteForGrub(`${directory}/${frugalNames.menu}`);
-  const block = [
-    begin,
+  return withMenuBlock(custom, what, [
     `menuentry ${quoteForGrub(`${image}, live (Imprint)`)} --id ${liveMenuId} {`,
     // Harmless where they are built in, or where nobody has them.
     '  insmod part_gpt; insmod part_msdos; insmod ext2; insmod xfs; insmod btrfs; insmod fat',
     `  search --no-floppy --fs-uuid --set=root ${quoteForGrub(uuid)}`,
     `  configfile ${menu}`,
     '}',
-    end,
-    '',
-  ];
-  return `${rest === '' || rest.endsWith('\n') ? rest : `${rest}\n`}${block.join('\n')}`;
+  ]);
 }
