@@ -13,7 +13,8 @@ import { type LiveFrugalStart, type LiveMediumStart, readLiveStart } from '../ma
 import { runningAgentProgram } from '../operations/install/agent-program.ts';
 import { isBuilt } from '../operations/live/built-versions.ts';
 import { findLive } from '../operations/live/find-live.ts';
-import { type LiveHost, LiveInstall } from '../operations/live/live-install.ts';
+import type { LiveHost } from '../operations/live/live-host.ts';
+import { LiveInstall } from '../operations/live/live-install.ts';
 import { serveLiveSource } from '../operations/live/live-source.ts';
 import { openLiveStart } from '../operations/live/open-live-start.ts';
 import { fetchImager } from '../operations/media/fetch-imager.ts';

@@ -3,7 +3,7 @@ import type { Task } from '../../foundation/task.ts';
 import { imagerEntry, isImagerEntry } from '../../machine/imager-entry.ts';
 import type { Step } from '../../planning/step.ts';
 import { BootPartition } from '../../system/boot-partition.ts';
-import type { LiveHost } from './live-install.ts';
+import type { LiveHost } from './live-host.ts';
 
 /** The boot partition of a machine that moves, and the entry of its system there. */
 export interface LiveBoot {

@@ -1,6 +1,5 @@
 import type { Digest } from '../../foundation/brand.ts';
 import { formatBytes } from '../../foundation/bytes.ts';
-import type { Clock } from '../../foundation/clock.ts';
 import { ImprintError, toImprintError } from '../../foundation/errors.ts';
 import type { Task } from '../../foundation/task.ts';
 import { CopiedMap } from '../../machine/copied-map.ts';
@@ -15,9 +14,7 @@ import { growFileSystem } from '../../system/filesystem.ts';
 import { processorTime } from '../../system/idle-time.ts';
 import { mountDevice, unmountTree } from '../../system/mount.ts';
 import { deviceSize } from '../../system/partition.ts';
-import type { Processes } from '../../system/run.ts';
 import type { LiveRoot } from '../install/install-context.ts';
-import type { FetchedImager } from '../media/fetch-imager.ts';
 import { Pacer } from '../update/pacer.ts';
 import { awaitCalm } from './await-calm.ts';
 import { resolveLiveSource } from './built-versions.ts';
@@ -26,38 +23,13 @@ import type { FoundLive } from './find-live.ts';
 import { keepMoving } from './keep-moving.ts';
 import { bootImager, bootSystem, hasBoot, tellAgent } from './live-boot.ts';
 import { LiveDisk } from './live-disk.ts';
+import type { LiveHost } from './live-host.ts';
 import { type LiveNote, renderNote, stepsAfterStart } from './live-note.ts';
 import type { LiveOrigin, RunningRoot } from './live-origin.ts';
 import { type LiveFetched, LiveSource } from './live-source.ts';
 import { brokenWords, tellSource } from './live-words.ts';
 import { beginLive, type LiveMachine, moveRoot } from './move-root.ts';
 import { keepRunning, takeOver } from './take-over.ts';
-
-/** The machine that is started, as its imager sees it. */
-export interface LiveHost {
-  processes: Processes;
-  clock: Clock;
-  /** Where this process has the root mounted, as long as it works on it. */
-  target: string;
-  /** In memory. */
-  directory: string;
-  /** Bytes of content that are kept in memory. */
-  room: number;
-  /** The program that calls `serveLiveSource`. */
-  serveCommand: readonly [string, ...string[]];
-  /** Has the first process hand over to the init of the system at the target; resolves when that runs. */
-  handOver(): Promise<void>;
-  /** The imager itself, to be started from the disk until the move is done, and the server that it asks, or what else its kernel is told; undefined: it is not at hand. */
-  imager(task: Task): Promise<{ server?: string; words?: readonly string[]; files: FetchedImager } | undefined>;
-  /** Runs a program of the system that was started. */
-  inSystem(program: string, args: readonly string[]): Promise<void>;
-  /** What the agent of that system takes for the words of its kernel. */
-  tellBootWords(words: string): Promise<void>;
-  /** A line to everybody who works in that system, and to its consoles. Never rejects. */
-  tell(line: string): Promise<void>;
-  /** Told when the source cannot be read, and with nothing when it can again. */
-  sourceTold?(problem: string | undefined): void;
-}
 
 /** What is brought, and what is left to do when the system runs. */
 export interface LiveContent {
