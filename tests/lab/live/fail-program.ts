@@ -10,7 +10,6 @@ import { joined, readSnapshotStore } from '../../../src/machine/snapshot-store.t
 import { diskMachine, setTables } from '../../../src/operations/live/disk-machine.ts';
 import { keepMoving } from '../../../src/operations/live/keep-moving.ts';
 import { LiveDisk } from '../../../src/operations/live/live-disk.ts';
-import { liveSnapshot } from '../../../src/operations/live/live-memory.ts';
 import type { RunningRoot } from '../../../src/operations/live/live-origin.ts';
 import { beginLive, type LiveMachine, moveRoot } from '../../../src/operations/live/move-root.ts';
 import { keepRunning, takeOver } from '../../../src/operations/live/take-over.ts';
@@ -27,6 +26,7 @@ import { type Acknowledged, findLosses, Work } from './work.ts';
  * partition lies a table of this program, in which a run of sectors is an error as long as it wants.
  */
 const partition = '/dev/mapper/partition';
+const liveSnapshot = 'imprint-live';
 const piece = 1024;
 const files = await readSource();
 const length = (await deviceSize('/dev/vdb')) / 512;
@@ -192,17 +192,26 @@ interface Scene {
   work: Work;
   /** Has the system's changes go to the partition, and what lay in memory, too. */
   moved(): Promise<Move>;
-  over(): Promise<Move>;
+  /** `between`: called when the partition is prepared, before the tables are changed. */
+  over(between?: () => Promise<void>): Promise<Move>;
   /** That the work goes on, and nothing is lost while it does. */
   alive(): Promise<void>;
 }
 
 const results: Record<string, unknown> = {};
 
+/** What an earlier scene left there would be right by chance. */
+async function spoilDisk(): Promise<void> {
+  await using file = await open('/dev/vdb', 'r+');
+  for (let at = 0; at < size * 512; at += 1 << 20) await file.write(Buffer.alloc(1 << 20, 0xa5), 0, 1 << 20, at);
+  await file.sync();
+}
+
 /** A system in memory in which somebody works; `play` has its disk fail, and leaves it on that disk alone. */
 async function scene(name: string, play: (scene: Scene) => Promise<Record<string, unknown>>): Promise<void> {
   const wanted = words.get('live.scene')?.replaceAll('_', ' ');
   if (wanted !== undefined && wanted !== name) return;
+  await spoilDisk();
   await createMapped(systemProcesses, 'partition', partitionTable());
   const memory = await Memory.make();
   let result: Record<string, unknown> = {};
@@ -217,8 +226,9 @@ async function scene(name: string, play: (scene: Scene) => Promise<Record<string
         const { files, churn } = work.acknowledged;
         if (files <= before.files || churn <= before.churn) throw new Error(`the work stands still at ${files}`);
       };
-      const over = async () => {
+      const over = async (between: () => Promise<void> = async () => {}) => {
         const disk = await LiveDisk.fresh(partition, first);
+        await between();
         const move = new Move(disk, first, memory.origin);
         await takeOver(
           move.machine,
@@ -233,8 +243,11 @@ async function scene(name: string, play: (scene: Scene) => Promise<Record<string
         await move.disk.keepRecord(first);
         return move;
       };
-      result = await play({ memory, work, over, moved, alive });
-      end = await work.stop();
+      try {
+        result = await play({ memory, work, over, moved, alive });
+      } finally {
+        end = await work.stop();
+      }
     });
     const losses = await mounted(() => findLosses(root, end, files));
     losses.push(...(await findDamage()));
@@ -254,11 +267,7 @@ await scene('before', async ({ over, moved, alive }) => {
   await alive();
   await heals();
   // The disk fails between that and the tables.
-  const disk = await LiveDisk.fresh(partition, first);
-  await disk[Symbol.asyncDispose]();
-  await fails({ start: changesAt, length: changesLength });
-  const table = await codeOf(createMapped(systemProcesses, 'trial', `0 ${size} snapshot ${source} ${partition} P 8`));
-  await removeMapped(systemProcesses, 'trial');
+  const table = await codeOf(over(() => fails({ start: changesAt, length: changesLength })));
   await alive();
   await heals();
   const move = await moved();
@@ -279,7 +288,7 @@ await scene('memory', async ({ over, memory, alive }) => {
   return { keeping, phase: move.record.phase };
 });
 
-const middle: SectorRun = { start: 16 * 2048, length: 2048 };
+const middle: SectorRun = { start: 8 * 2048, length: 12 * 2048 };
 
 await scene('copy, for a moment', async ({ moved, alive }) => {
   const move = await moved();
@@ -330,6 +339,7 @@ async function changesFail(): Promise<void> {
   const name = 'changes';
   const wanted = words.get('live.scene')?.replaceAll('_', ' ');
   if (wanted !== undefined && wanted !== name) return;
+  await spoilDisk();
   await createMapped(systemProcesses, 'partition', partitionTable());
   const memory = await Memory.make();
   let end: Acknowledged = { files: 0, churn: 0 };
