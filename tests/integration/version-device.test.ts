@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,6 +32,46 @@ let work: string;
 let context: Context;
 let digest: Digest;
 let store: Store;
+
+/** The first bytes of a pack become others, and what they were where it is done twice. */
+async function flipFirst(packs: string): Promise<void> {
+  const [pack = ''] = (await readdir(packs, { recursive: true })).filter((name) => name.endsWith('.pack')).sort();
+  await using file = await open(join(packs, pack), 'r+');
+  const bytes = Buffer.alloc(64);
+  await file.read(bytes, 0, 64, 0);
+  await file.write(
+    bytes.map((byte) => byte ^ 0xff),
+    0,
+    64,
+    0,
+  );
+}
+
+/** The first bytes of a device, as the kernel asks for them: a MiB at a time. */
+async function readServed(path: string, length: number): Promise<Buffer> {
+  const socket = connect(path);
+  const [head, step] = [16, 1 << 20];
+  const ask = (offset: number) => {
+    const request = Buffer.alloc(28);
+    request.writeUInt32BE(0x25609513, 0);
+    request.writeBigUInt64BE(BigInt(offset), 16);
+    request.writeUInt32BE(step, 24);
+    socket.write(request);
+  };
+  const all: Buffer[] = [];
+  let answer = Buffer.alloc(0);
+  ask(0);
+  for await (const piece of socket) {
+    answer = Buffer.concat([answer, piece as Buffer]);
+    if (answer.length < head + step) continue;
+    all.push(answer.subarray(head));
+    answer = Buffer.alloc(0);
+    if (all.length * step >= length) break;
+    ask(all.length * step);
+  }
+  socket.destroy();
+  return Buffer.concat(all);
+}
 
 describe.skipIf(process.getuid?.() !== 0)('a version as a block device', { timeout: 120_000 }, () => {
   beforeAll(async () => {
@@ -133,6 +173,42 @@ describe.skipIf(process.getuid?.() !== 0)('a version as a block device', { timeo
     ).toBe('corrupt-pack');
     await file.write(good, 0, 64, 0);
     await device.read(0, size);
+  });
+
+  it.each([
+    [
+      'is pulled out',
+      (packs: string) => rename(packs, `${packs}-away`),
+      (packs: string) => rename(`${packs}-away`, packs),
+    ],
+    ['has a byte that turned', flipFirst, flipFirst],
+  ] as const)('waits where its store %s, says why, and goes on when that is mended', async (_what, break_, mend) => {
+    const copy = join(work, `copy-${Math.random()}`);
+    execFileSync('cp', ['-a', join(work, 'data/store'), copy]);
+    const [directory, said, end] = [`${copy}-served`, [] as string[], new AbortController()];
+    await mkdir(directory);
+    const wish = { location: copy, image: 'web', digest, fileSystem: 'ext4', size, ...place, directory, room: 1 };
+    const serving = serveLiveSource(JSON.stringify(wish), {
+      ...{ processes: systemProcesses, clock: systemClock, signal: end.signal },
+      openStore: (location: string) => openStore(location),
+      say: (line: string) => said.push(line),
+    });
+    await expect.poll(() => said.length, { timeout: 30_000 }).toBeGreaterThan(0);
+    const problems = () =>
+      said
+        .map((line) => JSON.parse(line) as { problem?: string | null })
+        .filter(({ problem }) => problem !== undefined);
+    await break_(join(copy, 'packs'));
+    using direct = await make('mended.ext4');
+    const reading = readServed(join(directory, 'blocks'), 64 << 20);
+    await expect.poll(problems, { timeout: 30_000 }).toEqual([{ problem: expect.any(String) }]);
+    // It does not give up, nor give out what is wrong.
+    expect(await Promise.race([reading, new Promise((resolve) => setTimeout(resolve, 1500, 'waits'))])).toBe('waits');
+    await mend(join(copy, 'packs'));
+    expect((await reading).equals(await direct.read(0, 64 << 20))).toBe(true);
+    expect(problems()).toEqual([{ problem: expect.any(String) }, { problem: null }]);
+    end.abort();
+    await serving;
   });
 
   it('refuses what does not fit', async () => {

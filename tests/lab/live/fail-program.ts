@@ -113,6 +113,9 @@ async function imageAlone(): Promise<RunningRoot['origin']> {
   };
 }
 
+/** All of a scene: what nobody closes, Node takes for a fault. */
+const disks: LiveDisk[] = [];
+
 /** A move onto the partition, as a live install does it. */
 class Move {
   readonly disk: LiveDisk;
@@ -125,6 +128,7 @@ class Move {
 
   constructor(disk: LiveDisk, record: LiveRecord, origin: RunningRoot['origin'] | undefined, bits?: Uint8Array) {
     this.disk = disk;
+    disks.push(disk);
     this.record = record;
     this.map = new CopiedMap(size, piece, bits);
     this.#source = origin;
@@ -182,6 +186,7 @@ class Move {
 
 /** Takes everything down, as a restart of the machine does. */
 async function powerOff(memory: Memory): Promise<void> {
+  for (const disk of disks.splice(0)) await disk[Symbol.asyncDispose]();
   for (const device of ['root', 'top', 'changes', 'base'] as const)
     await removeMapped(systemProcesses, liveDevices[device]);
   await memory.drop().catch(() => {});
@@ -383,6 +388,7 @@ async function changesFail(): Promise<void> {
     const losses = await look();
     await move.go();
     losses.push(...(await look()));
+    await disk[Symbol.asyncDispose]();
     results[name] = { code, acknowledged: end, revived, losses, phase: move.record.phase };
   } catch (error) {
     results[name] = { code, failed: error instanceof Error ? (error.stack ?? error.message) : String(error) };
