@@ -2,11 +2,13 @@ import type { Laboratory } from './laboratory.ts';
 
 /**
  * Somebody who works in a system that moves: reads and checks what he wrote forty turns ago, writes 64 KiB, syncs, renames, syncs the directory. One process,
- * so that a turn is short also where the processor is an emulated one. What he had synced is told by the number in the files.
+ * so that a turn is short also where the processor is an emulated one. What he had synced is told by the number in the files. A second process only sleeps:
+ * where it is late, too, the whole machine stood still.
  */
 const script = `use strict; use IO::Handle; use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC sleep);
 chdir '/var/tmp' or die; my ($i, $longest, $when, $over) = (0, 0, 0, 0);
 for my $slot (0 .. 39) { my $n = look($slot); $i = $n + 1 if defined $n and $n >= $i; }
+sleeper() if fork() == 0;
 my $last = clock_gettime(CLOCK_MONOTONIC);
 while (1) {
   my $slot = $i % 40; look($slot);
@@ -25,6 +27,13 @@ sub look {
   broken("work-$slot has $read bytes") unless $read == 65536; broken("work-$slot is torn") unless $bytes eq pack('Q<', $n) x 8192;
   return $n;
 }
+sub sleeper {
+  my $worst = 0;
+  while (1) {
+    my $before = clock_gettime(CLOCK_MONOTONIC); sleep 0.02; my $took = clock_gettime(CLOCK_MONOTONIC) - $before;
+    if ($took > $worst) { $worst = $took; open(my $state, '>', '/run/work-sleeper'); printf $state "%.2f\n", $worst; close $state; }
+  }
+}
 sub broken { open(my $c, '>', '/dev/console'); print $c "WORK BROKEN: @_\\n"; close $c; die "@_\\n"; }
 `;
 
@@ -39,6 +48,8 @@ export interface WorkState {
   when: number;
   /** Turns that took more than a second. */
   over: number;
+  /** How late a process was, at most, that only sleeps. */
+  asleep: number;
 }
 
 export class LiveWorker {
@@ -56,9 +67,9 @@ export class LiveWorker {
   }
 
   async state(): Promise<WorkState> {
-    const text = await this.#lab.ssh(this.#address, 'cat /run/work-state');
-    const [turns = 0, longest = 0, when = 0, over = 0] = text.trim().split(' ').map(Number);
-    return { turns, longest, when, over };
+    const text = await this.#lab.ssh(this.#address, 'cat /run/work-state /run/work-sleeper');
+    const [turns = 0, longest = 0, when = 0, over = 0, asleep = 0] = text.trim().split(/\s+/).map(Number);
+    return { turns, longest, when, over, asleep };
   }
 
   /** How many files there are, each whole, and the turn that was synced last. */

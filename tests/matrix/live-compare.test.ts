@@ -105,7 +105,7 @@ it(
       await new Promise((resolve) => setTimeout(resolve, minute));
       await lab.network.setTap(machine.tap, 'up');
       await lab.untilMachine(machine.mac, 'is installed', 20 * minute, (each) => each.installed !== undefined);
-      const { turns, longest, over } = await worker.state();
+      const { turns, longest, over, asleep } = await worker.state();
       await worker.check();
       await lab.stopServer();
       await using _dhcp = await startSiteDhcp(lab.network, lab.directory, { [machine.mac]: address });
@@ -116,7 +116,7 @@ it(
       expect(await lab.ssh(address, 'findmnt -no SOURCE /')).toMatch(/\/dev\/[sv]da\d/);
       const { files } = await worker.check();
       expect(files).toBeGreaterThan(10);
-      const outcome = `${told({ machine, ...again })}; server killed, cable pulled for a minute, server gone: ${files} files whole on its disk; longest of ${turns} turns ${longest} s, ${over} above a second`;
+      const outcome = `${told({ machine, ...again })}; server killed, cable pulled for a minute, server gone: ${files} files whole on its disk; longest of ${turns} turns ${longest} s, ${over} above a second (a process that only sleeps: ${asleep} s)`;
       record({ ...row, name: 'live, with what the first one asked for', outcome });
     } catch (error) {
       record({ ...row, name: 'stopped', outcome: `FAILED: ${String(error).split('\n', 1)[0]}` });

@@ -82,7 +82,7 @@ it.each([
         const install = `imprint --yes install --live --name ${name} 2>&1 | perl -MTime::HiRes=clock_gettime,CLOCK_MONOTONIC -ne '$|=1; printf "%.1f %s", clock_gettime(CLOCK_MONOTONIC), $_'`;
         const said = await lab.ssh(address, `bash -o pipefail -c ${shellWord(install)}`, 20 * minute);
         const moved = (performance.now() - placed) / 1000;
-        const { turns, longest, when, over } = await worker.state();
+        const { turns, longest, when, over, asleep } = await worker.state();
         if (over > 0) console.log(`a turn of ${longest} s ended at ${when} s:\n${said}`);
         if (!inMemory) await ejectMedium(monitor);
         expect(machine.serial.heard(0)).not.toContain('WORK BROKEN');
@@ -96,7 +96,7 @@ it.each([
         expect(Number(grown)).toBeGreaterThan(Number(small) * 2);
         await lab.ssh(address, 'systemctl stop work; sync; systemctl poweroff').catch(() => {});
         await machine.ended;
-        outcome = `live after ${ready.toFixed()} s, moved in ${moved.toFixed()} s; longest turn of ${turns}: ${longest} s, ${over} above a second; root ${small} → ${grown} MiB`;
+        outcome = `live after ${ready.toFixed()} s, moved in ${moved.toFixed()} s; longest turn of ${turns}: ${longest} s, ${over} above a second (a process that only sleeps: ${asleep} s); root ${small} → ${grown} MiB`;
       }
       await using again = await Machine.start({ ...options, logName: `${name}-2`, fromDisk: true });
       await again.serial.expect(/E2E-READY [^\n]*\n/, 8 * minute, 0);

@@ -52,7 +52,7 @@ it.each([
       await worker.start();
       await lab.untilMachine(bare.mac, 'is installed', 20 * minute, (each) => each.installed !== undefined);
       const moved = (performance.now() - placed) / 1000;
-      const { longest, turns, when, over } = await worker.state();
+      const { longest, turns, when, over, asleep } = await worker.state();
       await worker.check();
       const [size, free] = (await lab.ssh(address, 'df -m --output=size,avail / | tail -1')).trim().split(/\s+/);
       expect(bare.serial.heard(ordered)).not.toContain('WORK BROKEN');
@@ -68,7 +68,7 @@ it.each([
       await lab.untilMachine(bare.mac, 'is healthy', 5 * minute, (each) => each.state === 'healthy');
       record({
         ...told,
-        outcome: `login ${ready.toFixed()} s, page ${page.toFixed()} s after the order, moved ${moved.toFixed()} s; longest turn of ${turns}: ${longest} s (${when} s after the kernel began; ${over} above a second); root ${size} MiB, ${free} free`,
+        outcome: `login ${ready.toFixed()} s, page ${page.toFixed()} s after the order, moved ${moved.toFixed()} s; longest turn of ${turns}: ${longest} s (${when} s after the kernel began; ${over} above a second; a process that only sleeps: ${asleep} s); root ${size} MiB, ${free} free`,
       });
     } catch (error) {
       record({ ...told, outcome: `FAILED: ${String(error).split('\n', 1)[0]}` });
