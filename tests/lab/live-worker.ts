@@ -61,9 +61,14 @@ export class LiveWorker {
     this.#address = address;
   }
 
+  /** Resolves when he has done some turns: what he needs himself may have had to be fetched first. */
   async start(): Promise<void> {
-    const start = `cat > /root/work.pl <<'X'\n${script}X\nsystemctl reset-failed work 2>/dev/null; systemd-run --quiet --unit=work perl /root/work.pl`;
+    const start = `rm -f /run/work-state; cat > /root/work.pl <<'X'\n${script}X\nsystemctl reset-failed work 2>/dev/null; systemd-run --quiet --unit=work perl /root/work.pl`;
     await this.#lab.ssh(this.#address, start);
+    const isAtWork = 'test "$(cut -d" " -f1 /run/work-state 2>/dev/null)" -ge 5 2>/dev/null && echo yes || true';
+    await this.#lab.until('somebody works', 180_000, async () => {
+      return (await this.#lab.ssh(this.#address, isAtWork)).trim() === 'yes';
+    });
   }
 
   async state(): Promise<WorkState> {
