@@ -199,7 +199,7 @@ describe.skipIf(process.getuid?.() !== 0)('a version as a block device', { timeo
         .map((line) => JSON.parse(line) as { problem?: string | null })
         .filter(({ problem }) => problem !== undefined);
     await break_(join(copy, 'packs'));
-    using direct = await make('mended.ext4');
+    using direct = await make(`mended-${Math.random()}.ext4`);
     const reading = readServed(join(directory, 'blocks'), 64 << 20);
     await expect.poll(problems, { timeout: 30_000 }).toEqual([{ problem: expect.any(String) }]);
     // It does not give up, nor give out what is wrong.

@@ -24,7 +24,7 @@ import { keepMoving } from './keep-moving.ts';
 import { bootImager, bootSystem, hasBoot, tellAgent } from './live-boot.ts';
 import { LiveDisk } from './live-disk.ts';
 import type { LiveHost } from './live-host.ts';
-import { type LiveNote, renderNote, stepsAfterStart } from './live-note.ts';
+import { type LiveNote, renderNote, stepsAfterStart, stepsToGoOn } from './live-note.ts';
 import type { LiveOrigin, RunningRoot } from './live-origin.ts';
 import { type LiveFetched, LiveSource } from './live-source.ts';
 import { brokenWords, tellSource } from './live-words.ts';
@@ -73,6 +73,8 @@ export class LiveInstall implements LiveRoot {
   #problem: string | undefined;
   /** Whether the disk has note and record. */
   #isKept = false;
+  /** Whether nothing but the move itself is left. */
+  #isMoving = false;
 
   constructor(host: LiveHost, content: LiveContent) {
     this.#host = host;
@@ -160,7 +162,7 @@ export class LiveInstall implements LiveRoot {
   async goOn(): Promise<void> {
     const { note } = this.#begun();
     this.#map?.forget();
-    await this.#setSteps(note);
+    this.steps = stepsToGoOn(this.steps, note.steps, { isKept: this.#isKept, isMoving: this.#isMoving });
     await this.#setTables(note.device);
   }
 
@@ -198,6 +200,7 @@ export class LiveInstall implements LiveRoot {
   async #move({ boot, entry, fileSystem }: StepOf<'move-live'>, task: Task): Promise<void> {
     const { processes, clock, target } = this.#host;
     const { disk, record, note } = this.#begun();
+    this.#isMoving = true;
     if (record.phase !== 'done') {
       // At once: until then the disk by itself starts nothing.
       await bootImager(this.#host, { device: boot, good: entry }, task);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Digest } from '../../foundation/brand.ts';
-import { type LiveNote, parseNote, renderNote } from './live-note.ts';
+import type { Step } from '../../planning/step.ts';
+import { type LiveNote, parseNote, renderNote, stepsAfterStart, stepsToGoOn } from './live-note.ts';
 
 const note: LiveNote = {
   ...{ format: 1, name: 'web1', reference: 'web:3', digest: `sha256:${'a'.repeat(64)}` as Digest, record: '{}' },
@@ -21,4 +22,17 @@ describe('what is noted of a move', () => {
     expect(parseNote('{', '/dev/sda4')).toBeUndefined();
     expect(parseNote('{"format":2}', '/dev/sda4')).toBeUndefined();
   });
+});
+
+it('a move that broke off goes on with what is left of it', () => {
+  const kinds = ['partition-disk', 'start-live', 'write-fstab', 'hand-over', 'write-boot-partition', 'move-live'];
+  const all = kinds.map((kind) => ({ kind })) as unknown as Step[];
+  const behind = stepsAfterStart(all);
+  const left = (steps: Step[], isKept: boolean, isMoving: boolean) =>
+    stepsToGoOn(steps, behind, { isKept, isMoving }).map(({ kind }) => kind);
+  expect(left(all, false, false)).toEqual(kinds.slice(2));
+  // A second time.
+  expect(left(all.slice(2), false, false)).toEqual(kinds.slice(2));
+  expect(left(all, true, false)).toEqual(kinds.slice(3));
+  expect(left(all, true, true)).toEqual(['move-live']);
 });

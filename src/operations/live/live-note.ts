@@ -28,6 +28,16 @@ export function stepsAfterStart(steps: readonly Step[]): Step[] {
   return steps.slice(steps.findIndex(({ kind }) => kind === 'hand-over'));
 }
 
+/** What is left where a move broke off in a start, of all its steps and of those behind the start. What was begun is done once more. */
+export function stepsToGoOn(
+  all: readonly Step[],
+  behind: readonly Step[],
+  { isKept, isMoving }: { isKept: boolean; isMoving: boolean },
+): Step[] {
+  if (isMoving) return behind.filter(({ kind }) => kind === 'move-live');
+  return isKept ? [...behind] : all.slice(all.findIndex(({ kind }) => kind === 'start-live') + 1);
+}
+
 export function renderNote(note: LiveNote): string {
   return JSON.stringify(note);
 }
