@@ -24,13 +24,13 @@ afterAll(async () => {
 
 // No server runs: all that there is, is on the medium, and that is taken out.
 it.each([
-  { fileSystem: 'ext4', firmware: 'bios', from: 'medium', number: 62 },
-  { fileSystem: 'ext4', firmware: 'uefi', from: 'medium', number: 63 },
-  { fileSystem: 'xfs', firmware: 'bios', from: 'medium', number: 65 },
-  { fileSystem: 'btrfs', firmware: 'uefi', from: 'memory', number: 66 },
+  ['ext4', 'bios', 'medium', 62],
+  ['ext4', 'uefi', 'medium', 63],
+  ['xfs', 'bios', 'medium', 65],
+  ['btrfs', 'uefi', 'memory', 66],
 ] as const)(
-  'a system that runs from the $from, $fileSystem on $firmware, moves onto a disk while somebody works in it, and the medium is taken out',
-  async ({ fileSystem, firmware, from, number }) => {
+  'a system on %s that runs on %s from the %s moves onto a disk while somebody works in it, and the medium is taken out',
+  async (fileSystem, firmware, from, number) => {
     const name = `moved-${fileSystem}-${firmware}`;
     const address = `10.9.0.${number}`;
     const began = performance.now();
