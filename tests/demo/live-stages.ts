@@ -26,7 +26,7 @@ export async function liveStages(scene: UpdateScene, discovered: string): Promis
     await serves();
     tell.fact(`logged in and served a page ${seconds(placed)} after the order; next to nothing is on its disk`);
     const root = (await lab.ssh(address, 'findmnt -no SOURCE,SIZE /')).trim();
-    tell.fact(`its root is ${root}: already as large as the disk gives it`);
+    tell.fact(`its root is ${root}: as large as the disk gives it while it moves`);
     await worker.start();
     tell.fact('somebody works on it: writes, syncs and checks, again and again');
   });
