@@ -176,7 +176,7 @@ export const machineCommands: readonly CommandDefinition[] = [
   {
     name: 'status',
     group: 'Progress',
-    summary: 'show how the server, its machines and its tasks are',
+    summary: 'show the server, its machines and tasks, or this live system',
     examples: [['imprint status', 'everything at a glance']],
     load: () => import('./commands/status.ts'),
   },

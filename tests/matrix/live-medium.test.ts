@@ -75,6 +75,7 @@ it.each([
         );
         const worker = new LiveWorker(lab, address);
         await worker.start();
+        expect(await lab.ssh(address, 'imprint status')).toMatch(/system +web:1, live\n(?:.*\n)+ *move +not ordered/);
         const dry = await lab.ssh(address, 'imprint install --live --dry-run', 5 * minute);
         expect(dry).toContain('/dev/vda');
         const placed = performance.now();
@@ -85,6 +86,7 @@ it.each([
         const { turns, longest, when, over, asleep } = await worker.state();
         if (over > 0) console.log(`a turn of ${longest} s ended at ${when} s:\n${said}`);
         if (!inMemory) await ejectMedium(monitor);
+        expect(await lab.ssh(address, 'imprint status')).toContain('the next restart comes from there');
         expect(machine.serial.heard(0)).not.toContain('WORK BROKEN');
         expect((await worker.check()).files).toBeGreaterThan(0);
         const after = await lab.ssh(

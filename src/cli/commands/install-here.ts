@@ -1,21 +1,11 @@
-import {
-  type LivePlan,
-  type LiveReply,
-  type LiveRequest,
-  type LiveStatus,
-  liveControlPath,
-  liveReplySchema,
-} from '../../contract/live-control.ts';
+import type { LivePlan, LiveRequest, LiveStatus } from '../../contract/live-control.ts';
 import type { InstallOptions } from '../../contract/machine.ts';
 import { formatBytes } from '../../foundation/bytes.ts';
 import { ImprintError } from '../../foundation/errors.ts';
 import type { TaskEvent } from '../../foundation/task.ts';
-import { recogniseRoot } from '../../planning/recognise-root.ts';
-import { askLines } from '../../system/line-socket.ts';
-import { readRootFacts } from '../../system/root-facts.ts';
-import { systemProcesses } from '../../system/run.ts';
 import type { Invocation } from '../command.ts';
 import { readInstallOptions, setOptions } from '../install-options.ts';
+import { askLive, liveStatus } from '../live-here.ts';
 import { lossLines, stepLines } from '../plan-lines.ts';
 import type { Session } from '../session.ts';
 
@@ -24,7 +14,7 @@ export async function installHere(session: Session, invocation: Invocation, rate
   if (process.getuid?.() !== 0) throw new ImprintError('not-root', { action: 'Moving this system onto a disk' });
   const here: InstallOptions = setOptions({ ...readInstallOptions(invocation), rate });
   const wish = { options: here, ...nameOf(invocation) };
-  const status = await statusOf(session);
+  const status = await liveStatus(session);
   const joined = session.globals.dryRun ? undefined : joining(status, here, invocation.flag('wait'));
   if (joined !== undefined) {
     session.say(joined.words);
@@ -75,19 +65,14 @@ function nameOf(invocation: Invocation): { name?: string } {
 }
 
 async function planOf(session: Session, request: LiveRequest): Promise<LivePlan> {
-  for await (const reply of ask(session, request)) if (reply.kind === 'plan') return reply.plan;
-  throw new ImprintError('internal', { problem: 'what serves this system said nothing' });
-}
-
-async function statusOf(session: Session) {
-  for await (const reply of ask(session, { kind: 'status' })) if (reply.kind === 'status') return reply.status;
+  for await (const reply of askLive(session, request)) if (reply.kind === 'plan') return reply.plan;
   throw new ImprintError('internal', { problem: 'what serves this system said nothing' });
 }
 
 /** Shows a move until it is done. Rejects with how it failed. */
 async function follow(session: Session, request: LiveRequest): Promise<void> {
   const progress = session.progress();
-  for await (const reply of ask(session, request)) {
+  for await (const reply of askLive(session, request)) {
     if (reply.kind === 'event') progress.show(reply.event as TaskEvent);
     if (reply.kind !== 'done') continue;
     session.result({ installed: true }, () => 'This system lies on its disk now, and starts from there.\n');
@@ -95,23 +80,6 @@ async function follow(session: Session, request: LiveRequest): Promise<void> {
   }
   // Whoever serves the root does not end before the machine does.
   throw new ImprintError('internal', { problem: 'what serves this system said nothing more' });
-}
-
-/** Errors: what was answered; `live-not-here` where nobody answers. */
-async function* ask(session: Session, request: LiveRequest): AsyncGenerator<LiveReply> {
-  try {
-    for await (const line of askLines(liveControlPath, JSON.stringify(request), session.signal)) {
-      const { data } = liveReplySchema.safeParse(JSON.parse(line));
-      if (data === undefined) continue;
-      if (data.kind === 'error') throw ImprintError.fromValue(data.error);
-      yield data;
-    }
-  } catch (error) {
-    session.signal.throwIfAborted();
-    if (error instanceof ImprintError) throw error;
-    const { problem, hint } = recogniseRoot(await readRootFacts(systemProcesses));
-    throw new ImprintError('live-not-here', { problem, hint });
-  }
 }
 
 /** What would be done, and lost. */

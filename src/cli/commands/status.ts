@@ -3,6 +3,8 @@ import { serverStatus } from '../../contract/operations/server.ts';
 import { taskList } from '../../contract/operations/tasks.ts';
 import type { Invocation } from '../command.ts';
 import { formatAgo } from '../format-time.ts';
+import { liveFields } from '../live-fields.ts';
+import { liveStatus } from '../live-here.ts';
 import { printFields } from '../print-table.ts';
 import type { Session } from '../session.ts';
 import { machineTable } from './machines.ts';
@@ -10,8 +12,19 @@ import { taskTable } from './tasks.ts';
 
 const machineLimit = 30;
 
-/** `imprint status`. */
+/** `imprint status`: of the server, or where none answers and this system is a live one, of that. */
 export async function run(session: Session, _invocation: Invocation): Promise<void> {
+  try {
+    await showServer(session);
+  } catch (error) {
+    session.signal.throwIfAborted();
+    const live = await liveStatus(session).catch(() => undefined);
+    if (live === undefined) throw error;
+    session.result({ live }, () => printFields(session.stdout, liveFields(live)));
+  }
+}
+
+async function showServer(session: Session): Promise<void> {
   const client = await session.server();
   const [server, { machines }, { tasks }] = await Promise.all([
     client.call(serverStatus, {}),
